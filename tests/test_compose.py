@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""docker-compose.yml: valid, complete, closed but for the gateway, and without secrets in it."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+COMPOSE = ROOT / "docker-compose.yml"
+PROCESSES = {
+    "consent": "services.consent",
+    "vault": "services.vault",
+    "disclosure": "services.disclosure",
+    "claims": "services.claims",
+    "gateway": "gateway",
+}
+
+
+def _schema_check(path: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "check_jsonschema"),
+            *("--builtin-schema", "vendor.compose-spec", str(path)),
+        ],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    """The file with its anchors resolved."""
+    content = yaml.safe_load(COMPOSE.read_text("utf-8"))
+    assert isinstance(content, dict)
+    return content
+
+
+def test_the_file_fits_the_compose_schema() -> None:
+    checked = _schema_check(COMPOSE)
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_a_misspelt_key_does_not_fit(tmp_path: Path) -> None:
+    misspelt = tmp_path / "docker-compose.yml"
+    misspelt.write_text(COMPOSE.read_text("utf-8").replace("read_only:", "readonly:", 1), "utf-8")
+    assert _schema_check(misspelt).returncode != 0
+
+
+def test_each_process_runs_its_own_module_from_the_one_image(compose: dict[str, Any]) -> None:
+    services = compose["services"]
+    assert set(services) == {"postgres", "migrate", *PROCESSES}
+    for process, module in PROCESSES.items():
+        assert services[process]["command"] == ["python", "-m", module]
+        assert services[process]["image"] == services["migrate"]["image"]
+    assert services["migrate"]["build"]["args"].keys() == {"BASE_IMAGE"}
+
+
+def test_no_process_is_root_or_writes_to_its_image(compose: dict[str, Any]) -> None:
+    for name in ("migrate", *PROCESSES):
+        service = compose["services"][name]
+        assert service["user"] == "10001:10001"
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+    assert "USER 10001:10001" in (ROOT / "Dockerfile").read_text("utf-8").splitlines()
+
+
+def test_only_the_gateway_is_reached_from_outside(compose: dict[str, Any]) -> None:
+    assert compose["networks"]["inside"]["internal"] is True
+    for name, service in compose["services"].items():
+        outside = name == "gateway"
+        assert ("ports" in service) is outside
+        assert ("outside" in service["networks"]) is outside
+
+
+def test_secrets_are_files_that_exist_nowhere_else(compose: dict[str, Any]) -> None:
+    declared = compose["secrets"]
+    used = {secret for service in compose["services"].values() for secret in service["secrets"]}
+    assert used == set(declared)
+    for secret, source in declared.items():
+        assert source == {"file": f"./deploy/secrets/{secret}"}
+    for name, service in compose["services"].items():
+        for key, value in service["environment"].items():
+            assert "://" not in value, key
+            if value.startswith("/run/secrets/"):
+                assert value.removeprefix("/run/secrets/") in service["secrets"], (name, key)
+
+
+def test_each_process_has_its_own_key_and_nobody_elses(compose: dict[str, Any]) -> None:
+    for process in PROCESSES:
+        keys = {s for s in compose["services"][process]["secrets"] if s.endswith(".key")}
+        assert keys == {f"{process}.key"}
+
+
+def test_what_a_service_waits_for_and_calls_is_there(compose: dict[str, Any]) -> None:
+    services = compose["services"]
+    listening = {
+        f"{name}:{services[name]['environment'][f'QUPIA_{name.upper()}_LISTEN'].split(':')[1]}"
+        for name in PROCESSES
+    }
+    for name, service in services.items():
+        assert set(service.get("depends_on", {})) <= set(services)
+        for key, value in service["environment"].items():
+            if key.rsplit("_", 1)[-1].lower() in PROCESSES:
+                assert value in listening, (name, key)
