@@ -1,0 +1,316 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The contract as a table: every RPC with the rule its `.proto` declares.
+
+Loaded once at start. An RPC, a text field or a refusal reason without its
+option raises :class:`ContractError`, so that a process with a hole in its
+contract never serves.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+from typing import cast
+
+from google.api import annotations_pb2, field_behavior_pb2
+from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
+from google.protobuf.descriptor import (
+    Descriptor,
+    FieldDescriptor,
+    FileDescriptor,
+    MethodDescriptor,
+)
+from qupia.claims.v1 import claims_pb2
+from qupia.consent.v1 import consent_pb2
+from qupia.contract.v1 import contract_pb2
+from qupia.disclosure.v1 import disclosure_pb2
+from qupia.subject.v1 import subject_pb2
+from qupia.vault.v1 import vault_pb2
+
+DEFAULT_MAX_REQUEST_BYTES = 262_144
+SERVICE_FILES: Mapping[str, FileDescriptor] = MappingProxyType(
+    {
+        "consent": consent_pb2.DESCRIPTOR,
+        "vault": vault_pb2.DESCRIPTOR,
+        "disclosure": disclosure_pb2.DESCRIPTOR,
+        "claims": claims_pb2.DESCRIPTOR,
+    }
+)
+SHARED_FILES: tuple[FileDescriptor, ...] = (contract_pb2.DESCRIPTOR, subject_pb2.DESCRIPTOR)
+
+_EVIDENCE = re.compile(r"none|[a-z][a-z_]*\.[a-z][a-z_]*")
+_CLAUSE = re.compile(r"\d+(\.\d+){0,2}|law:[0-9a-z()./-]+|design")
+_TEXT_TYPES = (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES)
+
+
+class ContractError(Exception):
+    """The contract has a hole; the process must not start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """An HTTP route: the verb, the path template, whether there is a body."""
+
+    verb: str
+    path: str
+    body: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One RPC and its rule. `roles` is None unless the access is by role."""
+
+    path: str
+    process: str
+    service: str
+    name: str
+    input: Descriptor
+    output: Descriptor
+    input_class: type[message.Message]
+    output_class: type[message.Message]
+    http: Route | None
+    peers: frozenset[str]
+    roles: frozenset[str] | None
+    any_caller: bool
+    peer_itself: bool
+    evidence: str
+    clauses: tuple[str, ...]
+    verb: str
+    mutates: bool
+    critical: bool
+    max_request_bytes: int
+    act_location: str | None
+    veil: str | None
+    retryable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonRule:
+    """How a refusal reason appears: gRPC and HTTP status, clause, titles."""
+
+    reason: str
+    grpc_status: int
+    http_status: int
+    clause: str
+    titles: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """All RPCs by their gRPC path, such as ``/qupia.vault.v1.VaultService/ReadData``."""
+
+    methods: Mapping[str, Method]
+
+    def of_process(self, process: str) -> tuple[Method, ...]:
+        """The RPCs that `process` serves."""
+        return tuple(m for m in self.methods.values() if m.process == process)
+
+
+@cache
+def load_contract() -> Contract:
+    """Read and check every service file. Raises ContractError."""
+    methods: dict[str, Method] = {}
+    for process, file in SERVICE_FILES.items():
+        for service in file.services_by_name.values():
+            for descriptor in service.methods:
+                method = _method(process, descriptor)
+                methods[method.path] = method
+    for each in all_messages():
+        _check_message(each)
+    for method in methods.values():
+        _check_request(method.input)
+    reasons()
+    return Contract(MappingProxyType(methods))
+
+
+def all_messages() -> Iterator[Descriptor]:
+    """Every message of the contract, nested ones included."""
+    for file in (*SERVICE_FILES.values(), *SHARED_FILES):
+        for descriptor in file.message_types_by_name.values():
+            yield from _with_nested(descriptor)
+
+
+def _with_nested(descriptor: Descriptor) -> Iterator[Descriptor]:
+    yield descriptor
+    for nested in descriptor.nested_types:
+        yield from _with_nested(nested)
+
+
+@cache
+def reasons() -> Mapping[str, ReasonRule]:
+    """Every refusal reason by its name. Raises ContractError."""
+    table: dict[str, ReasonRule] = {}
+    for value in contract_pb2.Refusal.Reason.DESCRIPTOR.values:
+        if value.number == 0:
+            continue
+        options = value.GetOptions()
+        if not options.HasExtension(contract_pb2.reason):
+            raise ContractError(f"reason {value.name} has no (reason) option")
+        rule = options.Extensions[contract_pb2.reason]
+        titles = {"kk": rule.title_kk, "ru": rule.title_ru, "en": rule.title_en}
+        if not (rule.grpc_status and rule.http_status and all(titles.values())):
+            raise ContractError(f"reason {value.name} lacks a status or a title")
+        table[value.name] = ReasonRule(
+            value.name, rule.grpc_status, rule.http_status, rule.clause, titles
+        )
+    return MappingProxyType(table)
+
+
+def reason_rule(reason: str) -> ReasonRule:
+    """The rule of a reason. Raises KeyError for a name that is not in the contract."""
+    return reasons()[reason]
+
+
+def fields_of(message: message.Message) -> list[FieldDescriptor]:
+    """The fields of a message, in the order of their numbers."""
+    return cast("list[FieldDescriptor]", list(message.DESCRIPTOR.fields))
+
+
+def text_rule(field: FieldDescriptor) -> contract_pb2.TextRule:
+    """The form of a string or bytes field; an empty rule where it has none."""
+    return field.GetOptions().Extensions[contract_pb2.text]
+
+
+def is_personal(field: FieldDescriptor) -> bool:
+    """Whether a text field holds personal data."""
+    return text_rule(field).personal
+
+
+def max_items(field: FieldDescriptor) -> int:
+    """The most items a repeated field may hold; 0 where the contract names none."""
+    return field.GetOptions().Extensions[contract_pb2.max_items]
+
+
+def unknown_reason(field: FieldDescriptor) -> str | None:
+    """The reason the handler itself gives for an unknown enum value, if it does."""
+    options = field.GetOptions()
+    if not options.HasExtension(contract_pb2.unknown_reason):
+        return None
+    return contract_pb2.Refusal.Reason.Name(options.Extensions[contract_pb2.unknown_reason])
+
+
+def is_required(field: FieldDescriptor) -> bool:
+    """Whether the field carries field_behavior REQUIRED."""
+    return _behaves(field, field_behavior_pb2.REQUIRED)
+
+
+def is_output_only(field: FieldDescriptor) -> bool:
+    """Whether the field carries field_behavior OUTPUT_ONLY."""
+    return _behaves(field, field_behavior_pb2.OUTPUT_ONLY)
+
+
+def _behaves(field: FieldDescriptor, behavior: int) -> bool:
+    return behavior in field.GetOptions().Extensions[field_behavior_pb2.field_behavior]
+
+
+def _method(process: str, descriptor: MethodDescriptor) -> Method:
+    service = descriptor.containing_service
+    path = f"/{service.full_name}/{descriptor.name}"
+    options = descriptor.GetOptions()
+    if not options.HasExtension(contract_pb2.rule):
+        raise ContractError(f"{path} has no (qupia.contract.v1.rule) option")
+    if descriptor.client_streaming or descriptor.server_streaming:
+        raise ContractError(f"{path} streams; the contract knows only single messages")
+    rule = options.Extensions[contract_pb2.rule]
+    _check_rule(path, rule, descriptor)
+    access = rule.WhichOneof("access")
+    veil = contract_pb2.Refusal.Reason.Name(rule.veil) if rule.veil else None
+    level = options.idempotency_level
+    return Method(
+        path=path,
+        process=process,
+        service=service.full_name,
+        name=descriptor.name,
+        input=descriptor.input_type,
+        output=descriptor.output_type,
+        input_class=message_factory.GetMessageClass(descriptor.input_type),
+        output_class=message_factory.GetMessageClass(descriptor.output_type),
+        http=_route(path, options),
+        peers=frozenset(contract_pb2.Peer.Process.Name(p).lower() for p in rule.peers),
+        roles=(
+            frozenset(contract_pb2.Caller.Role.Name(r) for r in rule.callers.roles)
+            if access == "callers"
+            else None
+        ),
+        any_caller=access == "any_caller",
+        peer_itself=access == "peer_itself",
+        evidence=rule.evidence,
+        clauses=tuple(rule.clauses),
+        verb=contract_pb2.Processing.Verb.Name(rule.verb),
+        mutates=rule.mutates,
+        critical=rule.critical,
+        max_request_bytes=rule.max_request_bytes or DEFAULT_MAX_REQUEST_BYTES,
+        act_location=rule.act_location or None,
+        veil=veil,
+        retryable=rule.mutates or level != descriptor_pb2.MethodOptions.IDEMPOTENCY_UNKNOWN,
+    )
+
+
+def _check_rule(path: str, rule: contract_pb2.MethodRule, descriptor: MethodDescriptor) -> None:
+    access = rule.WhichOneof("access")
+    faults = [
+        (not rule.peers or 0 in rule.peers, "names no peer"),
+        (access is None, "says nothing of who may call"),
+        (access == "callers" and not rule.callers.roles, "names no role"),
+        (
+            access in ("any_caller", "peer_itself") and not getattr(rule, access),
+            "denies its access",
+        ),
+        (not _EVIDENCE.fullmatch(rule.evidence), "has no evidence name <noun>.<past tense>"),
+        (not rule.clauses, "names no clause"),
+        (any(not _CLAUSE.fullmatch(c) for c in rule.clauses), "names a clause of no known form"),
+        (rule.verb == 0, "names no verb of clause 1.1.3"),
+        (rule.mutates and rule.evidence == "none", "mutates without evidence"),
+        (
+            rule.mutates and "request_id" not in descriptor.input_type.fields_by_name,
+            "mutates but its request has no request_id",
+        ),
+    ]
+    for wrong, what in faults:
+        if wrong:
+            raise ContractError(f"{path} {what}")
+
+
+def _route(path: str, options: descriptor_pb2.MethodOptions) -> Route | None:
+    if not options.HasExtension(annotations_pb2.http):
+        return None
+    http = options.Extensions[annotations_pb2.http]
+    verb = http.WhichOneof("pattern")
+    if verb in (None, "custom") or http.additional_bindings or http.response_body:
+        raise ContractError(f"{path} has an HTTP rule outside our dialect")
+    if http.body not in ("", "*"):
+        raise ContractError(f"{path} binds its body to a field; use body '*'")
+    return Route(str(verb).upper(), getattr(http, str(verb)), http.body == "*")
+
+
+def _check_message(descriptor: Descriptor) -> None:
+    for field in descriptor.fields:
+        if field.type not in _TEXT_TYPES:
+            continue
+        name = f"{descriptor.full_name}.{field.name}"
+        rule = text_rule(field)
+        free = rule.form in (contract_pb2.TextRule.TEXT, contract_pb2.TextRule.OPAQUE)
+        if rule.form == 0 and descriptor.file.name != "qupia/contract/v1/contract.proto":
+            raise ContractError(f"{name} has no (text) option")
+        if rule.form == contract_pb2.TextRule.TEXT and not rule.HasField("personal"):
+            raise ContractError(f"{name} does not say whether it is personal")
+        if free and not rule.max_length:
+            raise ContractError(f"{name} has no max_length")
+
+
+def _check_request(descriptor: Descriptor, seen: frozenset[str] = frozenset()) -> None:
+    if descriptor.full_name in seen or descriptor.file.package.startswith("google."):
+        return
+    for field in descriptor.fields:
+        if field.is_repeated and not is_output_only(field) and not max_items(field):
+            raise ContractError(f"{descriptor.full_name}.{field.name} has no max_items")
+        if field.message_type is not None:
+            _check_request(field.message_type, seen | {descriptor.full_name})
+
+
+def find_message(full_name: str) -> Descriptor:
+    """A message of the contract by its full name. Raises KeyError."""
+    return descriptor_pool.Default().FindMessageTypeByName(full_name)

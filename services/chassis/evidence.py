@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Evidence: append-only entries in the transaction of the act (clause 1.1.3).
+
+An entry holds no personal data: the subject as a random pseudonym, reasons,
+clauses, ids and digests. Its body is canonical JSON, so that its digest can
+become a leaf of a transparency log.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    func,
+    insert,
+    select,
+)
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
+
+from services.chassis.ids import new_uuid
+from services.chassis.refusal import BudgetExhausted, Unavailable
+
+metadata = MetaData()
+
+entries = Table(
+    "evidence_entries",
+    metadata,
+    Column("entry_id", Text, primary_key=True),
+    Column("site_id", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("record_time", DateTime(timezone=True), nullable=False),
+    Column("body", Text, nullable=False),
+)
+"""One row per entry; INSERT and SELECT only, by privilege."""
+
+tallies = Table(
+    "refusal_tallies",
+    metadata,
+    Column("site_id", Text, primary_key=True),
+    Column("principal", Text, primary_key=True),
+    Column("minute", DateTime(timezone=True), primary_key=True),
+    Column("fingerprint", Text, primary_key=True),
+    Column("entry_id", Text, nullable=False),
+    Column("count", Integer, nullable=False),
+)
+"""How often the same refusal of one principal was repeated within its minute."""
+
+PERMITTED, REFUSED, DONE = "PERMITTED", "REFUSED", "DONE"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is recorded of one act, permit or refusal.
+
+    `subject` is the pseudonym, empty where no known subject is concerned.
+    `refs` are ids (order_id, claim_id, …), `decided_on` what a decision rested
+    on, `digests` salted digests of a caller's free text.
+    """
+
+    event: str
+    verb: str
+    outcome: str
+    site_id: str
+    principal: str
+    role: str = ""
+    subject: str = ""
+    clause: str = ""
+    reason: str = ""
+    refs: Mapping[str, str] = field(default_factory=dict)
+    decided_on: Mapping[str, object] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict)
+    entry_id: str = field(default_factory=new_uuid)
+
+    def body(self, record_time: datetime) -> str:
+        """Canonical JSON: keys sorted, no white space, empty members left out."""
+        members: dict[str, object] = {
+            "entryId": self.entry_id,
+            "event": self.event,
+            "verb": self.verb,
+            "outcome": self.outcome,
+            "siteId": self.site_id,
+            "principal": self.principal,
+            "role": self.role,
+            "subject": self.subject,
+            "clause": self.clause,
+            "reason": self.reason,
+            "refs": dict(self.refs),
+            "decidedOn": dict(self.decided_on),
+            "digests": dict(self.digests),
+            "recordTime": record_time.astimezone(UTC).isoformat(timespec="microseconds"),
+        }
+        present = {key: value for key, value in members.items() if value not in ("", {})}
+        return json.dumps(present, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def append(connection: Connection, entry: Entry, record_time: datetime) -> None:
+    """Write one entry in the caller's transaction. Raises Unavailable: no record, no act."""
+    append_all(connection, [entry], record_time)
+
+
+def append_all(connection: Connection, batch: Sequence[Entry], record_time: datetime) -> None:
+    """Write entries in the caller's transaction, in one statement.
+
+    Raises Unavailable where they cannot be written, whatever the cause.
+    """
+    if not batch:
+        return
+    rows = [
+        {
+            "entry_id": e.entry_id,
+            "site_id": e.site_id,
+            "event": e.event,
+            "outcome": e.outcome,
+            "subject": e.subject,
+            "record_time": record_time,
+            "body": e.body(record_time),
+        }
+        for e in batch
+    ]
+    try:
+        connection.execute(insert(entries), rows)
+    except DBAPIError:
+        raise Unavailable(retry_after=1) from None
+
+
+class RefusalLog:
+    """Records refusals: repeats coalesce per minute, behind a budget per principal.
+
+    The first of a kind in a minute is an entry; the next ones are counted on
+    it, so that a caller who is refused a million times cannot fill the disk.
+    """
+
+    def __init__(self, budget_per_minute: int) -> None:
+        self._budget = budget_per_minute
+
+    def record(self, connection: Connection, entry: Entry, now: datetime) -> str:
+        """Record a refusal; returns the id of the entry that stands for it.
+
+        Raises BudgetExhausted where the principal was refused too often in
+        this minute, Unavailable where the entry cannot be written.
+        """
+        minute = now.replace(second=0, microsecond=0)
+        row = {
+            "site_id": entry.site_id,
+            "principal": entry.principal,
+            "minute": minute,
+            "fingerprint": _fingerprint(entry),
+            "entry_id": entry.entry_id,
+            "count": 1,
+        }
+        try:
+            self._check_budget(connection, entry, minute)
+            statement = upsert(tallies).values(row)
+            statement = statement.on_conflict_do_update(
+                index_elements=["site_id", "principal", "minute", "fingerprint"],
+                set_={"count": tallies.c["count"] + 1},
+            )
+            entry_id, count = connection.execute(
+                statement.returning(tallies.c.entry_id, tallies.c["count"])
+            ).one()
+        except DBAPIError:
+            raise Unavailable(retry_after=1) from None
+        if count == 1:
+            append(connection, entry, now)
+        return str(entry_id)
+
+    def _check_budget(self, connection: Connection, entry: Entry, minute: datetime) -> None:
+        spent = connection.execute(
+            select(func.coalesce(func.sum(tallies.c["count"]), 0)).where(
+                tallies.c.site_id == entry.site_id,
+                tallies.c.principal == entry.principal,
+                tallies.c.minute == minute,
+            )
+        ).scalar_one()
+        if spent >= self._budget:
+            raise BudgetExhausted(retry_after=60)
+
+
+def _fingerprint(entry: Entry) -> str:
+    parts = [entry.event, entry.reason, entry.clause, entry.subject, entry.role]
+    parts += [f"{key}={value}" for key, value in sorted(entry.refs.items()) if key != "release_id"]
+    return "|".join(parts)

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Idempotency keys: one effect per key, in the transaction of the effect.
+
+Only the id of what came about is stored, never a reply: a replay decides again
+and can give out nothing that a fresh request would be refused (trap 11).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from datetime import datetime, timedelta
+
+from sqlalchemy import Column, DateTime, LargeBinary, MetaData, Table, Text, delete, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.engine import Connection
+
+from services.chassis.call import Call
+from services.chassis.refusal import FieldViolation, IdempotencyKeyReused, InvalidArgument
+
+metadata = MetaData()
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("principal", Text, primary_key=True),
+    Column("method", Text, primary_key=True),
+    Column("request_id", Text, primary_key=True),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("result_id", Text, nullable=False),
+    Column("create_time", DateTime(timezone=True), nullable=False),
+)
+
+KEEP = timedelta(hours=72)
+
+
+class IdempotencyKeys:
+    """The keys of a service; `secret` keys the fingerprints of requests."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+
+    def begin(self, connection: Connection, call: Call, result_id: str, now: datetime) -> str:
+        """Take the call's key for `result_id`; returns the id that stands under it.
+
+        Another id than the one given means that the effect came about before.
+        A concurrent first call is waited for, because its key is not yet
+        committed. Raises IdempotencyKeyReused where the key stands for
+        another request, InvalidArgument where the call has none.
+        """
+        request_id = str(getattr(call.request, "request_id", ""))
+        if not request_id:
+            raise InvalidArgument(
+                fields=[FieldViolation("requestId", "required", "has to be given")]
+            )
+        principal = f"{call.principal.site_id}|{call.principal.name}"
+        key = {"principal": principal, "method": call.method.name, "request_id": request_id}
+        fingerprint = self._fingerprint(call)
+        taken = connection.execute(
+            upsert(idempotency_keys)
+            .values(**key, fingerprint=fingerprint, result_id=result_id, create_time=now)
+            .on_conflict_do_nothing()
+            .returning(idempotency_keys.c.result_id)
+        ).one_or_none()
+        if taken is not None:
+            return result_id
+        stood = connection.execute(
+            select(idempotency_keys.c.fingerprint, idempotency_keys.c.result_id).filter_by(**key)
+        ).one()
+        if not hmac.compare_digest(bytes(stood.fingerprint), fingerprint):
+            raise IdempotencyKeyReused
+        return str(stood.result_id)
+
+    def _fingerprint(self, call: Call) -> bytes:
+        copy = call.method.input_class()
+        copy.CopyFrom(call.request)
+        copy.ClearField("request_id")
+        return hmac.digest(self._secret, copy.SerializeToString(deterministic=True), hashlib.sha256)
+
+
+def forget_old(connection: Connection, now: datetime) -> None:
+    """Delete keys older than 72 hours."""
+    connection.execute(delete(idempotency_keys).where(idempotency_keys.c.create_time < now - KEEP))

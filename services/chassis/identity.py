@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who stands behind a call (architecture, section 4; clause 1.1.1).
+
+Three kinds: a process that acts for itself (its certificate), the holder of an
+API key (believed from the gateway only), and a person (a signed token that
+this process verifies itself, so that the gateway cannot invent an officer).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+from qupia.contract.v1 import contract_pb2
+
+from services.chassis.clock import Clock
+from services.chassis.refusal import Unauthenticated
+
+AUDIENCE = "qupia"
+ALGORITHMS = ["Ed25519", "ES256", "RS256"]
+_LEEWAY_SECONDS = 5
+_MAX_TOKEN_LENGTH = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A role on a site."""
+
+    site_id: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who stands behind a call.
+
+    `name` is ``process/<name>``, ``key/<principal>`` or ``person/<issuer>#<subject>``.
+    `purposes` is None where the credential is not limited. `site_id` is empty
+    for a process, which names sites itself.
+    """
+
+    name: str
+    site_id: str
+    roles: frozenset[str]
+    purposes: frozenset[str] | None = None
+    recipient_id: str = ""
+
+    @property
+    def is_person(self) -> bool:
+        """Whether a named person stands behind the call."""
+        return self.name.startswith("person/")
+
+
+def process_principal(process: str) -> Principal:
+    """The principal of a peer that acts for itself."""
+    return Principal(f"process/{process}", "", frozenset())
+
+
+def key_principal(serialized: bytes) -> Principal:
+    """The principal that the gateway forwards for an API key. Raises Unauthenticated."""
+    message = contract_pb2.Principal()
+    try:
+        message.ParseFromString(serialized)
+    except Exception:
+        raise Unauthenticated from None
+    if not (message.principal_id and message.site_id) or message.role not in (
+        contract_pb2.Caller.STOREFRONT,
+        contract_pb2.Caller.RECIPIENT,
+    ):
+        raise Unauthenticated
+    return Principal(
+        f"key/{message.principal_id}",
+        message.site_id,
+        frozenset({contract_pb2.Caller.Role.Name(message.role)}),
+        frozenset(message.purposes) or None,
+        message.recipient_id,
+    )
+
+
+class Issuers:
+    """The issuers whose tokens are believed, with their public keys."""
+
+    def __init__(self, keys: Mapping[str, KeySet], clock: Clock) -> None:
+        self._keys = keys
+        self._clock = clock
+
+    @classmethod
+    def from_file(cls, path: Path, clock: Clock) -> Issuers:
+        """Read ``{"issuers": [{"issuer": …, "jwks": {"keys": […]}}]}``.
+
+        Raises OSError, ValueError or KeyError for a file that is not one.
+        """
+        document = json.loads(path.read_text())
+        keys = {e["issuer"]: KeySet.import_key_set(e["jwks"]) for e in document["issuers"]}
+        return cls(keys, clock)
+
+    def verify(self, token: str, site: str | None) -> Principal:
+        """The person behind a token, on the named site or on their only one.
+
+        Raises Unauthenticated for a token that is malformed, expired, not yet
+        valid, of another audience or of an issuer that is not believed, and
+        for a person without a grant on the site.
+        """
+        claims = self._claims(token)
+        grants = _grants(claims.get("qupia_grants"))
+        sites = {g.site_id for g in grants}
+        chosen = site if site is not None else (sites.pop() if len(sites) == 1 else None)
+        roles = frozenset(g.role for g in grants if g.site_id == chosen)
+        if not chosen or not roles:
+            raise Unauthenticated
+        return Principal(f"person/{claims['iss']}#{claims['sub']}", chosen, roles)
+
+    def _claims(self, token: str) -> dict[str, Any]:
+        if len(token) > _MAX_TOKEN_LENGTH:
+            raise Unauthenticated
+        try:
+            issuer = _unverified_issuer(token)
+            decoded = jwt.decode(token, self._keys[issuer], algorithms=ALGORITHMS)
+            claims = decoded.claims
+            now = int(self._clock.now().timestamp())
+            registry = jwt.JWTClaimsRegistry(
+                now=now,
+                leeway=_LEEWAY_SECONDS,
+                iss={"essential": True, "value": issuer},
+                sub={"essential": True},
+                aud={"essential": True, "value": AUDIENCE},
+                exp={"essential": True},
+            )
+            registry.validate(claims)
+        except (JoseError, KeyError, ValueError, TypeError, AttributeError):
+            raise Unauthenticated from None
+        if not isinstance(claims["sub"], str) or not 0 < len(claims["sub"]) <= 128:
+            raise Unauthenticated
+        return dict(claims)
+
+
+def _unverified_issuer(token: str) -> str:
+    # Only to choose whose keys verify it; nothing else of the token is used
+    # before the signature holds.
+    payload = token.split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return str(claims["iss"])
+
+
+def _grants(claim: object) -> tuple[Grant, ...]:
+    if not isinstance(claim, Iterable):
+        raise Unauthenticated
+    known = contract_pb2.Caller.Role.keys()
+    return tuple(
+        Grant(str(g["site"]), str(g["role"]))
+        for g in claim
+        if isinstance(g, dict) and g.get("site") and g.get("role") in known
+    )

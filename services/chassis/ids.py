@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Identifiers: random subject ids, and UUIDv7 for rows whose order matters."""
+
+from __future__ import annotations
+
+import secrets
+import time
+import uuid
+
+
+def new_subject_id() -> str:
+    """128 random bits as 32 lowercase hexadecimal digits."""
+    return secrets.token_hex(16)
+
+
+def new_uuid() -> str:
+    """A UUIDv7 (RFC 9562): 48 bits of Unix milliseconds, then random bits."""
+    milliseconds = time.time_ns() // 1_000_000
+    value = (milliseconds & ((1 << 48) - 1)) << 80 | secrets.randbits(80)
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return str(uuid.UUID(int=value))

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tables every service has, created by its first revision, with their privileges."""
+
+from __future__ import annotations
+
+from alembic import context, op
+from sqlalchemy import MetaData, text
+
+from services.chassis import evidence, idempotency
+from services.chassis.migration import grant
+
+APPEND_ONLY = ("SELECT", "INSERT")
+MUTABLE = ("SELECT", "INSERT", "UPDATE", "DELETE")
+
+
+def runtime_role() -> str:
+    """The role that the service runs as."""
+    return str(context.config.attributes["runtime_role"])
+
+
+def create(metadata: MetaData, append_only: frozenset[str]) -> None:
+    """Create the tables of `metadata` and grant them: INSERT and SELECT, or all four."""
+    metadata.create_all(op.get_bind(), checkfirst=False)
+    for table in metadata.sorted_tables:
+        privileges = APPEND_ONLY if table.name in append_only else MUTABLE
+        grant(runtime_role(), table.name, privileges)
+
+
+def create_common() -> None:
+    """Evidence, refusal tallies and idempotency keys."""
+    create(evidence.metadata, frozenset({"evidence_entries"}))
+    create(idempotency.metadata, frozenset())
+    op.execute(
+        text("CREATE INDEX evidence_by_subject ON evidence_entries (site_id, subject, entry_id)")
+    )

@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every RPC passes, one named stage after the other.
+
+    scrub → peer → size → parse → deadline → identity → record
+          → authorization → validation → handler
+
+Admission stands in front of the pool that runs the pipeline (`server`): a call
+that waits for a thread cannot be refused by one. ``scrub`` is outermost, so
+that whatever goes wrong inside leaves as a typed refusal, never as a text.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, cast
+
+from google.protobuf.message import DecodeError, Message
+
+from services.chassis.call import Call
+from services.chassis.identity import Issuers, key_principal, process_principal
+from services.chassis.metrics import Metrics
+from services.chassis.refusal import (
+    DeadlineExceeded,
+    DeadlineRequired,
+    Internal,
+    Malformed,
+    PeerNotAllowed,
+    PermissionDenied,
+    Refusal,
+    TooLarge,
+    Unauthenticated,
+    refusal_of,
+)
+from services.chassis.validation import validate
+
+Proceed = Callable[[Call], Message]
+Handler = Callable[[Call], Message]
+PRINCIPAL_KEY, AUTHORIZATION_KEY, SITE_KEY = "qupia-principal-bin", "authorization", "qupia-site"
+LEAST_SECONDS = 0.1
+MOST_SECONDS = 120.0
+# grpc reports the end of time where a call has no deadline.
+_NO_DEADLINE = 366 * 86400.0
+
+
+class Stage(NamedTuple):
+    """A named step: does its part and calls the next."""
+
+    name: str
+    run: Callable[[Call, Proceed], Message]
+
+
+class Pipeline:
+    """The stages in their order, around the handlers of a process."""
+
+    def __init__(self, stages: Sequence[Stage], handlers: Mapping[str, Handler]) -> None:
+        self.names = [stage.name for stage in stages]
+        self._handlers = dict(handlers)
+        run: Proceed = self._handle
+        for stage in reversed(stages):
+            run = _chain(stage, run)
+        self._run = run
+
+    def __call__(self, call: Call) -> Message:
+        """Run the call. Raises Refusal and nothing else."""
+        return self._run(call)
+
+    def _handle(self, call: Call) -> Message:
+        response = self._handlers[call.method.path](call)
+        call.check_deadline()
+        return response
+
+
+def _chain(stage: Stage, following: Proceed) -> Proceed:
+    return lambda call: stage.run(call, following)
+
+
+def scrub(log: Any, metrics: Metrics) -> Stage:
+    """Turns every unexpected exception into INTERNAL, and veils causes a caller must not learn."""
+
+    def run(call: Call, proceed: Proceed) -> Message:
+        reason = "OK"
+        try:
+            return proceed(call)
+        except Refusal as refusal:
+            reason = refusal.reason
+            raise _veiled(call, refusal) from None
+        except Exception as error:
+            reason = "INTERNAL"
+            _log_defect(log, call, error)
+            raise Internal from None
+        finally:
+            metrics.calls.labels(call.method.name, reason).inc()
+            metrics.call_seconds.labels(call.method.name).observe(time.monotonic() - call.started)
+            if reason in ("INTERNAL", "DATA_LOSS"):
+                metrics.alarms.labels(reason).inc()
+
+    return Stage("scrub", run)
+
+
+def _log_defect(log: Any, call: Call, error: Exception) -> None:
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    where = f"{frame.tb_frame.f_code.co_name}:{frame.tb_lineno}" if frame else "unknown"
+    log.error(
+        "defect",
+        method=call.method.name,
+        reference=call.reference,
+        error=type(error).__name__,
+        where=where,
+        sqlstate=getattr(error, "sqlstate", None),
+    )
+
+
+# What is wrong with the request or the moment, not with the delivery asked
+# for, may be told to anyone.
+_UNVEILED = frozenset(
+    ["UNAUTHENTICATED", "PERMISSION_DENIED", "PEER_NOT_ALLOWED", "INVALID_ARGUMENT", "MALFORMED", "TOO_LARGE", "DEADLINE_REQUIRED", "DEADLINE_EXCEEDED", "OVERLOADED", "BUDGET_EXHAUSTED", "UNAVAILABLE", "INTERNAL", "UNIMPLEMENTED", "IDEMPOTENCY_KEY_REUSED", "IDEMPOTENCY_IN_PROGRESS", "VAULT_NOT_READY", "KEY_UNAVAILABLE", "DATA_LOSS"]
+)
+
+
+def _veiled(call: Call, refusal: Refusal) -> Refusal:
+    if call.method.veil is None or refusal.reason in _UNVEILED:
+        return refusal
+    return refusal_of(call.method.veil)
+
+
+def peer(names: Mapping[str, str]) -> Stage:
+    """Admits only the processes on the RPC's allow-list; `names` maps URI names to processes."""
+
+    def run(call: Call, proceed: Proceed) -> Message:
+        # The stubs say bytes; it is a list of bytes.
+        found = cast("Mapping[str, list[bytes]]", call.context.auth_context()).get("peer_uri", [])
+        processes = [names[uri.decode()] for uri in found if uri.decode() in names]
+        if len(processes) != 1 or processes[0] not in call.method.peers:
+            raise PeerNotAllowed
+        call.peer = processes[0]
+        return proceed(call)
+
+    return Stage("peer", run)
+
+
+def _size(call: Call, proceed: Proceed) -> Message:
+    if len(call.payload) > call.method.max_request_bytes:
+        raise TooLarge
+    return proceed(call)
+
+
+def _parse(call: Call, proceed: Proceed) -> Message:
+    message = call.method.input_class()
+    try:
+        message.ParseFromString(call.payload)
+    except (DecodeError, RecursionError):
+        raise Malformed from None
+    call.message = message
+    return proceed(call)
+
+
+def _deadline(call: Call, proceed: Proceed) -> Message:
+    remaining = cast("float | None", call.context.time_remaining())
+    if remaining is None or remaining > _NO_DEADLINE:
+        raise DeadlineRequired
+    if remaining < LEAST_SECONDS:
+        raise DeadlineExceeded
+    call.deadline = time.monotonic() + min(remaining, MOST_SECONDS)
+    return proceed(call)
+
+
+def identity(issuers: Issuers) -> Stage:
+    """Finds out who stands behind the call. Raises Unauthenticated."""
+
+    def run(call: Call, proceed: Proceed) -> Message:
+        call.caller = _identify(call, issuers)
+        return proceed(call)
+
+    return Stage("identity", run)
+
+
+def _identify(call: Call, issuers: Issuers) -> Any:
+    if call.method.peer_itself:
+        return process_principal(call.peer)
+    forwarded = call.metadata.get(PRINCIPAL_KEY)
+    authorization = call.metadata.get(AUTHORIZATION_KEY)
+    if (forwarded is None) == (authorization is None):
+        raise Unauthenticated
+    if isinstance(forwarded, bytes):
+        if call.peer != "gateway":
+            raise Unauthenticated
+        return key_principal(forwarded)
+    scheme, _, token = str(authorization).partition(" ")
+    if scheme.lower() != "bearer":
+        raise Unauthenticated
+    site = call.metadata.get(SITE_KEY)
+    return issuers.verify(token, str(site) if site is not None else None)
+
+
+def _authorize(call: Call, proceed: Proceed) -> Message:
+    method = call.method
+    if method.roles is not None and not (call.principal.roles & method.roles):
+        raise PermissionDenied
+    return proceed(call)
+
+
+def record(recorder: Callable[[Call, Refusal], None]) -> Stage:
+    """Leaves evidence of refusals that the handler has not recorded itself.
+
+    `recorder` writes in a transaction of its own, before the answer leaves;
+    where it cannot, the caller gets its Unavailable instead of the refusal.
+    """
+
+    def run(call: Call, proceed: Proceed) -> Message:
+        try:
+            return proceed(call)
+        except Refusal as refusal:
+            if not call.recorded and is_decision(refusal) and call.method.evidence != "none":
+                recorder(call, refusal)
+            raise
+
+    return Stage("record", run)
+
+
+_NOT_DECISIONS = frozenset(
+    ["INVALID_ARGUMENT", "MALFORMED", "TOO_LARGE", "DEADLINE_REQUIRED", "DEADLINE_EXCEEDED", "OVERLOADED", "BUDGET_EXHAUSTED", "UNAVAILABLE", "INTERNAL", "UNIMPLEMENTED", "IDEMPOTENCY_KEY_REUSED", "IDEMPOTENCY_IN_PROGRESS", "VERSION_MISMATCH", "VAULT_NOT_READY", "KEY_UNAVAILABLE"]
+)
+
+
+def is_decision(refusal: Refusal) -> bool:
+    """Whether a refusal decides about a person's data, rather than about the request's form."""
+    return refusal.reason not in _NOT_DECISIONS
+
+
+def _validate(call: Call, proceed: Proceed) -> Message:
+    validate(call.request)
+    return proceed(call)
+
+
+SIZE = Stage("size", _size)
+PARSE = Stage("parse", _parse)
+DEADLINE = Stage("deadline", _deadline)
+AUTHORIZATION = Stage("authorization", _authorize)
+VALIDATION = Stage("validation", _validate)
+
+
+def stages(
+    log: Any,
+    metrics: Metrics,
+    peer_names: Mapping[str, str],
+    issuers: Issuers,
+    recorder: Callable[[Call, Refusal], None],
+) -> list[Stage]:
+    """All stages in their order."""
+    return [
+        scrub(log, metrics),
+        peer(peer_names),
+        SIZE,
+        PARSE,
+        DEADLINE,
+        identity(issuers),
+        record(recorder),
+        AUTHORIZATION,
+        VALIDATION,
+    ]

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The name of a subject in evidence: random, so that it means nothing once its row is gone."""
+
+from __future__ import annotations
+
+import secrets
+
+from sqlalchemy import Column, MetaData, Table, Text, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.engine import Connection
+
+metadata = MetaData()
+
+subject_pseudonyms = Table(
+    "subject_pseudonyms",
+    metadata,
+    Column("site_id", Text, primary_key=True),
+    Column("subject_id", Text, primary_key=True),
+    Column("pseudonym", Text, nullable=False),
+)
+
+
+def pseudonym_of(connection: Connection, site_id: str, subject_id: str) -> str:
+    """The subject's pseudonym in this service's evidence, made on first use."""
+    if not subject_id:
+        return ""
+    known = known_pseudonym(connection, site_id, subject_id)
+    if known:
+        return known
+    connection.execute(
+        upsert(subject_pseudonyms)
+        .values(site_id=site_id, subject_id=subject_id, pseudonym=secrets.token_hex(16))
+        .on_conflict_do_nothing()
+    )
+    return known_pseudonym(connection, site_id, subject_id)
+
+
+def known_pseudonym(connection: Connection, site_id: str, subject_id: str) -> str:
+    """The subject's pseudonym, or nothing for an id this service has never recorded an act of."""
+    found = select(subject_pseudonyms.c.pseudonym).filter_by(site_id=site_id, subject_id=subject_id)
+    return str(connection.execute(found).scalar_one_or_none() or "")
