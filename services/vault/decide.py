@@ -1,0 +1,281 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The gate's decision: a pure function of closed enums, standing and time.
+
+`docs/decisions.md` is the table a lawyer reads; a test enumerates the finite
+core of this function and compares the two. Whoever changes a rule raises
+RULES_VERSION, which every evidence entry names.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from services.vault.fields import NAME_FIELDS, STATED_FIELDS, Field
+from services.vault.policy_schedule import PolicySchedule
+from services.vault.purposes import (
+    AUTOMATED_DECISION,
+    CONSENT_CLAUSE,
+    ORDER_PURPOSES,
+    PURPOSES,
+    PurposeRule,
+    ReferenceRule,
+)
+from services.vault.standing import (
+    Assignment,
+    ConsentFact,
+    OpenOrder,
+    OrderState,
+    RecipientKind,
+    Standing,
+)
+
+RULES_VERSION: Final = 1
+
+
+class Operation(StrEnum):
+    """What is asked of the gate."""
+
+    READ = "READ"
+    READ_FOR_VERIFICATION = "READ_FOR_VERIFICATION"
+    READ_FOR_RELEASE = "READ_FOR_RELEASE"
+    STORE = "STORE"
+    ACCEPT = "ACCEPT"
+    GRANT = "GRANT"
+    PLACE_ORDER = "PLACE_ORDER"
+
+
+class Life(StrEnum):
+    """Where the subject is in its life, whatever its slices say."""
+
+    UNKNOWN = "UNKNOWN"
+    PRESENT = "PRESENT"
+    DESTROYED = "DESTROYED"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One thing asked of the gate.
+
+    `purposes_granted` is None where the credential is not limited. `fields`
+    is None for all that the purpose reaches. `reference` is an order, case,
+    payment, template or claim. `delivery_id` and `recipient_id` name the
+    assignment of a release.
+    """
+
+    operation: Operation
+    purpose: str = ""
+    purposes_granted: frozenset[str] | None = None
+    fields: frozenset[Field] | None = None
+    reference: str = ""
+    automated_decision: bool = False
+    delivery_id: str = ""
+    recipient_id: str = ""
+    explicit: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """What may be decrypted, and the clause that permits it."""
+
+    fields: frozenset[Field]
+    clause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """A reason of the contract and the clause behind it."""
+
+    reason: str
+    clause: str
+
+
+Decision = Permit | Denial
+
+# Clause 5.2: the field set of each kind of recipient.
+RELEASED_FIELDS: Final = {
+    RecipientKind.COURIER: NAME_FIELDS | {Field.PHONE, Field.ADDRESS},
+    RecipientKind.POSTAL: NAME_FIELDS | {Field.PHONE, Field.ADDRESS},
+    RecipientKind.TELECOM: frozenset({Field.PHONE}),
+}
+
+
+def decide(
+    question: Question, life: Life, standing: Standing, schedule: PolicySchedule, now: datetime
+) -> Decision:
+    """Permit or deny. Total: every question has an answer, and nothing raises."""
+    if question.operation is Operation.READ:
+        denial = _unreadable(question)
+        if denial is not None:
+            return denial
+    if life is Life.UNKNOWN:
+        return Denial("NOT_FOUND", "")
+    if life is Life.DESTROYED:
+        return Denial("SUBJECT_DESTROYED", "5.1")
+    return _RULES[question.operation](question, standing, schedule, now)
+
+
+def _unreadable(question: Question) -> Denial | None:
+    """What is wrong with a read whoever the subject is."""
+    if question.purpose not in PURPOSES:
+        return Denial("PURPOSE_UNKNOWN", "4.1")
+    rule = PURPOSES[question.purpose]
+    if rule.reference is ReferenceRule.CLAIM:
+        return Denial("PERMISSION_DENIED", rule.clause)
+    granted = question.purposes_granted
+    if granted is not None and question.purpose not in granted:
+        return Denial("PURPOSE_NOT_GRANTED", "6.2.1")
+    return None
+
+
+def _held(standing: Standing) -> Denial | None:
+    if standing.restricted:
+        return Denial("SUBJECT_RESTRICTED", "6.2.3")
+    if standing.blocked:
+        return Denial("SUBJECT_BLOCKED", "6.2.3")
+    return None
+
+
+def _disagreed(standing: Standing) -> Denial | None:
+    if standing.disagreed:
+        return Denial("POLICY_DISAGREED", "2.2")
+    if standing.consent is None or standing.consent.accepted_version is None:
+        return Denial("POLICY_NOT_ACCEPTED", "2.1")
+    return None
+
+
+def _read(q: Question, standing: Standing, schedule: PolicySchedule, now: datetime) -> Decision:
+    rule = PURPOSES[q.purpose]
+    order = _open_order(standing, q.reference)
+    for_order = order is not None and q.purpose in ORDER_PURPOSES
+    return (
+        _held(standing)
+        or (None if for_order else _disagreed(standing))
+        or _unreferenced(rule, q, standing)
+        or _unconsented(rule, q, standing, schedule, now)
+        or _reach(rule, q)
+    )
+
+
+def _unreferenced(rule: PurposeRule, q: Question, standing: Standing) -> Denial | None:
+    if rule.reference is ReferenceRule.NONE:
+        return None
+    if rule.reference is ReferenceRule.OPEN_ORDER:
+        orders = standing.orders.orders if standing.orders else ()
+        if q.reference and _open_order(standing, q.reference) is None:
+            return Denial("NO_ACTIVE_ORDER", rule.clause)
+        if not any(o.state is OrderState.OPEN for o in orders):
+            return Denial("NO_ACTIVE_ORDER", rule.clause)
+    return None if q.reference else Denial("REFERENCE_REQUIRED", rule.clause)
+
+
+def _unconsented(
+    rule: PurposeRule, q: Question, standing: Standing, schedule: PolicySchedule, now: datetime
+) -> Denial | None:
+    needed = rule.code if rule.express_consent else ""
+    if rule.code == "PAYMENT" and q.automated_decision:
+        needed = AUTOMATED_DECISION
+    if not needed:
+        return None
+    clause = CONSENT_CLAUSE[needed]
+    fact = _latest_fact(standing, needed)
+    if fact is None:
+        return Denial("CONSENT_REQUIRED", clause)
+    if not fact.in_force(now):
+        return Denial("CONSENT_WITHDRAWN", clause)
+    if schedule.outdated(needed, fact.policy_version, now):
+        return Denial("CONSENT_REQUIRED", clause)
+    return None
+
+
+def _reach(rule: PurposeRule, q: Question) -> Decision:
+    if q.fields is None:
+        return Permit(rule.fields, rule.clause)
+    if not q.fields <= rule.fields:
+        return Denial("FIELD_NOT_PERMITTED", "6.2.1")
+    return Permit(q.fields, rule.clause)
+
+
+def _read_for_verification(
+    q: Question, standing: Standing, _schedule: PolicySchedule, _now: datetime
+) -> Decision:
+    blocks = standing.claims.blocks if standing.claims else ()
+    if not any(b.claim_id == q.reference and b.outcome is None for b in blocks):
+        return Denial("NOT_FOUND", "")
+    return Permit(PURPOSES["VERIFY_DATA"].fields, "4.1.5")
+
+
+def _read_for_release(
+    q: Question, standing: Standing, _schedule: PolicySchedule, now: datetime
+) -> Decision:
+    held = _held(standing)
+    if held is not None:
+        return held
+    order = _open_order(standing, q.reference)
+    if order is None:
+        return Denial("NO_ACTIVE_ORDER", "5.2")
+    assignment = _live_assignment(order, q, now)
+    if assignment is None:
+        return Denial("ORDER_RECIPIENT_MISMATCH", "5.2")
+    return Permit(RELEASED_FIELDS[assignment.recipient_kind], "5.2")
+
+
+def _live_assignment(order: OpenOrder, q: Question, now: datetime) -> Assignment | None:
+    for assignment in order.assignments:
+        ended = assignment.ended_time is not None
+        expired = assignment.expires_time is not None and assignment.expires_time <= now
+        same = (assignment.delivery_id, assignment.recipient_id) == (q.delivery_id, q.recipient_id)
+        if same and not ended and not expired:
+            return assignment
+    return None
+
+
+def _store(_q: Question, standing: Standing, _schedule: PolicySchedule, _now: datetime) -> Decision:
+    return _held(standing) or _disagreed(standing) or Permit(STATED_FIELDS, "3.2")
+
+
+def _accept(q: Question, standing: Standing, _schedule: PolicySchedule, _now: datetime) -> Decision:
+    if standing.restricted:
+        return Denial("SUBJECT_RESTRICTED", "6.2.3")
+    if standing.disagreed and not q.explicit:
+        return Denial("POLICY_DISAGREED", "2.2")
+    return Permit(frozenset(), "2.1")
+
+
+def _grant(q: Question, standing: Standing, _schedule: PolicySchedule, _now: datetime) -> Decision:
+    clause = CONSENT_CLAUSE.get(q.purpose, "4.1")
+    return _held(standing) or _disagreed(standing) or Permit(frozenset(), clause)
+
+
+def _place_order(
+    _q: Question, standing: Standing, _schedule: PolicySchedule, _now: datetime
+) -> Decision:
+    return _held(standing) or _disagreed(standing) or Permit(frozenset(), "5.2")
+
+
+def _open_order(standing: Standing, order_id: str) -> OpenOrder | None:
+    orders = standing.orders.orders if standing.orders else ()
+    for order in orders:
+        if order.order_id == order_id and order.state is OrderState.OPEN:
+            return order
+    return None
+
+
+def _latest_fact(standing: Standing, purpose: str) -> ConsentFact | None:
+    facts = standing.consent.consents if standing.consent else ()
+    return max(
+        (f for f in facts if f.purpose == purpose), key=lambda f: f.granted_time, default=None
+    )
+
+
+_Rule = Callable[[Question, Standing, PolicySchedule, datetime], Decision]
+_RULES: Final[dict[Operation, _Rule]] = {
+    Operation.READ: _read,
+    Operation.READ_FOR_VERIFICATION: _read_for_verification,
+    Operation.READ_FOR_RELEASE: _read_for_release,
+    Operation.STORE: _store,
+    Operation.ACCEPT: _accept,
+    Operation.GRANT: _grant,
+    Operation.PLACE_ORDER: _place_order,
+}

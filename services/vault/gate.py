@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The gate: the one function through which data leave (architecture, section 2).
+
+One transaction: lock, read, decide, decrypt, write the evidence, commit; then
+the caller sends. A batch of one is a batch. A subject that is locked by
+somebody else is handed back as CONTENDED, to be read alone: waiting for it
+would hold up its neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from dataclasses import field as member
+from datetime import datetime
+
+from sqlalchemy.engine import Connection
+
+from services.chassis import evidence
+from services.chassis.clock import Clock
+from services.chassis.database import Database
+from services.chassis.evidence import Entry, RefusalLog
+from services.chassis.metrics import Metrics
+from services.chassis.refusal import BudgetExhausted, VaultNotReady
+from services.vault import store
+from services.vault.address import Address
+from services.vault.case import decided_on, life_of, schedule_of, standing_of
+from services.vault.concealed import Concealed
+from services.vault.decide import Denial, Operation, Permit, Question, decide
+from services.vault.envelope import CiphertextMisplaced, Place, decrypt
+from services.vault.fields import STATED_FIELDS, Field
+from services.vault.key_store import KeyStore, OwnerKey
+from services.vault.plaintext import SCHEMA, parse
+from services.vault.provider import KeyProviderError
+from services.vault.store import Case, DatumRow, Subject
+
+Data = Concealed[Field, str | Address]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One read asked of the gate, and who stands behind it.
+
+    `event`, `verb` and `refs` go into evidence; `release_id` names the
+    broker's prepared release, empty otherwise.
+    """
+
+    site: str
+    subject: str
+    question: Question
+    event: str
+    verb: str
+    principal: str
+    role: str
+    refs: Mapping[str, str] = member(default_factory=dict)
+    release_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Data that may leave: the entry that permits it is committed."""
+
+    data: Data = member(repr=False)
+    version: int
+    entry_id: str
+    clause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A refusal, recorded."""
+
+    reason: str
+    clause: str
+
+
+class Contended:
+    """The subject's lock was not free; read it alone."""
+
+
+Outcome = Given | Refused | Contended
+
+
+class Gate:
+    """Reads data for those the standing permits."""
+
+    def __init__(
+        self,
+        database: Database,
+        keys: KeyStore,
+        refusals: RefusalLog,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self._database = database
+        self._keys = keys
+        self._refusals = refusals
+        self._clock = clock
+        self._metrics = metrics
+
+    def read_alone(self, read: Read) -> Given | Refused:
+        """One read; waits for the subject's lock. Raises Unavailable: no record, no data."""
+        with self._database.transaction() as connection:
+            store.lock_shared(connection, read.site, read.subject)
+            outcome = self._read_locked(connection, [read])[0]
+        return outcome
+
+    def read(self, reads: Sequence[Read]) -> list[Outcome]:
+        """Many reads in one transaction, each with an outcome of its own.
+
+        Raises Unavailable where the transaction as a whole could not be
+        committed: then nothing of it may leave.
+        """
+        with self._database.transaction() as connection:
+            wanted = [(r.site, r.subject) for r in reads]
+            locked = store.try_lock_shared(connection, wanted)
+            free = [r for r, taken in zip(reads, locked, strict=True) if taken]
+            given = iter(self._read_locked(connection, free) if free else ())
+        return [next(given) if taken else Contended() for taken in locked]
+
+    def _read_locked(self, connection: Connection, reads: Sequence[Read]) -> list[Given | Refused]:
+        if not store.ready(connection):
+            raise VaultNotReady(retry_after=1)
+        subjects = {(r.site, r.subject) for r in reads}
+        cases = store.cases(connection, subjects)
+        keys = self._keys.owner_keys(subjects)
+        now = self._clock.now()
+        decisions = [self._decide(r, cases[(r.site, r.subject)], now) for r in reads]
+        rows = store.current_data(connection, _permitted(reads, decisions))
+        batch = _Batch(connection, now, cases, keys)
+        outcomes = [
+            self._outcome(batch, r, d, rows.get((r.site, r.subject), []))
+            for r, d in zip(reads, decisions, strict=True)
+        ]
+        evidence.append_all(connection, batch.entries, now)
+        store.write_release_entries(connection, batch.releases)
+        return outcomes
+
+    def _decide(self, read: Read, case: Case, now: datetime) -> Permit | Denial:
+        return decide(read.question, life_of(case), standing_of(case), schedule_of(case), now)
+
+    def _outcome(
+        self, batch: _Batch, read: Read, decision: Permit | Denial, rows: Sequence[DatumRow]
+    ) -> Given | Refused:
+        if isinstance(decision, Denial):
+            return self._refuse(batch, read, decision)
+        subject = (read.site, read.subject)
+        wanted = [row for row in rows if row.field in decision.fields]
+        try:
+            data = self._decrypt(subject, batch.keys.get(subject), wanted)
+        except KeyProviderError:
+            return Refused("KEY_UNAVAILABLE", "")
+        except CiphertextMisplaced:
+            self._metrics.alarms.labels("ciphertext_misplaced").inc()
+            return self._refuse(batch, read, Denial("DATA_LOSS", ""))
+        entry = self._entry(batch, read, evidence.PERMITTED, decision.clause, "", data)
+        batch.entries.append(entry)
+        if read.release_id:
+            batch.releases.append((read.site, read.release_id, entry.entry_id))
+        version = batch.cases[subject].data_version
+        return Given(data, version, entry.entry_id, decision.clause)
+
+    def _refuse(self, batch: _Batch, read: Read, denial: Denial) -> Refused:
+        entry = self._entry(
+            batch, read, evidence.REFUSED, denial.clause, denial.reason, Concealed({})
+        )
+        try:
+            self._refusals.record(batch.connection, entry, batch.now)
+        except BudgetExhausted:
+            return Refused("BUDGET_EXHAUSTED", "")
+        return Refused(denial.reason, denial.clause)
+
+    def _decrypt(self, subject: Subject, key: OwnerKey | None, rows: Sequence[DatumRow]) -> Data:
+        if not rows:
+            return Concealed({})
+        if key is None:
+            raise CiphertextMisplaced
+        site, owner = subject
+        opened = self._keys.open(site, owner, key)
+        return Concealed(
+            {
+                row.field: parse(
+                    row.field,
+                    decrypt(
+                        opened,
+                        Place(SCHEMA, site, owner, str(row.field), row.version),
+                        row.ciphertext,
+                    ),
+                )
+                for row in rows
+            }
+        )
+
+    def _entry(
+        self, batch: _Batch, read: Read, outcome: str, clause: str, reason: str, data: Data
+    ) -> Entry:
+        subject = (read.site, read.subject)
+        case = batch.cases[subject]
+        key = batch.keys.get(subject)
+        refs = dict(read.refs)
+        if read.question.purpose:
+            refs["purpose"] = read.question.purpose
+        return Entry(
+            event=read.event,
+            verb=read.verb,
+            outcome=outcome,
+            site_id=read.site,
+            principal=read.principal,
+            role=read.role,
+            subject=key.pseudonym if key else "",
+            clause=clause,
+            reason=reason,
+            refs=refs,
+            decided_on=decided_on(case, schedule_of(case).in_force(batch.now))
+            | ({"fields": sorted(data), "dataVersion": case.data_version} if data else {}),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    connection: Connection
+    now: datetime
+    cases: Mapping[Subject, Case]
+    keys: Mapping[Subject, OwnerKey]
+    entries: list[Entry] = member(default_factory=list)
+    releases: list[tuple[str, str, str]] = member(default_factory=list)
+
+
+def _permitted(
+    reads: Sequence[Read], decisions: Sequence[Permit | Denial]
+) -> set[tuple[str, str, Field]]:
+    return {
+        (read.site, read.subject, each)
+        for read, decision in zip(reads, decisions, strict=True)
+        if isinstance(decision, Permit)
+        for each in decision.fields & STATED_FIELDS
+    }
+
+
+def question_of_read(
+    purpose: str,
+    granted: frozenset[str] | None,
+    reference: str,
+    fields: Sequence[str],
+    automated_decision: bool,
+) -> Question:
+    """The question of a purpose-bound read. Raises ValueError for an unknown field name."""
+    return Question(
+        Operation.READ,
+        purpose=purpose,
+        purposes_granted=granted,
+        fields=frozenset(Field(name) for name in fields) if fields else None,
+        reference=reference,
+        automated_decision=automated_decision,
+    )

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The key store: wrapped keys in a database of their own."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy import Text, column, func, insert, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.sql import cast, literal
+
+from services.chassis.clock import Clock
+from services.chassis.database import Database
+from services.chassis.ids import new_uuid
+from services.vault.fields import Field
+from services.vault.key_name import KeyName
+from services.vault.key_tables import (
+    data_keys,
+    epoch_keys,
+    index_keys,
+    sealing_keys,
+    vault_life,
+)
+from services.vault.keyring import Keyring, WrappedKey
+from services.vault.secret_key import SecretKey
+from services.vault.unsealing import SealingPair, create_sealing_pair
+
+Owner = tuple[str, str]
+"""(site, owner)"""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerKey:
+    """An owner's wrapped data key and the owner's pseudonym in evidence."""
+
+    wrapped: WrappedKey = field(repr=False)
+    pseudonym: str
+
+
+class EpochRows:
+    """Reads epoch keys for the keyring."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def epoch_key(self, epoch: str) -> WrappedKey | None:
+        """The wrapped key of an epoch; None where it is unknown or destroyed."""
+        with self._database.transaction() as connection:
+            row = connection.execute(select(epoch_keys).filter_by(epoch=epoch)).one_or_none()
+        return WrappedKey(row.kek_id, bytes(row.wrapped)) if row else None
+
+    def is_empty(self) -> bool:
+        """Whether no epoch was ever made: only then may a fresh KEK be."""
+        with self._database.transaction() as connection:
+            return connection.execute(select(epoch_keys.c.epoch).limit(1)).first() is None
+
+
+class KeyStore:
+    """Finds and makes the keys of owners, indexes and sealing."""
+
+    def __init__(self, database: Database, keyring: Keyring, clock: Clock) -> None:
+        self.database = database
+        self.keyring = keyring
+        self._clock = clock
+
+    def open_epoch(self) -> str:
+        """The current epoch; the first one is made here. Raises KeyUnavailable, KeyWrong."""
+        with self.database.transaction() as connection:
+            connection.execute(func.pg_advisory_xact_lock(1).select())
+            row = connection.execute(select(epoch_keys).filter_by(current=True)).one_or_none()
+            if row is None:
+                epoch = new_uuid()
+                key = self.keyring.create(KeyName.epoch(epoch))
+                connection.execute(
+                    insert(epoch_keys).values(
+                        epoch=epoch,
+                        kek_id=key.wrapper_id,
+                        wrapped=key.wrapped,
+                        current=True,
+                        create_time=self._clock.now(),
+                    )
+                )
+                return epoch
+        self.keyring.check(row.epoch)
+        return str(row.epoch)
+
+    def _current_epoch(self) -> str:
+        with self.database.transaction() as connection:
+            statement = select(epoch_keys.c.epoch).filter_by(current=True)
+            epoch = connection.execute(statement).scalar_one_or_none()
+        return str(epoch) if epoch else self.open_epoch()
+
+    def owner_keys(self, owners: Collection[Owner]) -> Mapping[Owner, OwnerKey]:
+        """The keys of those owners that have one, in one query."""
+        if not owners:
+            return {}
+        asked = (
+            func.unnest(
+                cast(literal([o[0] for o in owners], ARRAY(Text)), ARRAY(Text)),
+                cast(literal([o[1] for o in owners], ARRAY(Text)), ARRAY(Text)),
+            )
+            .table_valued(column("site_id", Text), column("owner_id", Text))
+            .render_derived("asked")
+        )
+        statement = select(
+            data_keys.c.site_id,
+            data_keys.c.owner_id,
+            data_keys.c.epoch,
+            data_keys.c.wrapped,
+            data_keys.c.pseudonym,
+        ).join(
+            asked,
+            (data_keys.c.site_id == asked.c.site_id) & (data_keys.c.owner_id == asked.c.owner_id),
+        )
+        with self.database.transaction() as connection:
+            rows = connection.execute(statement).all()
+        return {
+            (r.site_id, r.owner_id): OwnerKey(WrappedKey(r.epoch, bytes(r.wrapped)), r.pseudonym)
+            for r in rows
+        }
+
+    def owner_key(self, site: str, owner: str) -> OwnerKey | None:
+        """One owner's key; None where there is none."""
+        return self.owner_keys([(site, owner)]).get((site, owner))
+
+    def ensure_owner_key(self, site: str, owner: str) -> OwnerKey:
+        """The owner's key, made where there is none. Raises KeyUnavailable, KeyWrong."""
+        found = self.owner_key(site, owner)
+        if found is not None:
+            return found
+        epoch = self._current_epoch()
+        _, wrapped = self.keyring.create_data_key(site, owner, epoch)
+        with self.database.transaction() as connection:
+            connection.execute(
+                upsert(data_keys)
+                .values(
+                    site_id=site,
+                    owner_id=owner,
+                    epoch=epoch,
+                    wrapped=wrapped.wrapped,
+                    pseudonym=secrets.token_hex(16),
+                    create_time=self._clock.now(),
+                )
+                .on_conflict_do_nothing()
+            )
+        made = self.owner_key(site, owner)
+        if made is None:
+            raise RuntimeError("a data key vanished while it was made")
+        return made
+
+    def open(self, site: str, owner: str, key: OwnerKey) -> SecretKey:
+        """An owner's data key in the clear. Raises KeyUnavailable, KeyWrong."""
+        return self.keyring.open_data_key(site, owner, key.wrapped)
+
+    def pseudonym(self, site: str, owner: str) -> str:
+        """The owner's name in evidence; empty for an owner without key."""
+        found = self.owner_key(site, owner)
+        return found.pseudonym if found else ""
+
+    def index_key(self, site: str, indexed: Field, key_version: int = 1) -> SecretKey:
+        """The blind-index key of a site's field, made on first use."""
+        place = {"site_id": site, "field": str(indexed), "key_version": key_version}
+        name = KeyName.index(site, str(indexed), key_version)
+        with self.database.transaction() as connection:
+            row = connection.execute(select(index_keys).filter_by(**place)).one_or_none()
+            if row is None:
+                made = self.keyring.create(name)
+                connection.execute(
+                    upsert(index_keys)
+                    .values(**place, kek_id=made.wrapper_id, wrapped=made.wrapped)
+                    .on_conflict_do_nothing()
+                )
+                row = connection.execute(select(index_keys).filter_by(**place)).one()
+        return self.keyring.open(name, WrappedKey(row.kek_id, bytes(row.wrapped)))
+
+    def sealing_pair(self, key_id: str | None = None) -> SealingPair | None:
+        """A sealing pair by its id, the newest where None; the first one is made here."""
+        statement = select(sealing_keys).order_by(sealing_keys.c.create_time.desc()).limit(1)
+        if key_id is not None:
+            statement = select(sealing_keys).filter_by(key_id=key_id)
+        with self.database.transaction() as connection:
+            row = connection.execute(statement).one_or_none()
+            if row is None and key_id is None:
+                pair = create_sealing_pair(self.keyring)
+                connection.execute(
+                    insert(sealing_keys).values(
+                        key_id=pair.key_id,
+                        public_key=pair.public_key,
+                        kek_id=pair.private_key.wrapper_id,
+                        wrapped=pair.private_key.wrapped,
+                        create_time=self._clock.now(),
+                    )
+                )
+                return pair
+        if row is None:
+            return None
+        return SealingPair(bytes(row.public_key), WrappedKey(row.kek_id, bytes(row.wrapped)))
+
+    def read_life(self) -> tuple[str, int]:
+        """(vault incarnation, starts) as the key store knows them."""
+        with self.database.transaction() as connection:
+            row = connection.execute(select(vault_life)).one_or_none()
+        return (row.vault_incarnation, row.starts) if row else ("", 0)
+
+    def write_life(self, vault_incarnation: str, starts: int) -> None:
+        """Write them down."""
+        members = {"vault_incarnation": vault_incarnation, "starts": starts}
+        with self.database.transaction() as connection:
+            changed = connection.execute(update(vault_life).values(**members)).rowcount
+            if not changed:
+                connection.execute(insert(vault_life).values(only=True, **members))

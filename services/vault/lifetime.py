@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The life of the vault: a restored database is another life (`docs/protocol.md`).
+
+The vault's database and the key store both count the starts. Where the counts
+differ, one of the two was set back; where the cluster, timeline or database
+changed, the vault's was restored. In a new life nobody is served before every
+decider has pushed its slices again.
+"""
+
+from __future__ import annotations
+
+from services.chassis.database import Database
+from services.chassis.decider.store import database_identity
+from services.chassis.ids import new_uuid
+from services.vault import store_life
+from services.vault.key_store import KeyStore
+from services.vault.store_life import VaultLife
+
+
+def begin_life(database: Database, keys: KeyStore) -> str:
+    """Go on with the present life or begin a new one; returns the vault's incarnation."""
+    known = keys.read_life()
+    with database.transaction() as connection:
+        store_life.lock_life(connection)
+        identity = database_identity(connection)
+        life = store_life.read_life(connection)
+        same = (
+            life is not None
+            and life.database_identity == identity
+            and (life.vault_incarnation, life.starts) == known
+        )
+        incarnation = life.vault_incarnation if life is not None and same else new_uuid()
+        starts = (life.starts if life else 0) + 1
+        store_life.write_life(connection, VaultLife(incarnation, identity, starts))
+        if not same:
+            store_life.await_all(connection)
+    keys.write_life(incarnation, starts)
+    return incarnation

@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Takes a pushed slice into the standing (`docs/protocol.md`).
+
+One transaction under the subject's exclusive lock: judge the version, join
+with what stands, give every open proposal its verdict, write corrections that
+an outcome confirmed, and the evidence.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from qupia.contract.v1 import contract_pb2
+from qupia.vault.v1 import vault_pb2
+from sqlalchemy.engine import Connection
+
+from services.chassis.clock import Clock
+from services.chassis.slices import ProposalVerdict, SliceVersion, Stamp, Verdict, judge
+from services.vault import store, store_life, wire
+from services.vault.carry import Taken, take
+from services.vault.case import CONSENT, ORDERS, life_of, schedule_of, standing_of
+from services.vault.correction import Corrections
+from services.vault.decide import Denial, Life, Operation, Question, decide
+from services.vault.key_store import KeyStore
+from services.vault.standing import (
+    ClaimsStanding,
+    ConsentStanding,
+    OrderStanding,
+    Standing,
+)
+from services.vault.store import Case, SliceRow, Subject
+
+S = TypeVar("S", ConsentStanding, ClaimsStanding, OrderStanding)
+_Receipt = vault_pb2.SliceReceipt
+_Proposal = vault_pb2.ProposalOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed(Generic[S]):
+    """A pushed slice with its header, and the digest of its canonical bytes."""
+
+    topic: str
+    decider: str
+    header: vault_pb2.SliceHeader
+    slice: S
+    digest: bytes
+
+    @property
+    def subject(self) -> Subject:
+        """(site, subject)"""
+        return (self.header.site_id, self.header.subject_id)
+
+    @property
+    def stamp(self) -> Stamp:
+        """Its version and digest."""
+        version = self.header.version
+        return Stamp(SliceVersion(version.incarnation, version.counter), self.digest)
+
+
+def canonical_digest(slice_: object) -> bytes:
+    """SHA-256 of a slice message's deterministic bytes."""
+    return hashlib.sha256(slice_.SerializeToString(deterministic=True)).digest()  # type: ignore[attr-defined]
+
+
+class SliceTaker:
+    """Applies pushes."""
+
+    def __init__(self, keys: KeyStore, corrections: Corrections, clock: Clock) -> None:
+        self._keys = keys
+        self._corrections = corrections
+        self._clock = clock
+
+    def take_push(self, connection: Connection, pushed: Pushed[S]) -> vault_pb2.SliceReceipt:
+        """Judge and apply; the receipt is complete but for evidence. Locks the subject."""
+        store.lock_exclusive(connection, *pushed.subject)
+        now = self._clock.now()
+        held = store.read_slice(connection, *pushed.subject, pushed.topic)
+        receipt, verdict = self.judge(connection, pushed.decider, pushed.header, pushed.stamp, held)
+        if verdict not in (Verdict.APPLIED, Verdict.REPEAT):
+            return receipt
+        case = store.cases(connection, [pushed.subject])[pushed.subject]
+        life = life_of(case)
+        if life is Life.DESTROYED:
+            receipt.verdict = _Receipt.SUBJECT_DESTROYED
+            return receipt
+        if life is Life.UNKNOWN and pushed.topic == ORDERS:
+            receipt.verdict = _Receipt.UNKNOWN_SUBJECT
+            return receipt
+        if life is Life.UNKNOWN and pushed.topic == CONSENT:
+            self._keys.ensure_owner_key(*pushed.subject)
+            store.create_subject(connection, *pushed.subject, now)
+            case = Case("PRESENT", 0, case.slices)
+        self._apply(connection, pushed, held, case, receipt, now)
+        return receipt
+
+    def judge(
+        self,
+        connection: Connection,
+        decider: str,
+        header: vault_pb2.SliceHeader,
+        stamp: Stamp,
+        held: SliceRow | None,
+    ) -> tuple[vault_pb2.SliceReceipt, Verdict]:
+        """The head of a receipt: verdict, present version, lives."""
+        vault = store_life.read_life(connection)
+        assert vault is not None, "the vault's life is written at start"
+        life = store_life.read_decider(connection, decider)
+        current = Stamp(SliceVersion(held.incarnation, held.counter), held.digest) if held else None
+        verdict = judge(
+            current,
+            stamp,
+            life.highest_incarnation,
+            names_this_vault=header.vault_incarnation == vault.vault_incarnation,
+        )
+        stands = (
+            stamp.version if verdict is Verdict.APPLIED else current.version if current else None
+        )
+        receipt = vault_pb2.SliceReceipt(
+            verdict=_Receipt.Verdict.Value(verdict),
+            current=_version(stands) if stands is not None else None,
+            vault_incarnation=vault.vault_incarnation,
+            highest_incarnation=life.highest_incarnation,
+        )
+        return receipt, verdict
+
+    def _apply(
+        self,
+        connection: Connection,
+        pushed: Pushed[S],
+        held: SliceRow | None,
+        case: Case,
+        receipt: vault_pb2.SliceReceipt,
+        now: datetime,
+    ) -> None:
+        reasons: dict[str, str] = {}
+        taken = self._take(pushed, held, case, reasons, store.ready(connection), now)
+        self._write(connection, pushed, held, taken, reasons, now)
+        receipt.apply_time.FromDatetime(now)
+        receipt.carried.extend(_carried_ids(taken.carried))
+        for proposal_id, verdict in sorted(taken.verdicts.items()):
+            receipt.proposals.append(
+                _Proposal(
+                    proposal_id=proposal_id,
+                    verdict=_Proposal.Verdict.Value(verdict),
+                    reason=contract_pb2.Refusal.Reason.Value(
+                        reasons.get(proposal_id, "REASON_UNSPECIFIED")
+                    ),
+                )
+            )
+        standing: ConsentStanding | ClaimsStanding | OrderStanding = taken.standing
+        if isinstance(standing, ClaimsStanding) and case.life:
+            written = self._corrections.write_due(
+                connection, pushed.subject, standing, case.data_version, now
+            )
+            for correction_id, version in sorted(written.items()):
+                receipt.corrections.add(correction_id=correction_id, version=version)
+
+    def _take(
+        self,
+        pushed: Pushed[S],
+        held: SliceRow | None,
+        case: Case,
+        reasons: dict[str, str],
+        ready: bool,
+        now: datetime,
+    ) -> Taken[S]:
+        whole = standing_of(case)
+        verdicts = held.verdicts if held else {}
+        remembered = {each: ProposalVerdict(v[0]) for each, v in verdicts.items()}
+        reasons.update({each: v[1] for each, v in verdicts.items() if v[1]})
+        schedule = schedule_of(case)
+
+        def verdict(so_far: S, proposal_id: str) -> ProposalVerdict:
+            if not ready:
+                return ProposalVerdict.DEFERRED
+            question = _question(pushed.slice, proposal_id)
+            decision = decide(question, life_of(case), _with(whole, so_far), schedule, now)
+            if isinstance(decision, Denial):
+                reasons[proposal_id] = decision.reason
+                return ProposalVerdict.REFUSED
+            return ProposalVerdict.APPLIED
+
+        old = _of_topic(whole, pushed.slice)
+        return take(old, pushed.slice, pushed.header.open_proposals, remembered, verdict)
+
+    def _write(
+        self,
+        connection: Connection,
+        pushed: Pushed[S],
+        held: SliceRow | None,
+        taken: Taken[S],
+        reasons: Mapping[str, str],
+        now: datetime,
+    ) -> None:
+        known = dict(held.verdicts) if held else {}
+        mentioned = set(pushed.slice.proposal_ids()) | set(pushed.header.open_proposals)
+        final = {
+            each: [str(v), reasons.get(each, "")]
+            for each, v in taken.verdicts.items()
+            if v is not ProposalVerdict.DEFERRED
+        }
+        verdicts = {each: v for each, v in (known | final).items() if each in mentioned}
+        version = pushed.stamp.version
+        row = SliceRow(
+            version.incarnation, version.counter, pushed.digest, _bytes(taken.standing), verdicts
+        )
+        store.write_slice(connection, *pushed.subject, pushed.topic, row, now)
+
+
+def _question(slice_: ConsentStanding | ClaimsStanding | OrderStanding, proposal: str) -> Question:
+    """What a proposal asks of the gate."""
+    if isinstance(slice_, OrderStanding):
+        return Question(Operation.PLACE_ORDER)
+    if isinstance(slice_, ConsentStanding):
+        accepted = slice_.proposed_acceptance
+        if accepted is not None and accepted.proposal_id == proposal:
+            return Question(Operation.ACCEPT, explicit=accepted.explicit)
+        for fact in slice_.consents:
+            if fact.proposal_id == proposal:
+                return Question(Operation.GRANT, purpose=fact.purpose)
+    raise ValueError("a proposal that the slice does not hold")
+
+
+def _of_topic(whole: Standing, like: S) -> S | None:
+    if isinstance(like, ConsentStanding):
+        return whole.consent
+    if isinstance(like, ClaimsStanding):
+        return whole.claims
+    return whole.orders
+
+
+def _with(whole: Standing, slice_: S) -> Standing:
+    if isinstance(slice_, ConsentStanding):
+        return Standing(slice_, whole.claims, whole.orders)
+    if isinstance(slice_, ClaimsStanding):
+        return Standing(whole.consent, slice_, whole.orders)
+    return Standing(whole.consent, whole.claims, slice_)
+
+
+def _bytes(slice_: ConsentStanding | ClaimsStanding | OrderStanding) -> bytes:
+    if isinstance(slice_, ConsentStanding):
+        return wire.consent_to(slice_).SerializeToString(deterministic=True)
+    if isinstance(slice_, ClaimsStanding):
+        return wire.claims_to(slice_).SerializeToString(deterministic=True)
+    return wire.orders_to(slice_).SerializeToString(deterministic=True)
+
+
+def _carried_ids(facts: ConsentStanding | ClaimsStanding | OrderStanding | None) -> list[str]:
+    if facts is None:
+        return []
+    if isinstance(facts, ClaimsStanding):
+        return [b.claim_id for b in facts.blocks] + [h.hold_id for h in facts.holds]
+    if isinstance(facts, OrderStanding):
+        return [order.order_id for order in facts.orders]
+    ids = [fact.proposal_id for fact in facts.consents]
+    return ids + (["disagreement"] if facts.disagreed_time else [])
+
+
+def _version(version: SliceVersion) -> vault_pb2.SliceVersion:
+    return vault_pb2.SliceVersion(incarnation=version.incarnation, counter=version.counter)

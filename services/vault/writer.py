@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes a new version of a subject's data: merge, encrypt, index, keep the old one.
+
+The caller holds the subject's exclusive lock and has had the gate's permit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.engine import Connection
+
+from services.vault import store
+from services.vault.address import Address
+from services.vault.blind_index import INDEXED_FIELDS, blind_index
+from services.vault.concealed import Concealed
+from services.vault.envelope import CiphertextMisplaced, Place, decrypt, encrypt
+from services.vault.fields import STATED_FIELDS, Field
+from services.vault.key_store import KeyStore
+from services.vault.personal_data import DataChange, merge_data
+from services.vault.plaintext import SCHEMA, parse, serialize
+from services.vault.secret_key import SecretKey
+from services.vault.store import NewDatum, Subject
+
+_INDEX_KEY_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Who supplied data and through which form (clause 7.3, T-3.2-b)."""
+
+    supplier: str
+    form: str
+
+
+class Writer:
+    """Writes versions."""
+
+    def __init__(self, keys: KeyStore) -> None:
+        self._keys = keys
+
+    def write(
+        self,
+        connection: Connection,
+        subject: Subject,
+        version: int,
+        change: DataChange,
+        provenance: Provenance,
+        now: datetime,
+    ) -> frozenset[Field]:
+        """Apply a merge patch as `version`; returns the fields that changed, none where none did.
+
+        Raises DataInvalid for what only the whole can tell, KeyUnavailable,
+        KeyWrong, CiphertextMisplaced.
+        """
+        key = self.key(subject)
+        current = self.current(connection, subject, key)
+        merged = merge_data(current, change)
+        changed = frozenset(
+            f
+            for f in STATED_FIELDS & (current.keys() | merged.keys())
+            if _plain(current, f) != _plain(merged, f)
+        )
+        if changed:
+            rows = [self._datum(subject, key, version, f, merged.get(f)) for f in sorted(changed)]
+            store.write_data(
+                connection, subject, version, rows, provenance.supplier, provenance.form, now
+            )
+            self._index(connection, subject, changed & INDEXED_FIELDS, merged)
+        return changed
+
+    def key(self, subject: Subject) -> SecretKey:
+        """The subject's data key. Raises KeyUnavailable, KeyWrong, CiphertextMisplaced."""
+        stored = self._keys.owner_key(*subject)
+        if stored is None:
+            raise CiphertextMisplaced
+        return self._keys.open(*subject, stored)
+
+    def current(
+        self, connection: Connection, subject: Subject, key: SecretKey
+    ) -> Concealed[Field, str | Address]:
+        """All current data of a subject, in the clear. Raises CiphertextMisplaced."""
+        site, owner = subject
+        rows = store.current_data(connection, {(site, owner, f) for f in STATED_FIELDS})
+        return Concealed(
+            {
+                row.field: parse(
+                    row.field,
+                    decrypt(
+                        key, Place(SCHEMA, site, owner, str(row.field), row.version), row.ciphertext
+                    ),
+                )
+                for row in rows.get(subject, [])
+            }
+        )
+
+    def _datum(
+        self,
+        subject: Subject,
+        key: SecretKey,
+        version: int,
+        field: Field,
+        value: str | Address | None,
+    ) -> NewDatum:
+        if value is None:
+            return NewDatum(field, None)
+        place = Place(SCHEMA, subject[0], subject[1], str(field), version)
+        return NewDatum(field, encrypt(key, place, serialize(field, value)))
+
+    def _index(
+        self,
+        connection: Connection,
+        subject: Subject,
+        changed: frozenset[Field],
+        merged: Concealed[Field, str | Address],
+    ) -> None:
+        for field in sorted(changed):
+            value = merged.get(field)
+            digest = None
+            if isinstance(value, str):
+                key = self._keys.index_key(subject[0], field)
+                digest = blind_index(key, subject[0], field, _INDEX_KEY_VERSION, value)
+            store.write_index(connection, subject, field, _INDEX_KEY_VERSION, digest)
+
+
+def _plain(values: Concealed[Field, str | Address], field: Field) -> object:
+    value = values.get(field)
+    return dict(value) if value is not None and not isinstance(value, str) else value
