@@ -47,7 +47,7 @@ lint: $(VENV)/dev.stamp $(VENV)/protos.stamp ## check format, rules, types, cont
 	$(BIN)/lint-imports
 
 .PHONY: bench
-bench: $(VENV)/run.stamp $(VENV)/protos.stamp ## measure reads against a bare echo server
+bench: $(VENV)/dev.stamp $(VENV)/protos.stamp ## measure reads against a bare echo server
 	@$(BIN)/python -m benchmarks
 
 .PHONY: proto
@@ -70,6 +70,7 @@ clean: ## remove what was made here, but neither var/ (your data) nor .venv
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find $(PACKAGES) protos tests -name __pycache__ -type d -prune -exec rm -rf {} +
 	find protos -name '*_pb2*.py*' -delete
+	rm -f protos/qupia/descriptors.binpb
 
 # A stamp holds what the thing was made from. It is compared at every call, because times of files
 # do not tell that a checkout was moved or a contract deleted.

@@ -15,6 +15,8 @@ from typing import Any
 from grpc_tools import protoc
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
+# The contract with its comments, which generated modules do not carry.
+COMMENTS = "descriptors.binpb"
 GENERATED = ("*_pb2.py", "*_pb2.pyi", "*_pb2_grpc.py", "*_pb2_grpc.pyi")
 
 
@@ -44,6 +46,8 @@ def generate(protos: Path) -> None:
         made = {path.relative_to(out) for path in out.rglob("*_pb2.py*")}
         for path in made:
             _replace_if_other(out / path, protos / path)
+        image(protos, out / COMMENTS)
+        _replace_if_other(out / COMMENTS, protos / "qupia" / COMMENTS)
     for pattern in GENERATED:
         for path in protos.rglob(pattern):
             if path.relative_to(protos) not in made:

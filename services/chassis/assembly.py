@@ -136,5 +136,6 @@ def _issuers(parts: Parts) -> Issuers:
         return Issuers.from_file(path, parts.clock)
     except (OSError, ValueError, KeyError, TypeError):
         raise StartError(
-            f'cannot read the issuers file {path}: it holds {{"issuers": [{{"issuer": …, "jwks": …}}]}}'
+            f"cannot read the issuers file {path}: it holds "
+            '{"issuers": [{"issuer": …, "jwks": …}]}'
         ) from None

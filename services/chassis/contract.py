@@ -23,6 +23,7 @@ from google.protobuf.descriptor import (
     FileDescriptor,
     MethodDescriptor,
 )
+
 from qupia.claims.v1 import claims_pb2
 from qupia.consent.v1 import consent_pb2
 from qupia.contract.v1 import contract_pb2

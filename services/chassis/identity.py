@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from google.protobuf.message import DecodeError
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
-from qupia.contract.v1 import contract_pb2
 
+from qupia.contract.v1 import contract_pb2
 from services.chassis.clock import Clock
 from services.chassis.refusal import Unauthenticated
 
@@ -68,7 +69,7 @@ def key_principal(serialized: bytes) -> Principal:
     message = contract_pb2.Principal()
     try:
         message.ParseFromString(serialized)
-    except Exception:
+    except DecodeError:
         raise Unauthenticated from None
     if not (message.principal_id and message.site_id) or message.role not in (
         contract_pb2.Caller.STOREFRONT,

@@ -18,7 +18,41 @@ from typing import Any, TextIO
 import structlog
 
 _KEYS = frozenset(
-    ["event", "level", "time", "process", "method", "status", "reason", "clause", "reference", "milliseconds", "peer", "role", "site", "route", "sqlstate", "error", "where", "count", "topic", "verdict", "counter", "incarnation", "signal", "port", "address", "attempt", "seconds", "part", "state", "version", "key_id", "stage", "outcome"]
+    [
+        "event",
+        "level",
+        "time",
+        "process",
+        "method",
+        "status",
+        "reason",
+        "clause",
+        "reference",
+        "milliseconds",
+        "peer",
+        "role",
+        "site",
+        "route",
+        "sqlstate",
+        "error",
+        "where",
+        "count",
+        "topic",
+        "verdict",
+        "counter",
+        "incarnation",
+        "signal",
+        "port",
+        "address",
+        "attempt",
+        "seconds",
+        "part",
+        "state",
+        "version",
+        "key_id",
+        "stage",
+        "outcome",
+    ]
 )
 _PLAIN = re.compile(r"[A-Za-z0-9_./:{}\[\]*-]{0,120}")
 _LONG_DIGITS = re.compile(r"\d{7,}")

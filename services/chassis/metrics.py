@@ -62,7 +62,7 @@ class Metrics:
 
 
 class _Quiet(WSGIRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name in the base
         """Say nothing: request lines are not ours to log."""
 
     def address_string(self) -> str:

@@ -35,18 +35,19 @@ class PageTokens:
         try:
             raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
             mac, body = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
-            if not hmac.compare_digest(mac, self._mac(scope, body)):
-                raise ValueError
-            place = json.loads(body)
+            genuine = hmac.compare_digest(mac, self._mac(scope, body))
+            place = json.loads(body) if genuine else None
         except ValueError:
+            place = None
+        if not isinstance(place, list):
             raise InvalidArgument(
                 fields=[
                     FieldViolation(
                         "pageToken", "page_token", "not a token of this list; start without one"
                     )
                 ]
-            ) from None
-        return list(place)
+            )
+        return place
 
     def _mac(self, scope: str, body: bytes) -> bytes:
         return hmac.digest(self._secret, scope.encode() + b"\0" + body, hashlib.sha256)[:_MAC_BYTES]

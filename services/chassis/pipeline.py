@@ -85,7 +85,7 @@ def scrub(log: Any, metrics: Metrics) -> Stage:
         except Refusal as refusal:
             reason = refusal.reason
             raise _veiled(call, refusal) from None
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the last resort is what this stage is for
             reason = "INTERNAL"
             _log_defect(log, call, error)
             raise Internal from None
@@ -116,7 +116,26 @@ def _log_defect(log: Any, call: Call, error: Exception) -> None:
 # What is wrong with the request or the moment, not with the delivery asked
 # for, may be told to anyone.
 _UNVEILED = frozenset(
-    ["UNAUTHENTICATED", "PERMISSION_DENIED", "PEER_NOT_ALLOWED", "INVALID_ARGUMENT", "MALFORMED", "TOO_LARGE", "DEADLINE_REQUIRED", "DEADLINE_EXCEEDED", "OVERLOADED", "BUDGET_EXHAUSTED", "UNAVAILABLE", "INTERNAL", "UNIMPLEMENTED", "IDEMPOTENCY_KEY_REUSED", "IDEMPOTENCY_IN_PROGRESS", "VAULT_NOT_READY", "KEY_UNAVAILABLE", "DATA_LOSS"]
+    [
+        "UNAUTHENTICATED",
+        "PERMISSION_DENIED",
+        "PEER_NOT_ALLOWED",
+        "INVALID_ARGUMENT",
+        "MALFORMED",
+        "TOO_LARGE",
+        "DEADLINE_REQUIRED",
+        "DEADLINE_EXCEEDED",
+        "OVERLOADED",
+        "BUDGET_EXHAUSTED",
+        "UNAVAILABLE",
+        "INTERNAL",
+        "UNIMPLEMENTED",
+        "IDEMPOTENCY_KEY_REUSED",
+        "IDEMPOTENCY_IN_PROGRESS",
+        "VAULT_NOT_READY",
+        "KEY_UNAVAILABLE",
+        "DATA_LOSS",
+    ]
 )
 
 
@@ -221,7 +240,23 @@ def record(recorder: Callable[[Call, Refusal], None]) -> Stage:
 
 
 _NOT_DECISIONS = frozenset(
-    ["INVALID_ARGUMENT", "MALFORMED", "TOO_LARGE", "DEADLINE_REQUIRED", "DEADLINE_EXCEEDED", "OVERLOADED", "BUDGET_EXHAUSTED", "UNAVAILABLE", "INTERNAL", "UNIMPLEMENTED", "IDEMPOTENCY_KEY_REUSED", "IDEMPOTENCY_IN_PROGRESS", "VERSION_MISMATCH", "VAULT_NOT_READY", "KEY_UNAVAILABLE"]
+    [
+        "INVALID_ARGUMENT",
+        "MALFORMED",
+        "TOO_LARGE",
+        "DEADLINE_REQUIRED",
+        "DEADLINE_EXCEEDED",
+        "OVERLOADED",
+        "BUDGET_EXHAUSTED",
+        "UNAVAILABLE",
+        "INTERNAL",
+        "UNIMPLEMENTED",
+        "IDEMPOTENCY_KEY_REUSED",
+        "IDEMPOTENCY_IN_PROGRESS",
+        "VERSION_MISMATCH",
+        "VAULT_NOT_READY",
+        "KEY_UNAVAILABLE",
+    ]
 )
 
 

@@ -89,16 +89,18 @@ def run(process: str, serve: Callable[[threading.Event], None]) -> int:
     try:
         serve(stop)
     except (ConfigError, ContractError) as error:
-        print(f"{process}: {error}", file=sys.stderr)
-        return EXIT_CONFIG
+        return _cannot_start(process, str(error), EXIT_CONFIG)
     except (StartError, AddressInUse, SchemaMismatch) as error:
-        print(f"{process}: {error}", file=sys.stderr)
-        return EXIT_START
+        return _cannot_start(process, str(error), EXIT_START)
     except Unavailable:
-        print(
-            f"{process}: the database cannot be reached: start it, or check "
-            f"QUPIA_{process.upper()}_DATABASE_URL",
-            file=sys.stderr,
+        text = (
+            "the database cannot be reached: start it, or check "
+            f"QUPIA_{process.upper()}_DATABASE_URL"
         )
-        return EXIT_START
+        return _cannot_start(process, text, EXIT_START)
     return 0
+
+
+def _cannot_start(process: str, text: str, code: int) -> int:
+    sys.stderr.write(f"{process}: {text}\n")
+    return code

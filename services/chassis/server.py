@@ -127,7 +127,8 @@ class Server:
         self._credentials = _server_credentials(certificate)
 
     def _reflect(self, contract: Contract, process: str) -> None:
-        from grpc_reflection.v1alpha import reflection as grpc_reflection
+        # Only a development run pays for it.
+        from grpc_reflection.v1alpha import reflection as grpc_reflection  # noqa: PLC0415
 
         names = {m.service for m in contract.of_process(process)}
         names.add(str(grpc_reflection.SERVICE_NAME))

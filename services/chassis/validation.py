@@ -10,8 +10,8 @@ from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
-from qupia.contract.v1 import contract_pb2
 
+from qupia.contract.v1 import contract_pb2
 from services.chassis.contract import (
     fields_of,
     is_output_only,

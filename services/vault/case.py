@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from qupia.vault.v1 import vault_pb2
-
 from services.vault import wire
 from services.vault.decide import RULES_VERSION, Life
 from services.vault.policy_schedule import PolicySchedule

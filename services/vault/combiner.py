@@ -69,7 +69,7 @@ class Combiner:
     def _answer(self, batch: list[tuple[Read, Future[Outcome]]]) -> None:
         try:
             outcomes = self._gate.read([read for read, _ in batch])
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - handed to whoever waits
             if len(batch) > 1 and not isinstance(error, Refusal):
                 # One member may have spoilt it for all: each is tried alone.
                 for member in batch:

@@ -102,8 +102,7 @@ class Gate:
         """One read; waits for the subject's lock. Raises Unavailable: no record, no data."""
         with self._database.transaction() as connection:
             store.lock_shared(connection, read.site, read.subject)
-            outcome = self._read_locked(connection, [read])[0]
-        return outcome
+            return self._read_locked(connection, [read])[0]
 
     def read(self, reads: Sequence[Read]) -> list[Outcome]:
         """Many reads in one transaction, each with an outcome of its own.

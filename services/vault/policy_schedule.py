@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When a site's policy versions are in force, and for which purposes each is material (clause 9)."""
+"""When a site's policy versions are in force, and what each is material for (clause 9)."""
 
 from dataclasses import dataclass
 from datetime import datetime

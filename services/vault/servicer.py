@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
+from sqlalchemy.engine import Connection
+
 from qupia.contract.v1 import contract_pb2
 from qupia.subject.v1 import subject_pb2
 from qupia.vault.v1 import vault_pb2
-from sqlalchemy.engine import Connection
-
 from services.chassis import evidence
 from services.chassis.call import Call
 from services.chassis.clock import Clock

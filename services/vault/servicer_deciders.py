@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from qupia.vault.v1 import vault_pb2
 from sqlalchemy.engine import Connection
 
+from qupia.vault.v1 import vault_pb2
 from services.chassis import evidence
 from services.chassis.call import Call
 from services.chassis.clock import Clock

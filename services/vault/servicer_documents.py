@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from qupia.vault.v1 import vault_pb2
 from sqlalchemy.engine import Connection
 
+from qupia.vault.v1 import vault_pb2
 from services.chassis import evidence
 from services.chassis.call import Call
 from services.chassis.clock import Clock

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from qupia.contract.v1 import contract_pb2
-from qupia.vault.v1 import vault_pb2
 from sqlalchemy.engine import Connection
 
+from qupia.contract.v1 import contract_pb2
+from qupia.vault.v1 import vault_pb2
 from services.chassis.clock import Clock
 from services.chassis.slices import ProposalVerdict, SliceVersion, Stamp, Verdict, judge
 from services.vault import store, store_life, wire

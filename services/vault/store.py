@@ -77,7 +77,7 @@ class DatumRow:
 
 
 def lock_key(site: str, subject: str) -> int:
-    """The advisory lock of a subject: 64 bits of a hash, so that strangers hardly ever share one."""
+    """The advisory lock of a subject: 64 bits of a hash, hardly ever shared with a stranger."""
     digest = hashlib.blake2b(f"{site}\0{subject}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
 

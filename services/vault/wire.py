@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
+
 from qupia.subject.v1 import subject_pb2
 from qupia.vault.v1 import vault_pb2
-
 from services.vault.address import Address
 from services.vault.fields import Field
 from services.vault.policy_schedule import PolicySchedule, PolicyTerm

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 from qupia.vault.v1 import vault_pb2
-
 from services.chassis.clock import Clock
 from services.chassis.database import Database
 from services.chassis.decider import store
@@ -61,7 +60,7 @@ class Dispatcher:
         while not self._stop.is_set():
             try:
                 first = not self._round(first)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - a dispatcher never gives up
                 # Whatever it was, the outbox is still there; the next round
                 # tries again, and the alarm says that it had to.
                 self._metrics.alarms.labels("dispatcher").inc()

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from qupia.contract.v1 import contract_pb2
-from qupia.vault.v1 import vault_pb2
 from sqlalchemy.engine import Connection
 
+from qupia.contract.v1 import contract_pb2
+from qupia.vault.v1 import vault_pb2
 from services.chassis import evidence
 from services.chassis.clock import Clock
 from services.chassis.database import Database
@@ -135,20 +135,21 @@ class Pusher:
         self, connection: Connection, ended: Sequence[Act], receipt: vault_pb2.SliceReceipt
     ) -> list[Entry]:
         applied = receipt.apply_time.ToJsonString() if receipt.HasField("apply_time") else ""
-        return [
-            Entry(
-                event=f"{act.kind}_{'in_force' if act.enforcement == store.IN_FORCE else 'refused'}",
-                verb="RECORD",
-                outcome=(evidence.DONE if act.enforcement == store.IN_FORCE else evidence.REFUSED),
-                site_id=act.key.site_id,
-                principal=f"process/{self._process}",
-                subject=pseudonym_of(connection, act.key.site_id, act.key.subject_id),
-                reason=act.reason,
-                refs={"act_id": act.act_id},
-                decided_on={"counter": act.counter, "appliedTime": applied},
-            )
-            for act in ended
-        ]
+        return [self._entry(connection, act, applied) for act in ended]
+
+    def _entry(self, connection: Connection, act: Act, applied: str) -> Entry:
+        in_force = act.enforcement == store.IN_FORCE
+        return Entry(
+            event=f"{act.kind}_{'in_force' if in_force else 'refused'}",
+            verb="RECORD",
+            outcome=evidence.DONE if in_force else evidence.REFUSED,
+            site_id=act.key.site_id,
+            principal=f"process/{self._process}",
+            subject=pseudonym_of(connection, act.key.site_id, act.key.subject_id),
+            reason=act.reason,
+            refs={"act_id": act.act_id},
+            decided_on={"counter": act.counter, "appliedTime": applied},
+        )
 
     def renew(self, seen: Life, timeout: float = 2.0) -> bool:
         """Take a new incarnation and push everything again; True where it was taken.

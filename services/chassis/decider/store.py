@@ -227,18 +227,15 @@ def settle_acts(
     `verdicts` holds (enforcement, reason) by proposal; a proposal without one
     stays PENDING, every other act is IN_FORCE.
     """
-    pending = [
-        act
-        for act in _acts(
-            connection.execute(
-                select(acts)
-                .filter_by(**_columns(key), enforcement=PENDING)
-                .where(acts.c.counter <= up_to)
-                .order_by(acts.c.counter, acts.c.act_id)
-                .with_for_update()
-            ).all()
-        )
-    ]
+    pending = _acts(
+        connection.execute(
+            select(acts)
+            .filter_by(**_columns(key), enforcement=PENDING)
+            .where(acts.c.counter <= up_to)
+            .order_by(acts.c.counter, acts.c.act_id)
+            .with_for_update()
+        ).all()
+    )
     ended: list[Act] = []
     for act in pending:
         end = verdicts.get(act.act_id) if act.proposal else verdicts.get("", (IN_FORCE, ""))
