@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Composition of the gateway: the only place that makes its parts."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from pathlib import Path
+from socket import AF_INET, AF_INET6, create_server, socket
+
+import uvicorn
+import uvloop
+
+from gateway.app import Gateway, Limits, make_app
+from gateway.backend import Channels
+from gateway.book import CredentialBook
+from gateway.comments import default_path, explanations, read_comments
+from gateway.figures import Figures
+from gateway.health import Health
+from gateway.identity import Identity
+from gateway.pages import reference_pages
+from gateway.problem import ProblemWriter
+from gateway.protocol import BoundedProtocol
+from gateway.settings import GatewaySettings
+from services.chassis import log
+from services.chassis.clock import SystemClock
+from services.chassis.config import ConfigError, load_settings
+from services.chassis.contract import load_contract
+from services.chassis.database import Database
+from services.chassis.metrics import Metrics
+from services.chassis.migration import check
+from services.chassis.process import StartError, certificate_of, run
+from services.chassis.server import AddressInUse
+
+PROCESS = "gateway"
+MIGRATIONS = Path(__file__).parent / "migrations"
+_LOOKUP_THREADS = 8
+_KEEP_ALIVE_SECONDS = 75
+
+
+def main(environ: Mapping[str, str] | None = None, ready: Callable[[], None] = lambda: None) -> int:
+    """Serve until SIGTERM or SIGINT; `ready` is called once connections are taken.
+
+    Returns the exit code. Makes no grpc object before it is called, so it may run in a fork.
+    """
+    return run(PROCESS, lambda _: _serve(load_settings(GatewaySettings, PROCESS, environ), ready))
+
+
+def _serve(settings: GatewaySettings, ready: Callable[[], None]) -> None:
+    # gRPC prints handshakes that fail; the calls that need them are refused and counted.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    log.configure(PROCESS)
+    database = _database(settings)
+    listener = _listen(settings.listen)
+    executor = ThreadPoolExecutor(_LOOKUP_THREADS, thread_name_prefix="lookup")
+    try:
+        with database.transaction() as connection:
+            check(connection, MIGRATIONS)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_run(settings, database, executor, listener, ready))
+    finally:
+        listener.close()
+        executor.shutdown(wait=False, cancel_futures=True)
+        database.close()
+
+
+def _database(settings: GatewaySettings) -> Database:
+    try:
+        return Database(
+            settings.database_url,
+            pool_size=_LOOKUP_THREADS,
+            timeout_ms=settings.database_timeout_ms,
+        )
+    except ValueError:
+        raise ConfigError(f"QUPIA_{PROCESS.upper()}_DATABASE_URL is no URL") from None
+
+
+async def _run(
+    settings: GatewaySettings,
+    database: Database,
+    executor: Executor,
+    listener: socket,
+    ready: Callable[[], None],
+) -> None:
+    contract = load_contract()
+    comments = read_comments(default_path())
+    metrics = Metrics()
+    if settings.metrics:
+        _serve_metrics(metrics, settings.metrics)
+    backend = Channels(settings.targets, certificate_of(PROCESS, settings.certificates))
+    health = Health(backend, database.reachable, executor)
+    pages = reference_pages(contract, comments)
+    pages["/healthz"] = lambda _: health.answer()
+    gateway = Gateway(
+        contract,
+        backend,
+        Identity(CredentialBook(database, SystemClock()), executor),
+        ProblemWriter(explanations(comments)),
+        pages,
+        Figures(metrics, log.get_logger(PROCESS)),
+        Limits(settings.deadline_seconds, settings.body_seconds, settings.at_once),
+    )
+    server = _Server(_config(gateway, settings), ready)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.drain)
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        await backend.close()
+
+
+def _config(gateway: Gateway, settings: GatewaySettings) -> uvicorn.Config:
+    return uvicorn.Config(
+        make_app(gateway),
+        http=BoundedProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=settings.drain_seconds,
+    )
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to us and says when it takes connections."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none: uvicorn would raise them again at the end and so die of them."""
+        yield
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        """Take connections, then say so."""
+        await super().startup(sockets)
+        self._ready()
+
+    def drain(self) -> None:
+        """Take no new connections, finish the running requests."""
+        self.should_exit = True
+
+
+def _listen(address: str) -> socket:
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise StartError(f"QUPIA_GATEWAY_LISTEN={address} is not host:port")
+    try:
+        family = AF_INET6 if ":" in host else AF_INET
+        return create_server((host, int(port)), family=family, backlog=1024)
+    except OSError as error:
+        raise AddressInUse(
+            f"cannot listen at {address}: {error.strerror}; stop what listens there or set "
+            "QUPIA_GATEWAY_LISTEN"
+        ) from None
+
+
+def _serve_metrics(metrics: Metrics, address: str) -> None:
+    try:
+        metrics.serve(address)
+    except (OSError, ValueError) as error:
+        raise StartError(f"cannot serve metrics at {address}: {type(error).__name__}") from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
