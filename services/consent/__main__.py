@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The consent process: puts its parts together and serves."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from services.chassis.assembly import Parts, prepare, serve
+from services.chassis.client import Client
+from services.chassis.config import load_settings
+from services.chassis.decider.dispatcher import Dispatcher
+from services.chassis.decider.pusher import Pusher, Topic
+from services.chassis.idempotency import IdempotencyKeys
+from services.chassis.paging import PageTokens
+from services.chassis.process import ProcessSettings, run
+from services.chassis.pseudonym import known_pseudonym
+from services.consent import store_journal, store_publication
+from services.consent.servicer import handlers
+from services.consent.servicer_acts import ActServicer
+from services.consent.servicer_consents import ConsentServicer
+from services.consent.servicer_policies import PolicyServicer
+from services.consent.servicer_recording import Enforcer, Recording
+from services.consent.servicer_subjects import SubjectServicer
+from services.consent.wire_vault import Vault, schedule_body, slice_body
+
+PROCESS = "consent"
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class ConsentSettings(ProcessSettings):
+    """What the consent process is told besides: where the vault listens."""
+
+    vault: str
+
+
+def main(ready: Callable[[], None] = lambda: None) -> int:
+    """Serve until told to stop; the exit code. `ready` is called once it serves."""
+    return run(PROCESS, lambda stop: _serve(stop, ready))
+
+
+def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
+    settings = load_settings(ConsentSettings, PROCESS)
+    parts = prepare(PROCESS, settings, MIGRATIONS)
+    client = Client("vault", settings.vault, parts.certificate)
+    journal = store_journal.Journal(parts.clock, slice_body)
+    vault = Vault(client)
+    pusher = _pusher(parts, vault, journal)
+    dispatcher = Dispatcher(
+        parts.database, pusher, vault.complete_resync, parts.clock, parts.metrics, parts.log
+    )
+    keys = IdempotencyKeys(parts.secret)
+    enforcer = Enforcer(parts.database, pusher)
+    recording = Recording(parts.database, keys, journal, enforcer, parts.clock)
+    press = store_publication.Press(parts.clock, schedule_body)
+    tokens = PageTokens(parts.secret)
+    table = handlers(
+        PolicyServicer(parts.database, keys, press, enforcer, tokens, parts.clock),
+        SubjectServicer(recording, parts.secret),
+        ConsentServicer(parts.database, recording, parts.clock),
+        ActServicer(parts.database),
+    )
+    serve(parts, table, known_pseudonym, [dispatcher], stop, ready)
+    client.close()
+
+
+def _pusher(parts: Parts, vault: Vault, journal: store_journal.Journal) -> Pusher:
+    return Pusher(
+        PROCESS,
+        parts.database,
+        [
+            Topic(store_journal.TOPIC, vault.apply_slice, journal.settle),
+            Topic(store_publication.TOPIC, vault.apply_schedule, store_publication.settle_nothing),
+        ],
+        vault.open_incarnation,
+        parts.clock,
+        parts.metrics,
+        parts.log,
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

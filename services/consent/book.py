@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The book of one subject: what stands, as the fold of everything that happened.
+
+`Book.apply` is the only way a book changes, and it needs nothing but the book
+and the event: replaying a subject's events gives its book again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from services.consent.agreement import Agreement, Mode, Stance
+from services.consent.consent import Consent, Fact
+from services.consent.schedule import TICK
+from services.consent.use import Strength, Use
+
+
+class Kind(StrEnum):
+    """What happened. APPLIED and REFUSED are the vault's answers to proposals."""
+
+    REGISTERED = "REGISTERED"
+    USED = "USED"
+    ACCEPTED = "ACCEPTED"
+    REJECTED = "REJECTED"
+    GRANTED = "GRANTED"
+    WITHDRAWN = "WITHDRAWN"
+    APPLIED = "APPLIED"
+    REFUSED = "REFUSED"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened to a subject.
+
+    `time` is the server's, strictly growing per subject; `principal` who
+    attests it; `act_id` the act it made or, for a use that changed nothing and
+    for the vault's answers, the act it is about. The policy version is the one
+    in force then, 0 where it does not matter.
+    """
+
+    event_id: str
+    kind: Kind
+    time: datetime
+    principal: str
+    act_id: str
+    policy_version: int = 0
+    policy_sha256: str = ""
+    language: str = ""
+    use: Use | None = None
+    purpose: str = ""
+    wording_sha256: str = ""
+    expire_time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A book after an event, and the acts on their way whose place the event took."""
+
+    book: "Book"
+    superseded: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """What stands about a subject, after `events` events, the last one at `last_time`."""
+
+    events: int = 0
+    last_time: datetime | None = None
+    agreement: Agreement = field(default_factory=Agreement)
+    consents: Mapping[str, Consent] = field(default_factory=dict)
+
+    def moment(self, now: datetime) -> datetime:
+        """The time of the next event: now, but after every earlier event.
+
+        The order of a person's acts decides what stands, so it may not depend
+        on a clock that stands still or steps back.
+        """
+        return now if self.last_time is None else max(now, self.last_time + TICK)
+
+    def apply(self, event: Event) -> Change:
+        """The book after an event."""
+        changed = _RULES[event.kind](self, event)
+        after = replace(changed, events=self.events + 1, last_time=event.time)
+        if event.kind in (Kind.APPLIED, Kind.REFUSED):
+            return Change(after, ())
+        return Change(after, tuple(sorted(_on_their_way(self) - _on_their_way(after))))
+
+
+def _on_their_way(book: Book) -> set[str]:
+    proposals = [book.agreement.proposed, *(c.proposed for c in book.consents.values())]
+    return {p.act_id for p in proposals if p is not None}
+
+
+def _used(book: Book, event: Event) -> Book:
+    strength = event.use.strength if event.use else Strength.WEAK
+    if book.agreement.changes_by_use(event.policy_version):
+        acceptance = _stance(event, Mode.IMPLIED, strength)
+        return replace(book, agreement=book.agreement.propose(acceptance))
+    if book.agreement.disagreed:
+        return book
+    strengthened = book.agreement.strengthen(event.policy_version, strength)
+    return replace(book, agreement=strengthened)
+
+
+def _accepted(book: Book, event: Event) -> Book:
+    acceptance = _stance(event, Mode.EXPRESS, Strength.STRONG)
+    return replace(book, agreement=book.agreement.propose(acceptance))
+
+
+def _rejected(book: Book, event: Event) -> Book:
+    return replace(
+        book,
+        agreement=book.agreement.reject(_stance(event, Mode.DISAGREED, None)),
+        consents={p: c.disagree(event.time) for p, c in book.consents.items()},
+    )
+
+
+def _granted(book: Book, event: Event) -> Book:
+    return _with(book, event, _consent(book, event).grant(_fact(event, given=True)))
+
+
+def _withdrawn(book: Book, event: Event) -> Book:
+    return _with(book, event, _consent(book, event).withdraw(_fact(event, given=False)))
+
+
+def _settled(book: Book, event: Event) -> Book:
+    applied = event.kind is Kind.APPLIED
+    return replace(
+        book,
+        agreement=book.agreement.settle(event.act_id, applied=applied),
+        consents={p: c.settle(event.act_id, applied=applied) for p, c in book.consents.items()},
+    )
+
+
+def _consent(book: Book, event: Event) -> Consent:
+    return book.consents.get(event.purpose, Consent())
+
+
+def _with(book: Book, event: Event, consent: Consent) -> Book:
+    return replace(book, consents={**book.consents, event.purpose: consent})
+
+
+def _stance(event: Event, mode: Mode, strength: Strength | None) -> Stance:
+    return Stance(
+        mode,
+        event.policy_version,
+        event.policy_sha256,
+        event.language,
+        strength,
+        event.time,
+        event.act_id,
+    )
+
+
+def _fact(event: Event, *, given: bool) -> Fact:
+    return Fact(
+        event.act_id,
+        given,
+        event.policy_version,
+        event.time,
+        event.language,
+        event.wording_sha256,
+        event.expire_time,
+        None if given else event.time,
+    )
+
+
+_RULES = {
+    Kind.REGISTERED: _used,
+    Kind.USED: _used,
+    Kind.ACCEPTED: _accepted,
+    Kind.REJECTED: _rejected,
+    Kind.GRANTED: _granted,
+    Kind.WITHDRAWN: _withdrawn,
+    Kind.APPLIED: _settled,
+    Kind.REFUSED: _settled,
+}

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One express consent: what was given, refused and withdrawn, and its state at a time (4.1).
+
+Three facts suffice, however often a person changed their mind: the one that
+stands, a grant on its way to the vault, and a grant that the vault refused.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from services.consent.schedule import Schedule
+
+
+class State(StrEnum):
+    """The states of an express consent."""
+
+    GIVEN = "GIVEN"
+    WITHDRAWN = "WITHDRAWN"
+    EXPIRED = "EXPIRED"
+    OUTDATED = "OUTDATED"
+    REFUSED = "REFUSED"
+    PENDING = "PENDING"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A grant and its end; where not `given`, a recorded "no" of that time.
+
+    `expire_time` is when it ends by itself, `withdraw_time` when the person
+    ended it (of a "no": the same as `time`).
+    """
+
+    act_id: str
+    given: bool
+    policy_version: int
+    time: datetime
+    language: str
+    wording_sha256: str
+    expire_time: datetime | None
+    withdraw_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """The facts of one purpose that still matter."""
+
+    standing: Fact | None = None
+    proposed: Fact | None = None
+    refused: Fact | None = None
+
+    def grant(self, fact: Fact) -> "Consent":
+        """A new grant is on its way; it takes the place of an earlier one on its way.
+
+        The one that stands goes on until the vault has applied the new one.
+        """
+        return Consent(self.standing, fact, None)
+
+    def withdraw(self, no: Fact) -> "Consent":
+        """The person withdraws: the grant on its way too; `no` where nothing was ever given."""
+        last = self.proposed or self.standing
+        if last is None:
+            return Consent(no)
+        return Consent(_withdrawn(last, no.time))
+
+    def disagree(self, time: datetime) -> "Consent":
+        """The person disagreed with the policy: a grant on its way comes into force no more.
+
+        The vault may have applied it although its answer never came. Where
+        another grant stands, nothing is lost by forgetting it; where none
+        does, it is kept as withdrawn, so that no restored copy revives it.
+        """
+        if self.proposed is None:
+            return self
+        if self.standing is not None and self.standing.withdraw_time is None:
+            return Consent(self.standing)
+        return Consent(_withdrawn(self.proposed, time))
+
+    def settle(self, act_id: str, *, applied: bool) -> "Consent":
+        """The vault has answered a grant."""
+        if self.proposed is None or self.proposed.act_id != act_id:
+            return self
+        if applied:
+            return Consent(self.proposed)
+        return Consent(self.standing, None, self.proposed)
+
+    def state(self, purpose: str, schedule: Schedule, at: datetime) -> tuple[State, Fact] | None:
+        """The state at a time and the fact behind it; None where it was never asked for.
+
+        What permits comes first: a consent in force is GIVEN, whatever is on
+        its way.
+        """
+        standing = None
+        if self.standing is not None:
+            standing = _state(self.standing, purpose, schedule, at), self.standing
+            if standing[0] is State.GIVEN:
+                return standing
+        if self.proposed is not None:
+            return State.PENDING, self.proposed
+        if self.refused is not None:
+            return State.REFUSED, self.refused
+        return standing
+
+    def state_of(
+        self, act_id: str, purpose: str, schedule: Schedule, at: datetime
+    ) -> tuple[State, Fact] | None:
+        """The state of what an act granted, or of the consent where another took its place."""
+        if self.proposed is not None and self.proposed.act_id == act_id:
+            return State.PENDING, self.proposed
+        return self.state(purpose, schedule, at)
+
+
+def _withdrawn(fact: Fact, time: datetime) -> Fact:
+    # The first withdrawal counts: it ended the consent.
+    return fact if fact.withdraw_time is not None else replace(fact, withdraw_time=time)
+
+
+def _state(fact: Fact, purpose: str, schedule: Schedule, at: datetime) -> State:
+    if fact.withdraw_time is not None:
+        return State.WITHDRAWN
+    outdated_time = schedule.outdated_time(purpose, fact.policy_version)
+    expired = fact.expire_time is not None and fact.expire_time <= at
+    outdated = outdated_time is not None and outdated_time <= at
+    if expired and outdated and fact.expire_time and outdated_time:
+        return State.EXPIRED if fact.expire_time <= outdated_time else State.OUTDATED
+    if expired:
+        return State.EXPIRED
+    return State.OUTDATED if outdated else State.GIVEN

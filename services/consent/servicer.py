@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The handlers of the consent service by RPC path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from services.chassis.pipeline import Handler
+from services.consent.servicer_acts import ActServicer
+from services.consent.servicer_consents import ConsentServicer
+from services.consent.servicer_policies import PolicyServicer
+from services.consent.servicer_subjects import SubjectServicer
+
+SERVICE = "/qupia.consent.v1.ConsentService"
+
+
+def handlers(
+    policies: PolicyServicer,
+    subjects: SubjectServicer,
+    consents: ConsentServicer,
+    acts: ActServicer,
+) -> Mapping[str, Handler]:
+    """One handler per RPC."""
+    return {
+        f"{SERVICE}/PublishPolicy": policies.publish_policy,
+        f"{SERVICE}/GetPolicy": policies.get_policy,
+        f"{SERVICE}/ListPolicies": policies.list_policies,
+        f"{SERVICE}/GetPolicyInForce": policies.get_policy_in_force,
+        f"{SERVICE}/RegisterSubject": subjects.register_subject,
+        f"{SERVICE}/RecordUse": subjects.record_use,
+        f"{SERVICE}/AcceptPolicy": subjects.accept_policy,
+        f"{SERVICE}/RejectPolicy": subjects.reject_policy,
+        f"{SERVICE}/GrantConsent": consents.grant_consent,
+        f"{SERVICE}/WithdrawConsent": consents.withdraw_consent,
+        f"{SERVICE}/ListConsents": consents.list_consents,
+        f"{SERVICE}/GetAct": acts.get_act,
+    }

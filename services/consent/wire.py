@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The contract's messages from and to the domain."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from qupia.consent.v1 import consent_pb2
+from qupia.contract.v1 import contract_pb2
+from qupia.subject.v1 import subject_pb2
+from services.chassis.decider.store import Act
+from services.chassis.refusal import FieldViolation, InvalidArgument, PurposeUnknown
+from services.consent.agreement import Agreement, Mode
+from services.consent.consent import Fact, State
+from services.consent.policy import Policy, PolicyText
+from services.consent.purposes import CLAUSE_OF_CONSENT
+from services.consent.use import Use, UseKind, page_digest
+
+_Code = subject_pb2.Purpose.Code
+
+
+def timestamp(time: datetime | None) -> Timestamp | None:
+    """A time as a message."""
+    if time is None:
+        return None
+    message = Timestamp()
+    message.FromDatetime(time)
+    return message
+
+
+def time_of(message: Timestamp) -> datetime:
+    """A time from a message, down to the microsecond."""
+    return message.ToDatetime(tzinfo=UTC)
+
+
+def express_purpose(number: int) -> str:
+    """The name of a purpose that needs an express consent.
+
+    Raises PurposeUnknown for a number that is no purpose (clause 4.1),
+    InvalidArgument for a purpose that no consent can be given to.
+    """
+    name = purpose_name(number)
+    if not name:
+        raise PurposeUnknown
+    if name not in CLAUSE_OF_CONSENT:
+        raise InvalidArgument(
+            fields=[
+                FieldViolation(
+                    "purpose", "express_consent", "this purpose needs no express consent"
+                )
+            ]
+        )
+    return name
+
+
+def purpose_name(number: int) -> str:
+    """The name of a purpose; empty for none and for a number that is no purpose."""
+    known = _Code.DESCRIPTOR.values_by_number.get(number)
+    return str(known.name) if known is not None and number else ""
+
+
+def purposes(names: tuple[str, ...]) -> list[subject_pb2.Purpose.Code.ValueType]:
+    """Purposes by their names."""
+    return [_Code.Value(name) for name in names]
+
+
+def use_of(message: consent_pb2.Use, secret: bytes, site_id: str, subject_id: str) -> Use:
+    """A use, without its page: only a keyed digest of it is kept."""
+    return Use(
+        UseKind(consent_pb2.Use.Kind.Name(message.kind)),
+        page_digest(secret, site_id, subject_id, message.page),
+        message.notice_shown,
+        time_of(message.client_time) if message.HasField("client_time") else None,
+    )
+
+
+def texts_of(request: consent_pb2.PublishPolicyRequest) -> tuple[PolicyText, ...]:
+    """The texts to be published, as they were given."""
+    return tuple(PolicyText(t.language, t.title, t.body) for t in request.texts)
+
+
+def policy_message(policy: Policy) -> consent_pb2.Policy:
+    """A policy version, with the texts that were read."""
+    return consent_pb2.Policy(
+        version=policy.version,
+        sha256=policy.sha256,
+        publish_time=timestamp(policy.publish_time),
+        effective_time=timestamp(policy.effective_time),
+        prevailing_language=policy.prevailing_language,
+        material_purposes=purposes(policy.material_purposes),
+        texts=[
+            consent_pb2.PolicyText(language=t.language, title=t.title, body=t.body)
+            for t in policy.texts
+        ],
+    )
+
+
+def latest_acceptance(agreement: Agreement) -> consent_pb2.Acceptance | None:
+    """What was recorded last of a person's agreement, in force or on its way."""
+    return _acceptance(agreement, latest=True)
+
+
+def standing_acceptance(agreement: Agreement) -> consent_pb2.Acceptance | None:
+    """What is in force of a person's agreement."""
+    return _acceptance(agreement, latest=False)
+
+
+def _acceptance(agreement: Agreement, *, latest: bool) -> consent_pb2.Acceptance | None:
+    stance = agreement.latest if latest else agreement.standing
+    if stance is None:
+        return None
+    disagreement = agreement.disagreement if agreement.disagreed else None
+    accepted = stance.mode is not Mode.DISAGREED
+    message = consent_pb2.Acceptance(
+        policy_version=stance.policy_version,
+        policy_sha256=stance.policy_sha256,
+        mode=consent_pb2.Acceptance.Mode.Value(stance.mode),
+        language=stance.language,
+        accept_time=timestamp(stance.time) if accepted else None,
+        disagreed_time=timestamp(disagreement.time) if disagreement else None,
+    )
+    if stance.strength is not None:
+        message.strength = consent_pb2.Acceptance.Strength.Value(stance.strength)
+    return message
+
+
+def consent_message(purpose: str, found: tuple[State, Fact]) -> consent_pb2.Consent:
+    """The state of an express consent and the fact behind it."""
+    state, fact = found
+    return consent_pb2.Consent(
+        purpose=_Code.Value(purpose),
+        state=consent_pb2.Consent.State.Value(state),
+        policy_version=fact.policy_version,
+        grant_time=timestamp(fact.time) if fact.given else None,
+        withdraw_time=timestamp(fact.withdraw_time),
+        expire_time=timestamp(fact.expire_time),
+        wording_sha256=fact.wording_sha256,
+        language=fact.language,
+    )
+
+
+def enforcement(act: Act) -> subject_pb2.Enforcement.State.ValueType:
+    """How far an act has come."""
+    return subject_pb2.Enforcement.State.Value(act.enforcement)
+
+
+def act_message(act: Act) -> subject_pb2.Act:
+    """A recorded act."""
+    message = subject_pb2.Act(
+        act_id=act.act_id,
+        kind=act.kind,
+        enforcement=enforcement(act),
+        recorded_time=timestamp(act.record_time),
+        in_force_time=timestamp(act.in_force_time),
+    )
+    if act.reason:
+        message.reason = contract_pb2.Refusal.Reason.Value(act.reason)
+    return message

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real PostgreSQL with the consent database; every test has a site of its own."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cli import postgres
+from cli.postgres import Cluster, DatabaseAccess
+from services.chassis import migration
+from tests.consent.suite import Suite
+
+MIGRATIONS = Path(__file__).parents[2] / "services" / "consent" / "migrations"
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A server of the tests' own."""
+    folder = Path(tempfile.mkdtemp(prefix="qupia-consent-"))
+    folder.chmod(0o755)
+    server = postgres.start(folder / "postgres", fsync=False)
+    yield server
+    server.stop()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def access(cluster: Cluster) -> DatabaseAccess:
+    """The consent database at its newest revision, used by its runtime role."""
+    access = postgres.ensure_database(
+        cluster, "consent", "consent_owner", "consent", cluster.passwords
+    )
+    migration.upgrade(access.owner_url, MIGRATIONS, "consent")
+    return access
+
+
+@pytest.fixture(scope="session")
+def whole_suite(access: DatabaseAccess) -> Iterator[Suite]:
+    """The consent service in this process, which has met its vault."""
+    suite = Suite(access.runtime_url)
+    suite.meet_the_vault()
+    yield suite
+    suite.database.close()
+
+
+@pytest.fixture
+def suite(whole_suite: Suite) -> Suite:
+    """The same with a fresh site, a vault that is there, and the machine's clock."""
+    whole_suite.begin()
+    return whole_suite
