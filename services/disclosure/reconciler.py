@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ends the releases that were left PREPARED by a crash or a vault that could not be heard.
+
+It never calls RELEASED what it cannot show left: where the vault has an entry,
+the release becomes RELEASED_UNCERTAIN; where it has none, WITHDRAWN.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from services.chassis import evidence
+from services.chassis.clock import Clock
+from services.chassis.database import Database
+from services.chassis.evidence import Entry
+from services.chassis.metrics import Metrics
+from services.chassis.pseudonym import pseudonym_of
+from services.chassis.refusal import Refusal, Unavailable
+from services.disclosure import store_ledger, store_releases
+from services.disclosure.ledger import Outcome, left, references
+from services.disclosure.release import (
+    CLAUSE,
+    FIELDS,
+    Denial,
+    Release,
+    ReleaseState,
+    reconciled,
+)
+
+_VAULT_SECONDS = 2.0
+_PAUSE_SECONDS = 1.0
+_BATCH = 200
+FindEntry = Callable[[str, str, float], str]
+"""The vault's entry for (site, release), empty where none, within seconds. Raises Refusal."""
+
+
+class Reconciler:
+    """A thread that looks every second for releases older than `after`."""
+
+    def __init__(
+        self,
+        database: Database,
+        find_entry: FindEntry,
+        clock: Clock,
+        metrics: Metrics,
+        log: Any,
+        after: timedelta,
+    ) -> None:
+        self._database = database
+        self._find_entry = find_entry
+        self._clock = clock
+        self._metrics = metrics
+        self._log = log
+        self._after = after
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the present release."""
+        self._stop.set()
+        self._thread.join(timeout=_VAULT_SECONDS + 1)
+
+    def reconcile(self) -> int:
+        """One round; returns how many releases it ended.
+
+        Stops where the vault cannot be reached. Raises
+        Unavailable where the broker's own database cannot be used.
+        """
+        now = self._clock.now()
+        with self._database.transaction() as connection:
+            oldest = store_releases.oldest_prepared(connection)
+            due = store_releases.left_prepared(connection, now - self._after, _BATCH)
+        age = (now - oldest).total_seconds() if oldest else 0.0
+        self._metrics.oldest_pending.labels("releases").set(age)
+        ended = 0
+        for release in due:
+            if self._stop.is_set():
+                break
+            try:
+                entry_id = self._find_entry(release.site_id, release.release_id, _VAULT_SECONDS)
+            except Unavailable:
+                break
+            except Refusal as refusal:
+                self._log.error("release not reconciled", reason=refusal.reason)
+                continue
+            ended += self._end(release, entry_id)
+        return ended
+
+    def _run(self) -> None:
+        while not self._stop.wait(_PAUSE_SECONDS):
+            try:
+                self.reconcile()
+            except Exception as error:  # noqa: BLE001 - a thread that must not end
+                # The releases are still there: the next round tries again.
+                self._metrics.alarms.labels("reconciler").inc()
+                self._log.error("reconciler failed", error=type(error).__name__)
+
+    def _end(self, release: Release, entry_id: str) -> bool:
+        now, state = self._clock.now(), reconciled(entry_id)
+        with self._database.transaction() as connection:
+            if state is ReleaseState.WITHDRAWN:
+                nothing = Denial("UNAVAILABLE", CLAUSE)
+                ended = store_releases.end_unleft(connection, release, state, nothing, now)
+                if ended:
+                    subject = pseudonym_of(connection, release.site_id, release.subject_id)
+                    evidence.append(connection, _proof(release, "", subject), now)
+                return ended
+            # Which of them left is not known: all that could have.
+            fields = sorted(FIELDS[release.kind])
+            ended = store_releases.end_left(connection, release, state, entry_id, fields, "", now)
+            if ended:
+                line = left(release, Outcome.RELEASED_UNCERTAIN, now, fields)
+                store_ledger.record_left(connection, line, _proof(release, entry_id, ""))
+        return ended
+
+
+def _proof(release: Release, entry_id: str, subject: str) -> Entry:
+    refs = references(release) | {"release_id": release.release_id}
+    return Entry(
+        event="delivery.reconciled",
+        verb="TRANSFER",
+        outcome=evidence.PERMITTED if entry_id else evidence.REFUSED,
+        site_id=release.site_id,
+        principal="process/disclosure",
+        subject=subject,
+        clause=CLAUSE,
+        reason="" if entry_id else "UNAVAILABLE",
+        refs=refs | ({"entry_id": entry_id} if entry_id else {}),
+    )

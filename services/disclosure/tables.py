@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tables of the broker."""
+
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+metadata = MetaData()
+
+recipients = Table(
+    "recipients",
+    metadata,
+    Column("site_id", Text, primary_key=True),
+    Column("recipient_id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("legal_name", Text, nullable=False),
+    Column("bin", Text, nullable=False),
+    Column("agreement", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("register_time", DateTime(timezone=True), nullable=False),
+    Column("registered_by", Text, nullable=False),
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("site_id", Text, primary_key=True),
+    Column("registration_id", Text, primary_key=True),
+    Column("order_id", Text, nullable=False),
+    Column("subject_id", Text, nullable=False),
+    Column("policy_version", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("register_time", DateTime(timezone=True), nullable=False),
+    Column("act_id", Text, nullable=False),
+    Column("closing", Text),
+    Column("close_time", DateTime(timezone=True)),
+    Column("close_act_id", Text, nullable=False),
+    Index("orders_by_subject", "site_id", "subject_id", "registration_id"),
+    Index("orders_by_order_id", "site_id", "order_id", "registration_id"),
+    # A refused order was never open: its id may be registered anew.
+    Index(
+        "orders_one_per_id",
+        "site_id",
+        "order_id",
+        unique=True,
+        postgresql_where=text("state <> 'REFUSED'"),
+    ),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("site_id", Text, primary_key=True),
+    Column("delivery_id", Text, primary_key=True),
+    Column("registration_id", Text, nullable=False),
+    Column("order_id", Text, nullable=False),
+    Column("subject_id", Text, nullable=False),
+    Column("recipient_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("assign_time", DateTime(timezone=True), nullable=False),
+    Column("act_id", Text, nullable=False),
+    Column("expire_time", DateTime(timezone=True)),
+    Column("ended_time", DateTime(timezone=True)),
+    Index("deliveries_by_order", "site_id", "registration_id", "delivery_id"),
+    Index(
+        "deliveries_by_recipient",
+        "site_id",
+        "recipient_id",
+        "delivery_id",
+        postgresql_where=text("ended_time IS NULL"),
+    ),
+)
+
+releases = Table(
+    "releases",
+    metadata,
+    Column("site_id", Text, primary_key=True),
+    Column("release_id", Text, primary_key=True),
+    Column("subject_id", Text, nullable=False),
+    Column("order_id", Text, nullable=False),
+    Column("delivery_id", Text, nullable=False),
+    Column("recipient_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("prepare_time", DateTime(timezone=True), nullable=False),
+    Column("end_time", DateTime(timezone=True)),
+    Column("entry_id", Text, nullable=False),
+    Column("fields", ARRAY(Text), nullable=False),
+    Column("first_release_id", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("clause", Text, nullable=False),
+    Index(
+        "releases_prepared",
+        "prepare_time",
+        postgresql_where=text("state = 'PREPARED'"),
+    ),
+    Index(
+        "releases_first",
+        "site_id",
+        "delivery_id",
+        "end_time",
+        postgresql_where=text(
+            "state IN ('RELEASED', 'RELEASED_UNCERTAIN') AND first_release_id = ''"
+        ),
+    ),
+)
+"""Every attempt to release, PREPARED before the vault is asked; `entry_id` is the vault's."""
+
+disclosures = Table(
+    "disclosures",
+    metadata,
+    Column("site_id", Text, primary_key=True),
+    Column("disclosure_id", Text, primary_key=True),
+    Column("subject_id", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("clause", Text, nullable=False),
+    Column("recipient_id", Text, nullable=False),
+    Column("order_id", Text, nullable=False),
+    Column("delivery_id", Text, nullable=False),
+    Column("fields", ARRAY(Text), nullable=False),
+    Column("disclose_time", DateTime(timezone=True), nullable=False),
+    Column("first_disclosure_id", Text, nullable=False),
+    Index("disclosures_by_subject", "site_id", "subject_id", "disclose_time", "disclosure_id"),
+)
+"""The ledger; INSERT and SELECT only, by privilege."""
+
+disclosure_tallies = Table(
+    "disclosure_tallies",
+    metadata,
+    Column("site_id", Text, primary_key=True),
+    Column("delivery_id", Text, primary_key=True),
+    Column("recipient_id", Text, primary_key=True),
+    Column("reason", Text, primary_key=True),
+    Column("minute", DateTime(timezone=True), primary_key=True),
+    Column("disclosure_id", Text, nullable=False),
+    Column("count", Integer, nullable=False),
+    Index("disclosure_tallies_by_line", "site_id", "disclosure_id", unique=True),
+)
+"""How often a refusal was repeated within its minute."""
