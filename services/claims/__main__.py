@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Composition of the claims process: ``python -m services.claims``, QUPIA_CLAIMS_<KEY>."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from services.chassis import assembly, process
+from services.chassis.assembly import Background, Parts
+from services.chassis.client import Client
+from services.chassis.config import load_settings
+from services.chassis.decider.dispatcher import Dispatcher
+from services.chassis.decider.pusher import Pusher, Topic
+from services.chassis.idempotency import IdempotencyKeys
+from services.chassis.paging import PageTokens
+from services.chassis.process import ProcessSettings, StartError
+from services.chassis.pseudonym import known_pseudonym
+from services.claims import store_acts
+from services.claims.background import Rounds
+from services.claims.calendar import CalendarFileError, WorkingCalendar, load_calendar
+from services.claims.courier import Courier
+from services.claims.sealing_key import SealingKeyKeeper
+from services.claims.servicer import handlers
+from services.claims.servicer_answer import Answering
+from services.claims.servicer_common import Office
+from services.claims.servicer_filing import Filing
+from services.claims.servicer_reading import Reading
+from services.claims.servicer_verification import Verifying
+from services.claims.wire_vault import Vault
+
+PROCESS = "claims"
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class ClaimsSettings(ProcessSettings):
+    """What the claims process is told besides: where the vault listens, and a calendar file.
+
+    `calendar` is the override file of the working calendar (`services.claims.calendar`).
+    """
+
+    vault: str
+    calendar: Path | None = None
+
+
+def main(ready: Callable[[], None] = lambda: None) -> int:
+    """Run until SIGTERM or SIGINT; `ready` is called when it serves. Returns the exit code."""
+    return process.run(PROCESS, lambda stop: _serve(stop, ready))
+
+
+def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
+    settings = load_settings(ClaimsSettings, PROCESS)
+    calendar = _calendar(settings.calendar)
+    parts = assembly.prepare(PROCESS, settings, MIGRATIONS)
+    client = Client("vault", settings.vault, parts.certificate)
+    vault = Vault(client)
+    pusher = _pusher(parts, vault)
+    courier = Courier(parts.database, vault.put_document, parts.clock, parts.metrics, parts.log)
+    office = Office(
+        parts.database,
+        IdempotencyKeys(parts.secret),
+        parts.clock,
+        pusher,
+        courier,
+        vault,
+        parts.secret,
+    )
+    rpcs = handlers(
+        Filing(office, calendar),
+        Verifying(office),
+        Answering(office),
+        Reading(parts.database, PageTokens(parts.secret), parts.clock),
+    )
+    backgrounds = _backgrounds(parts, vault, pusher, courier)
+    assembly.serve(parts, rpcs, known_pseudonym, backgrounds, stop, ready)
+    client.close()
+
+
+def _calendar(override: Path | None) -> WorkingCalendar:
+    try:
+        return load_calendar(override)
+    except CalendarFileError as error:
+        raise StartError(str(error)) from None
+
+
+def _pusher(parts: Parts, vault: Vault) -> Pusher:
+    topic = Topic(
+        store_acts.TOPIC,
+        vault.apply_slice,
+        lambda connection, ended, receipt: store_acts.settle(
+            connection, ended, {c.correction_id: c.version for c in receipt.corrections}
+        ),
+    )
+    return Pusher(
+        PROCESS,
+        parts.database,
+        [topic],
+        vault.open_incarnation,
+        parts.clock,
+        parts.metrics,
+        parts.log,
+    )
+
+
+def _backgrounds(parts: Parts, vault: Vault, pusher: Pusher, courier: Courier) -> list[Background]:
+    keeper = SealingKeyKeeper(parts.database, vault.sealing_key, parts.clock)
+
+    def rounds(name: str, round_: Callable[[], float]) -> Rounds:
+        return Rounds(name, round_, parts.metrics, parts.log)
+
+    dispatcher = Dispatcher(
+        parts.database, pusher, vault.complete_resync, parts.clock, parts.metrics, parts.log
+    )
+    return [dispatcher, rounds("sealing_key", keeper.round), rounds("courier", courier.round)]
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

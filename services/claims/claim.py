@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A claim as the book of record holds it, and what it says of a subject (clauses 6.2.3, 8)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.claims.deadline import Deadline
+from services.claims.state import (
+    Claimant,
+    ClaimKind,
+    ClaimState,
+    Decision,
+    Outcome,
+    Verification,
+    blocks,
+    verification_of,
+)
+
+IN_FORCE = "IN_FORCE"
+# From the least to the most that can be said of a claim with several acts.
+_LEAST_FIRST = ("PENDING", "REFUSED", "SUBJECT_DESTROYED", "SUPERSEDED", IN_FORCE)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A claim without its texts. Times are aware, in UTC.
+
+    `subject_ids` in the order they were named; `answer_time` is when the answer left;
+    `enforcement` a name of the contract.
+    """
+
+    site_id: str
+    claim_id: str
+    number: str
+    subject_ids: tuple[str, ...]
+    kind: ClaimKind
+    claimant: Claimant
+    state: ClaimState
+    outcome: Outcome | None
+    decision: Decision | None
+    language: str
+    receipt_time: datetime
+    record_time: datetime
+    deadline: Deadline
+    answer_time: datetime | None
+    enforcement: str
+
+    @property
+    def blocks(self) -> bool:
+        """Whether it blocks its subjects' data until its outcome (clause 6.2.3)."""
+        return blocks(self.kind, self.claimant)
+
+    @property
+    def verification(self) -> Verification:
+        """Where its verification stands."""
+        return verification_of(self.kind, self.claimant, self.outcome)
+
+    @property
+    def owner_id(self) -> str:
+        """Under whose key its documents lie: its first subject, or itself where it names none."""
+        return self.subject_ids[0] if self.subject_ids else self.claim_id
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimFact:
+    """What one claim says of one subject: its block, if it blocks, and its legal hold.
+
+    `correction_id` is empty where the outcome corrects nothing of this subject.
+    """
+
+    claim_id: str
+    hold_id: str
+    kind: ClaimKind
+    claimant: Claimant
+    receipt_time: datetime
+    record_time: datetime
+    outcome: Outcome | None
+    correction_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """Who does an act, and by which names of the contract it goes into evidence."""
+
+    principal: str
+    role: str
+    event: str
+    verb: str
+    clause: str
+
+
+def least_enforcement(states: Iterable[str]) -> str:
+    """What is said of a claim whose acts stand so; a claim without acts is in force."""
+    return min(states, key=_LEAST_FIRST.index, default=IN_FORCE)

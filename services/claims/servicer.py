@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The claims service's RPCs, each with the object that answers it."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from services.chassis.pipeline import Handler
+from services.claims.servicer_answer import Answering
+from services.claims.servicer_filing import Filing
+from services.claims.servicer_reading import Reading
+from services.claims.servicer_verification import Verifying
+
+_SERVICE: Final = "/qupia.claims.v1.ClaimsService"
+
+
+def handlers(
+    filing: Filing, verifying: Verifying, answering: Answering, reading: Reading
+) -> Mapping[str, Handler]:
+    """The handlers by RPC path."""
+    return {
+        f"{_SERVICE}/FileClaim": filing.file_claim,
+        f"{_SERVICE}/ConcludeVerification": verifying.conclude_verification,
+        f"{_SERVICE}/AnswerClaim": answering.answer_claim,
+        f"{_SERVICE}/GetClaim": reading.get_claim,
+        f"{_SERVICE}/ListClaims": reading.list_claims,
+        f"{_SERVICE}/GetAct": reading.get_act,
+    }

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the steps of a claim have in common: their evidence names, sealed texts and pushes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from services.chassis.call import Call
+from services.chassis.clock import Clock
+from services.chassis.database import Database
+from services.chassis.decider.pusher import Pusher
+from services.chassis.idempotency import IdempotencyKeys
+from services.chassis.refusal import (
+    FieldViolation,
+    InvalidArgument,
+    NotFound,
+    PermissionDenied,
+    Unavailable,
+)
+from services.claims import store, store_acts
+from services.claims.claim import Attribution, Claim
+from services.claims.courier import Courier
+from services.claims.documents import SealingKey, Text, salted_digests, seal_texts
+from services.claims.store_steps import Step
+from services.claims.wire_vault import Vault
+
+_PUSH_SECONDS = 2.0
+# What is kept back of a call's time for the answer itself.
+_RESERVE_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """What the steps of a claim work with; `secret` keys the digests of texts."""
+
+    database: Database
+    keys: IdempotencyKeys
+    clock: Clock
+    pusher: Pusher
+    courier: Courier
+    vault: Vault
+    secret: bytes = field(repr=False)
+
+    def bring_into_force(self, call: Call, claim: Claim, most: float = _PUSH_SECONDS) -> None:
+        """Push every subject of the claim, then deliver its documents, as far as time allows.
+
+        Stops at the first push that is not confirmed: the dispatcher and the courier go on.
+        """
+        for subject_id in claim.subject_ids:
+            seconds = min(most, self._time_left(call))
+            key = store_acts.key_of(claim.site_id, subject_id)
+            if seconds <= 0 or not self.pusher.push(key, seconds):
+                return
+        self.courier.deliver(claim.site_id, claim.claim_id, lambda: self._time_left(call))
+
+    def read(self, call: Call, claim_id: str) -> Claim:
+        """A claim of the caller's site. Raises NotFound."""
+        with self.database.transaction() as connection:
+            claim = store.read_claim(connection, call.principal.site_id, claim_id)
+        if claim is None:
+            raise NotFound
+        return claim
+
+    def step(
+        self,
+        call: Call,
+        key: SealingKey | None,
+        claim: Claim,
+        texts: Sequence[Text],
+        digests: Mapping[str, str] | None = None,
+    ) -> Step:
+        """Attribute the call and seal its texts. Raises Unavailable where there is no key yet."""
+        if key is None:
+            raise Unavailable(retry_after=1)
+        own = salted_digests(self.secret, texts)
+        return Step(attribution(call), seal_texts(key, claim, texts), {**own, **(digests or {})})
+
+    def _time_left(self, call: Call) -> float:
+        return call.remaining() - _RESERVE_SECONDS
+
+
+def attribution(call: Call) -> Attribution:
+    """Who does this, in the contract's names."""
+    method = call.method
+    return Attribution(
+        call.principal.name, call.role, method.evidence, method.verb, method.clauses[0]
+    )
+
+
+def is_officer(call: Call) -> bool:
+    """Whether a claims officer, a named person, makes the call."""
+    return call.principal.is_person and "CLAIMS_OFFICER" in call.principal.roles
+
+
+def require_officer(call: Call) -> None:
+    """Raises PermissionDenied unless a claims officer makes the call."""
+    if not is_officer(call):
+        raise PermissionDenied
+
+
+def blank_texts(texts: Mapping[str, str]) -> list[FieldViolation]:
+    """A violation for every text that is given but says nothing; texts by JSON path."""
+    return [
+        FieldViolation(path, "blank", "has to say something")
+        for path, text in texts.items()
+        if text and not text.strip()
+    ]
+
+
+def refuse(faults: Sequence[FieldViolation]) -> None:
+    """Raises InvalidArgument where a field is wrong."""
+    if faults:
+        raise InvalidArgument(fields=faults)

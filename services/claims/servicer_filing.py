@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""FileClaim: a claim is received, numbered, and blocks from this moment (clauses 6.2.3, 8.1)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import cast
+
+from qupia.claims.v1 import claims_pb2
+from services.chassis.call import Call
+from services.chassis.ids import new_uuid
+from services.chassis.refusal import (
+    FieldViolation,
+    InvalidArgument,
+    NotEntitledToFile,
+    NotFound,
+    Refusal,
+    StateConflict,
+)
+from services.claims import intake, store_acts, store_documents, store_steps, wire
+from services.claims.calendar import WorkingCalendar
+from services.claims.claim import Claim
+from services.claims.deadline import due
+from services.claims.documents import DocumentKind, Text
+from services.claims.servicer_common import Office, blank_texts, is_officer, refuse
+from services.claims.state import Claimant, ClaimKind, ClaimState, term_days
+from services.claims.store_steps import TooManyClaims
+
+_LOOK_UP_SECONDS = 1.0
+_PUSH_SECONDS = 2.0
+# A vault that did not answer a moment ago is asked once more, not waited for.
+_PUSH_SECONDS_WITHOUT_VAULT = 0.3
+
+
+class Filing:
+    """Takes claims."""
+
+    def __init__(self, office: Office, calendar: WorkingCalendar) -> None:
+        self._office = office
+        self._calendar = calendar
+
+    def file_claim(self, call: Call) -> claims_pb2.FileClaimResponse:
+        """File a claim: recorded first, then brought into force; PENDING while the vault is away.
+
+        Raises InvalidArgument, NotEntitledToFile, NotFound (a subject the site does not have),
+        StateConflict (more claims than a subject can carry), Unavailable.
+        """
+        office = self._office
+        given = cast(claims_pb2.FileClaimRequest, call.request).claim
+        refuse(_faults(given))
+        claimant = Claimant(claims_pb2.Claim.Claimant.Name(given.claimant))
+        if not intake.may_file(claimant, officer=is_officer(call)):
+            raise NotEntitledToFile
+        known = self._look_up(call, given.subject_ids)
+        claim_id = new_uuid()
+        with office.database.transaction() as connection:
+            now = office.clock.now()
+            stood = office.keys.begin(connection, call, claim_id, now)
+            if stood == claim_id:
+                if known is not None and not known.issuperset(given.subject_ids):
+                    raise NotFound
+                claim = self._claim(call, given, claim_id, now)
+                key = store_documents.current_key(connection)
+                step = office.step(call, key, claim, _texts(given))
+                try:
+                    store_steps.file(connection, claim, step, wire.slice_bytes)
+                except TooManyClaims:
+                    raise StateConflict from None
+        return self._answer(call, stood, vault_away=known is None)
+
+    def _look_up(self, call: Call, subject_ids: Sequence[str]) -> frozenset[str] | None:
+        """Those of the subjects that the site has; None where the vault cannot say."""
+        if not subject_ids:
+            return frozenset()
+        seconds = min(_LOOK_UP_SECONDS, call.remaining())
+        try:
+            return self._office.vault.look_up(
+                call.principal.site_id, subject_ids, seconds, call.reference
+            )
+        except Refusal:
+            # Whatever keeps the vault from answering must not keep a person from claiming.
+            return None
+
+    def _claim(self, call: Call, given: claims_pb2.NewClaim, claim_id: str, now: datetime) -> Claim:
+        kind = ClaimKind(claims_pb2.Claim.Kind.Name(given.kind))
+        proven = wire.instant(given.receipt_time) if given.HasField("receipt_time") else None
+        try:
+            receipt_time = intake.receipt_time(proven, now, officer=is_officer(call))
+        except intake.ReceiptTimeRefused as refused:
+            fault = FieldViolation("claim.receiptTime", refused.rule, refused.description)
+            raise InvalidArgument(fields=[fault]) from None
+        return Claim(
+            site_id=call.principal.site_id,
+            claim_id=claim_id,
+            number="",
+            subject_ids=tuple(given.subject_ids),
+            kind=kind,
+            claimant=Claimant(claims_pb2.Claim.Claimant.Name(given.claimant)),
+            state=ClaimState.RECEIVED,
+            outcome=None,
+            decision=None,
+            language=given.language,
+            receipt_time=receipt_time,
+            record_time=now,
+            deadline=due(receipt_time, term_days(kind), self._calendar),
+            answer_time=None,
+            enforcement="",
+        )
+
+    def _answer(
+        self, call: Call, claim_id: str, *, vault_away: bool
+    ) -> claims_pb2.FileClaimResponse:
+        office = self._office
+        most = _PUSH_SECONDS_WITHOUT_VAULT if vault_away else _PUSH_SECONDS
+        office.bring_into_force(call, office.read(call, claim_id), most)
+        claim = office.read(call, claim_id)
+        with office.database.transaction() as connection:
+            act_id = store_acts.first_act_id(
+                connection, claim.site_id, claim_id, call.method.evidence
+            )
+        return claims_pb2.FileClaimResponse(
+            claim=wire.claim_message(claim),
+            act_id=act_id,
+            enforcement=wire.enforcement(claim.enforcement),
+        )
+
+
+def _texts(given: claims_pb2.NewClaim) -> list[Text]:
+    texts = [
+        Text(DocumentKind.STATEMENT, given.statement),
+        Text(DocumentKind.DEMAND, given.demand),
+    ]
+    if given.HasField("proposed_correction"):
+        proposed = wire.canonical_json(given.proposed_correction)
+        texts.append(Text(DocumentKind.PROPOSED_CORRECTION, proposed))
+    if given.reply_address:
+        texts.append(Text(DocumentKind.REPLY_ADDRESS, given.reply_address))
+    return texts
+
+
+def _faults(given: claims_pb2.NewClaim) -> list[FieldViolation]:
+    faults = blank_texts(
+        {
+            "claim.statement": given.statement,
+            "claim.demand": given.demand,
+            "claim.replyAddress": given.reply_address,
+        }
+    )
+    repeat = intake.first_repeat(given.subject_ids)
+    if repeat is not None:
+        faults.append(FieldViolation(f"claim.subjectIds[{repeat}]", "repeated", "is named twice"))
+    if given.HasField("proposed_correction") and not wire.given_names(given.proposed_correction):
+        faults.append(FieldViolation("claim.proposedCorrection", "required", "names no datum"))
+    return faults

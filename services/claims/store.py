@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SQL of claims: their numbers, what they say, what became of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import Row, Select, insert, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.engine import Connection
+
+from services.chassis.decider.tables import acts
+from services.chassis.ids import new_uuid
+from services.claims.claim import Claim, ClaimFact, least_enforcement
+from services.claims.deadline import Deadline
+from services.claims.state import Claimant, ClaimKind, ClaimState, Decision, Outcome
+from services.claims.tables import (
+    claim_acts,
+    claim_numbers,
+    claim_subjects,
+    claims,
+    corrections,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which claims of a site are listed; None: all."""
+
+    state: str | None = None
+    due_before: date | None = None
+
+
+def next_ordinal(connection: Connection, site_id: str, year: int) -> int:
+    """Take the next number of a site's local year; its row stays locked until the transaction
+    ends, so that a rollback leaves no gap."""
+    statement = upsert(claim_numbers).values(site_id=site_id, year=year, last=1)
+    statement = statement.on_conflict_do_update(
+        index_elements=["site_id", "year"], set_={"last": claim_numbers.c.last + 1}
+    )
+    return int(connection.execute(statement.returning(claim_numbers.c.last)).scalar_one())
+
+
+def insert_claim(connection: Connection, claim: Claim, filed_by: str) -> None:
+    """Write a new claim and whom it names. Raises UniqueViolation (on leaving the transaction)."""
+    connection.execute(
+        insert(claims).values(
+            site_id=claim.site_id,
+            claim_id=claim.claim_id,
+            number=claim.number,
+            kind=claim.kind,
+            claimant=claim.claimant,
+            state=claim.state,
+            language=claim.language,
+            receipt_time=claim.receipt_time,
+            record_time=claim.record_time,
+            due_date=claim.deadline.due_date,
+            due_time=claim.deadline.due_time,
+            calendar_version=claim.deadline.calendar_version,
+            filed_by=filed_by,
+        )
+    )
+    rows = [
+        {
+            "site_id": claim.site_id,
+            "subject_id": subject_id,
+            "claim_id": claim.claim_id,
+            "position": position,
+            "hold_id": new_uuid(),
+        }
+        for position, subject_id in enumerate(claim.subject_ids)
+    ]
+    if rows:
+        connection.execute(insert(claim_subjects), rows)
+
+
+def read_claim(
+    connection: Connection, site_id: str, claim_id: str, *, lock: bool = False
+) -> Claim | None:
+    """A claim of the site, locked until the transaction ends where asked; None: no such claim."""
+    statement = select(claims).filter_by(site_id=site_id, claim_id=claim_id)
+    if lock:
+        statement = statement.with_for_update()
+    return next(iter(_claims(connection, site_id, connection.execute(statement).all())), None)
+
+
+def list_claims(
+    connection: Connection,
+    site_id: str,
+    wanted: Filter,
+    after: tuple[date, str] | None,
+    limit: int,
+) -> list[Claim]:
+    """Claims by due date, then by id, behind the place `after`."""
+    return _claims(
+        connection, site_id, connection.execute(due_list(site_id, wanted, after, limit)).all()
+    )
+
+
+def due_list(
+    site_id: str, wanted: Filter, after: tuple[date, str] | None, limit: int
+) -> Select[*tuple[object, ...]]:
+    """The statement of one page of the due list, without subjects and acts."""
+    statement = select(claims).where(claims.c.site_id == site_id)
+    if wanted.state is not None:
+        statement = statement.where(claims.c.state == wanted.state)
+    if wanted.due_before is not None:
+        statement = statement.where(claims.c.due_date <= wanted.due_before)
+    if after is not None:
+        statement = statement.where(tuple_(claims.c.due_date, claims.c.claim_id) > after)
+    return statement.order_by(claims.c.due_date, claims.c.claim_id).limit(limit)
+
+
+def facts_of(connection: Connection, site_id: str, subject_id: str) -> list[ClaimFact]:
+    """What every claim says of a subject, the oldest first: the whole of its slice."""
+    rows = connection.execute(
+        select(
+            claims.c.claim_id,
+            claims.c.kind,
+            claims.c.claimant,
+            claims.c.receipt_time,
+            claims.c.record_time,
+            claims.c.outcome,
+            claim_subjects.c.hold_id,
+            corrections.c.correction_id,
+        )
+        .select_from(claim_subjects)
+        .join(
+            claims,
+            (claims.c.site_id == claim_subjects.c.site_id)
+            & (claims.c.claim_id == claim_subjects.c.claim_id),
+        )
+        .outerjoin(
+            corrections,
+            (corrections.c.site_id == claim_subjects.c.site_id)
+            & (corrections.c.claim_id == claim_subjects.c.claim_id)
+            & (corrections.c.subject_id == claim_subjects.c.subject_id),
+        )
+        .where(claim_subjects.c.site_id == site_id, claim_subjects.c.subject_id == subject_id)
+        .order_by(claims.c.claim_id)
+    )
+    return [_fact(row) for row in rows]
+
+
+def write_outcome(
+    connection: Connection, claim: Claim, state: ClaimState, outcome: Outcome
+) -> None:
+    """The claim's verification has ended."""
+    _update(connection, claim, state=state, outcome=outcome)
+
+
+def write_decision(
+    connection: Connection,
+    claim: Claim,
+    state: ClaimState,
+    decision: Decision,
+    answer_time: datetime,
+) -> None:
+    """The claim was answered."""
+    _update(connection, claim, state=state, decision=decision, answer_time=answer_time)
+
+
+def _update(connection: Connection, claim: Claim, **members: object) -> None:
+    connection.execute(
+        update(claims).filter_by(site_id=claim.site_id, claim_id=claim.claim_id).values(members)
+    )
+
+
+def _fact(row: Row[*tuple[object, ...]]) -> ClaimFact:
+    return ClaimFact(
+        row.claim_id,
+        row.hold_id,
+        ClaimKind(row.kind),
+        Claimant(row.claimant),
+        row.receipt_time,
+        row.record_time,
+        Outcome(row.outcome) if row.outcome else None,
+        row.correction_id or "",
+    )
+
+
+def _claims(
+    connection: Connection, site_id: str, rows: Sequence[Row[*tuple[object, ...]]]
+) -> list[Claim]:
+    claim_ids = [str(row.claim_id) for row in rows]
+    subjects = _subjects(connection, site_id, claim_ids)
+    enforcements = _enforcements(connection, site_id, claim_ids)
+    return [
+        Claim(
+            site_id=row.site_id,
+            claim_id=row.claim_id,
+            number=row.number,
+            subject_ids=tuple(subjects.get(row.claim_id, ())),
+            kind=ClaimKind(row.kind),
+            claimant=Claimant(row.claimant),
+            state=ClaimState(row.state),
+            outcome=Outcome(row.outcome) if row.outcome else None,
+            decision=Decision(row.decision) if row.decision else None,
+            language=row.language,
+            receipt_time=row.receipt_time,
+            record_time=row.record_time,
+            deadline=Deadline(row.due_date, row.due_time, row.calendar_version),
+            answer_time=row.answer_time,
+            enforcement=least_enforcement(enforcements.get(row.claim_id, ())),
+        )
+        for row in rows
+    ]
+
+
+def _subjects(
+    connection: Connection, site_id: str, claim_ids: Sequence[str]
+) -> dict[str, list[str]]:
+    rows = connection.execute(
+        select(claim_subjects.c.claim_id, claim_subjects.c.subject_id)
+        .where(claim_subjects.c.site_id == site_id, claim_subjects.c.claim_id.in_(claim_ids))
+        .order_by(claim_subjects.c.claim_id, claim_subjects.c.position)
+    )
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(row.claim_id, []).append(row.subject_id)
+    return found
+
+
+def _enforcements(
+    connection: Connection, site_id: str, claim_ids: Sequence[str]
+) -> dict[str, set[str]]:
+    rows = connection.execute(
+        select(claim_acts.c.claim_id, acts.c.enforcement)
+        .join(acts, acts.c.act_id == claim_acts.c.act_id)
+        .where(claim_acts.c.site_id == site_id, claim_acts.c.claim_id.in_(claim_ids))
+    )
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        found.setdefault(row.claim_id, set()).add(row.enforcement)
+    return found

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The three steps of a claim, each written whole: facts, documents, slices and evidence.
+
+Every function runs in the caller's transaction, after its idempotency key was taken.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import insert
+from sqlalchemy.engine import Connection
+
+from services.claims import store, store_acts, store_documents
+from services.claims.claim import Attribution, Claim
+from services.claims.deadline import local_date
+from services.claims.documents import SealedDocument
+from services.claims.intake import CLAIMS_PER_SUBJECT, claim_number
+from services.claims.state import (
+    Answer,
+    ConcludeVerification,
+    Decision,
+    Outcome,
+    transition,
+)
+from services.claims.tables import answers, verifications
+
+
+class TooManyClaims(Exception):
+    """A subject has as many claims as one slice can carry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What every step leaves: who did it, the sealed texts, and their salted digests."""
+
+    by: Attribution
+    documents: Sequence[SealedDocument]
+    digests: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """The end of a verification; it corrects `subject_id`, or nobody where that is empty."""
+
+    outcome: Outcome
+    subject_id: str
+    correction_id: str
+
+
+def file(connection: Connection, claim: Claim, step: Step, compose: store_acts.Compose) -> None:
+    """Write a new claim, whose number is given here. Raises TooManyClaims, Unavailable."""
+    now = claim.record_time
+    counters = store_acts.lock(connection, claim.site_id, claim.subject_ids)
+    for subject_id in claim.subject_ids:
+        known = store.facts_of(connection, claim.site_id, subject_id)
+        if len(known) >= CLAIMS_PER_SUBJECT:
+            raise TooManyClaims
+    store_documents.insert_documents(connection, step.documents, now)
+    year = local_date(now).year
+    ordinal = store.next_ordinal(connection, claim.site_id, year)
+    claim = replace(claim, number=claim_number(year, ordinal))
+    store.insert_claim(connection, claim, step.by.principal)
+    act_ids = store_acts.record(connection, claim, counters, step.by.event, compose, now)
+    decided_on = {
+        "kind": claim.kind,
+        "claimant": claim.claimant,
+        "blocks": claim.blocks,
+        "receiptTime": claim.receipt_time.isoformat(),
+        "dueDate": claim.deadline.due_date.isoformat(),
+        "calendar": claim.deadline.calendar_version,
+    }
+    store_acts.append_evidence(connection, claim, step.by, act_ids, decided_on, step.digests, now)
+
+
+def conclude(
+    connection: Connection,
+    claim: Claim,
+    conclusion: Conclusion,
+    step: Step,
+    compose: store_acts.Compose,
+    now: datetime,
+) -> None:
+    """Write the outcome of a verification. Raises IllegalTransition, Unavailable."""
+    counters = store_acts.lock(connection, claim.site_id, claim.subject_ids)
+    # Read again behind the locks: another officer may have concluded meanwhile.
+    claim = store.read_claim(connection, claim.site_id, claim.claim_id, lock=True) or claim
+    outcome = conclusion.outcome
+    state = transition(claim.state, ConcludeVerification(outcome), claim.verification)
+    store.write_outcome(connection, claim, state, outcome)
+    if conclusion.correction_id:
+        store_acts.insert_correction(
+            connection, claim, conclusion.subject_id, conclusion.correction_id
+        )
+    connection.execute(
+        insert(verifications).values(
+            site_id=claim.site_id,
+            claim_id=claim.claim_id,
+            outcome=outcome,
+            concluded_by=step.by.principal,
+            record_time=now,
+        )
+    )
+    store_documents.insert_documents(connection, step.documents, now)
+    act_ids = store_acts.record(connection, claim, counters, step.by.event, compose, now)
+    decided_on: dict[str, object] = {"outcome": outcome}
+    if conclusion.correction_id:
+        decided_on["correction"] = conclusion.correction_id
+    store_acts.append_evidence(connection, claim, step.by, act_ids, decided_on, step.digests, now)
+
+
+def answer(
+    connection: Connection,
+    claim: Claim,
+    given: Answer,
+    decision: Decision,
+    step: Step,
+    now: datetime,
+) -> None:
+    """Write an answer on a claim locked by the caller. Raises IllegalTransition, Unavailable."""
+    state = transition(claim.state, given, claim.verification)
+    dispatch = given.dispatch
+    if dispatch.time is None:
+        raise ValueError("an answer that is whole has a time of dispatch")
+    store.write_decision(connection, claim, state, decision, dispatch.time)
+    connection.execute(
+        insert(answers).values(
+            site_id=claim.site_id,
+            claim_id=claim.claim_id,
+            author=given.author,
+            decision=decision,
+            channel=dispatch.channel,
+            dispatch_time=dispatch.time,
+            record_time=now,
+        )
+    )
+    store_documents.insert_documents(connection, step.documents, now)
+    decided_on = {
+        "decision": decision,
+        "channel": dispatch.channel,
+        "dispatchTime": dispatch.time.isoformat(),
+        "dueDate": claim.deadline.due_date.isoformat(),
+    }
+    store_acts.append_evidence(connection, claim, step.by, {}, decided_on, step.digests, now)

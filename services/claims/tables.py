@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tables of the claims service; what happened is append-only, what stands is not."""
+
+from sqlalchemy import (
+    Column,
+    Date,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData()
+
+APPEND_ONLY = frozenset({"claim_subjects", "claim_acts", "verifications", "answers"})
+
+_MOMENT = DateTime(timezone=True)
+
+claims = Table(
+    "claims",
+    metadata,
+    Column("site_id", Text, primary_key=True),
+    Column("claim_id", Text, primary_key=True),
+    Column("number", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("claimant", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("outcome", Text),
+    Column("decision", Text),
+    Column("language", Text, nullable=False),
+    Column("receipt_time", _MOMENT, nullable=False),
+    Column("record_time", _MOMENT, nullable=False),
+    Column("due_date", Date, nullable=False),
+    Column("due_time", _MOMENT, nullable=False),
+    Column("calendar_version", Text, nullable=False),
+    Column("answer_time", _MOMENT),
+    Column("filed_by", Text, nullable=False),
+    UniqueConstraint("site_id", "number"),
+    Index("claims_by_due_date", "site_id", "due_date", "claim_id"),
+    Index("claims_by_state", "site_id", "state", "due_date", "claim_id"),
+)
+
+claim_numbers = Table(
+    "claim_numbers",
+    metadata,
+    Column("site_id", Text, primary_key=True),
+    Column("year", Integer, primary_key=True),
+    Column("last", Integer, nullable=False),
+)
+"""The last number given per site and local year; its row lock is what leaves no gaps."""
+
+claim_subjects = Table(
+    "claim_subjects",
+    metadata,
+    Column("site_id", Text, primary_key=True),
+    Column("subject_id", Text, primary_key=True),
+    Column("claim_id", Text, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("hold_id", Text, nullable=False),
+    Index("claim_subjects_by_claim", "site_id", "claim_id", "position"),
+)
+
+claim_acts = Table(
+    "claim_acts",
+    metadata,
+    Column("site_id", Text, primary_key=True),
+    Column("claim_id", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("act_id", Text, nullable=False),
+)
+"""The acts of a claim, one per subject and step; how far they came stands in `acts`."""
+
+verifications = Table(
+    "verifications",
+    metadata,
+    Column("site_id", Text, primary_key=True),
+    Column("claim_id", Text, primary_key=True),
+    Column("outcome", Text, nullable=False),
+    Column("concluded_by", Text, nullable=False),
+    Column("record_time", _MOMENT, nullable=False),
+)
+
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("site_id", Text, primary_key=True),
+    Column("claim_id", Text, primary_key=True),
+    Column("subject_id", Text, nullable=False),
+    Column("correction_id", Text, nullable=False, unique=True),
+    Column("version", Integer),
+)
+"""A correction that the vault holds staged; `version` is what it made of the data."""
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("site_id", Text, primary_key=True),
+    Column("claim_id", Text, primary_key=True),
+    Column("author", Text, nullable=False),
+    Column("decision", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("dispatch_time", _MOMENT, nullable=False),
+    Column("record_time", _MOMENT, nullable=False),
+)
+
+sealing_keys = Table(
+    "sealing_keys",
+    metadata,
+    Column("key_id", Text, primary_key=True),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("fetch_time", _MOMENT, nullable=False),
+)
+
+sealed_documents = Table(
+    "sealed_documents",
+    metadata,
+    Column("site_id", Text, primary_key=True),
+    Column("bound_to", Text, primary_key=True),
+    Column("document_id", Text, primary_key=True),
+    Column("owner_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("sealed", LargeBinary),
+    Column("create_time", _MOMENT, nullable=False),
+    Column("next_time", _MOMENT, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("delivered_time", _MOMENT),
+    Index(
+        "sealed_documents_undelivered",
+        "next_time",
+        postgresql_where=text("sealed IS NOT NULL"),
+    ),
+    Index(
+        "sealed_documents_by_owner",
+        "site_id",
+        "owner_id",
+        postgresql_where=text("sealed IS NOT NULL"),
+    ),
+)
+"""Texts on their way to the vault; `sealed` goes when the vault has them, or can never have."""

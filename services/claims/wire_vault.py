@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the claims service asks of the vault."""
+
+from collections.abc import Sequence
+from typing import Final, Protocol, TypeVar
+
+from google.protobuf.field_mask_pb2 import FieldMask
+from google.protobuf.message import Message
+
+from qupia.subject.v1 import subject_pb2
+from qupia.vault.v1 import vault_pb2
+from services.chassis.decider.store import Push
+from services.chassis.refusal import FieldViolation, InvalidArgument, Refusal, Unavailable
+from services.claims.documents import SealedDocument, SealingKey
+from services.claims.wire import given_names
+
+M = TypeVar("M", bound=Message)
+
+_CLAIMS: Final = "/qupia.vault.v1.VaultClaimsService"
+_DECIDER: Final = "/qupia.vault.v1.VaultDeciderService"
+_DOCUMENTS: Final = "/qupia.vault.v1.VaultDocumentService"
+
+# What the vault may say of a correction itself; anything else is between the two processes.
+_OF_THE_CORRECTION = frozenset(
+    {
+        "INVALID_ARGUMENT",
+        "NOT_FOUND",
+        "SUBJECT_RESTRICTED",
+        "SUBJECT_DESTROYED",
+        "STATE_CONFLICT",
+        "VAULT_NOT_READY",
+        "KEY_UNAVAILABLE",
+        "OVERLOADED",
+        "UNAVAILABLE",
+    }
+)
+
+
+class Caller(Protocol):
+    """Calls RPCs of the vault (`services.chassis.client.Client`)."""
+
+    def call(
+        self, path: str, request: Message, answer: type[M], timeout: float, reference: str = ""
+    ) -> M:
+        """Call within `timeout` seconds. Raises Refusal."""
+        ...
+
+
+class Vault:
+    """The vault as the claims service sees it; every method raises Refusal."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def apply_slice(
+        self, push: Push, header: vault_pb2.SliceHeader, timeout: float
+    ) -> vault_pb2.SliceReceipt:
+        """Push a claims slice."""
+        request = vault_pb2.ApplyClaimsSliceRequest(
+            header=header, slice=vault_pb2.ClaimsSlice.FromString(push.body)
+        )
+        path = f"{_CLAIMS}/ApplyClaimsSlice"
+        return self._caller.call(path, request, vault_pb2.ApplyClaimsSliceResponse, timeout).receipt
+
+    def open_incarnation(self, known: int, timeout: float) -> vault_pb2.OpenIncarnationResponse:
+        """Open a new life of this decider."""
+        request = vault_pb2.OpenIncarnationRequest(known_incarnation=known)
+        path = f"{_DECIDER}/OpenIncarnation"
+        return self._caller.call(path, request, vault_pb2.OpenIncarnationResponse, timeout)
+
+    def complete_resync(
+        self, request: vault_pb2.CompleteResyncRequest, timeout: float
+    ) -> vault_pb2.CompleteResyncResponse:
+        """Say that every slice was pushed."""
+        path = f"{_DECIDER}/CompleteResync"
+        return self._caller.call(path, request, vault_pb2.CompleteResyncResponse, timeout)
+
+    def sealing_key(self, timeout: float) -> SealingKey:
+        """The public key to seal documents with."""
+        path = f"{_DECIDER}/GetSealingKey"
+        request = vault_pb2.GetSealingKeyRequest()
+        answer = self._caller.call(path, request, vault_pb2.GetSealingKeyResponse, timeout)
+        return SealingKey(answer.key_id, answer.public_key)
+
+    def put_document(self, document: SealedDocument, timeout: float) -> None:
+        """Store a sealed document."""
+        request = vault_pb2.PutDocumentRequest(
+            place=vault_pb2.DocumentPlace(
+                site_id=document.site_id,
+                owner_id=document.owner_id,
+                bound_to=document.bound_to,
+                document_id=document.document_id,
+                kind=vault_pb2.Document.Kind.Value(document.kind),
+            ),
+            sealing_key_id=document.key_id,
+            sealed=document.sealed,
+        )
+        path = f"{_DOCUMENTS}/PutDocument"
+        self._caller.call(path, request, vault_pb2.PutDocumentResponse, timeout)
+
+    def look_up(
+        self, site_id: str, subject_ids: Sequence[str], timeout: float, reference: str
+    ) -> frozenset[str]:
+        """Those of the subjects that the site has."""
+        request = vault_pb2.LookUpSubjectRequest(site_id=site_id, subject_ids=subject_ids)
+        path = f"{_CLAIMS}/LookUpSubject"
+        answer = self._caller.call(
+            path, request, vault_pb2.LookUpSubjectResponse, timeout, reference
+        )
+        return frozenset(answer.subject_ids)
+
+    def stage_correction(
+        self,
+        site_id: str,
+        subject_id: str,
+        claim_id: str,
+        correction_id: str,
+        data: subject_pb2.PersonalData,
+        timeout: float,
+        reference: str,
+    ) -> None:
+        """Have a correction checked and kept until its outcome.
+
+        Raises InvalidArgument naming fields below ``correction``.
+        """
+        request = vault_pb2.StageCorrectionRequest(
+            site_id=site_id,
+            subject_id=subject_id,
+            claim_id=claim_id,
+            correction_id=correction_id,
+            data=data,
+            update_mask=FieldMask(paths=given_names(data)),
+        )
+        path = f"{_CLAIMS}/StageCorrection"
+        try:
+            self._caller.call(path, request, vault_pb2.StageCorrectionResponse, timeout, reference)
+        except InvalidArgument as refusal:
+            fields = [_renamed(field) for field in refusal.fields]
+            raise InvalidArgument(refusal.clause, fields) from None
+        except Refusal as refusal:
+            if refusal.reason not in _OF_THE_CORRECTION:
+                raise Unavailable(retry_after=1) from None
+            raise
+
+
+def _renamed(field: FieldViolation) -> FieldViolation:
+    first, dot, rest = field.field.partition(".")
+    name = f"correction{dot}{rest}" if first == "data" else "correction"
+    return FieldViolation(name, field.rule, field.description)

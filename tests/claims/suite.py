@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The claims service in this process: its real pipeline and database, with a vault that the test
+holds up or takes away."""
+
+import secrets
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import grpc
+from google.protobuf.message import Message
+from joserfc import jwt
+from joserfc.jwk import KeySet, OKPKey
+
+from qupia.claims.v1 import claims_pb2
+from qupia.contract.v1 import contract_pb2
+from services.chassis import log
+from services.chassis.call import Call
+from services.chassis.clock import Clock, FixedClock
+from services.chassis.contract import load_contract
+from services.chassis.database import Database
+from services.chassis.decider import store as decider_store
+from services.chassis.decider.pusher import Pusher, Topic
+from services.chassis.evidence import RefusalLog
+from services.chassis.idempotency import IdempotencyKeys
+from services.chassis.identity import Issuers
+from services.chassis.ids import new_uuid
+from services.chassis.metrics import Metrics
+from services.chassis.paging import PageTokens
+from services.chassis.pipeline import Pipeline, stages
+from services.chassis.process import peer_names
+from services.chassis.pseudonym import known_pseudonym
+from services.chassis.recorder import RefusalRecorder
+from services.claims import store_acts
+from services.claims.calendar import load_calendar
+from services.claims.courier import Courier
+from services.claims.sealing_key import SealingKeyKeeper
+from services.claims.servicer import handlers
+from services.claims.servicer_answer import Answering
+from services.claims.servicer_common import Office
+from services.claims.servicer_filing import Filing
+from services.claims.servicer_reading import Reading
+from services.claims.servicer_verification import Verifying
+from services.claims.wire_vault import Vault
+from tests.claims.vault_stand_in import VaultStandIn
+
+NOW = datetime(2026, 11, 23, 6, tzinfo=UTC)
+ISSUER = "https://issuer.test"
+NewClaim, Claim = claims_pb2.NewClaim, claims_pb2.Claim
+
+
+@dataclass
+class Context:
+    """What grpc tells of a call, as far as the pipeline asks."""
+
+    seconds: float = 10.0
+
+    def auth_context(self) -> dict[str, list[bytes]]:
+        """The gateway calls."""
+        return {"peer_uri": [b"spiffe://qupia/gateway"]}
+
+    def time_remaining(self) -> float:
+        """Seconds until the deadline."""
+        return self.seconds
+
+
+class Suite:
+    """Everything of the claims process but its server and its threads."""
+
+    def __init__(self, url: str, clock: Clock | None = None) -> None:
+        self.clock = clock or FixedClock(NOW)
+        self.vault = VaultStandIn()
+        self.database = Database(url)
+        self.metrics = Metrics()
+        self.log = log.get_logger("claims")
+        self._issuer_key = OKPKey.generate_key("Ed25519", {"kid": "k"})
+        asked = Vault(self.vault)
+        self.pusher = self._pusher(asked)
+        self.courier = Courier(
+            self.database, asked.put_document, self.clock, self.metrics, self.log
+        )
+        self.keeper = SealingKeyKeeper(self.database, asked.sealing_key, self.clock)
+        self.pipeline = self._pipeline(asked)
+
+    def _pusher(self, vault: Vault) -> Pusher:
+        topic = Topic(
+            store_acts.TOPIC,
+            vault.apply_slice,
+            lambda connection, ended, receipt: store_acts.settle(
+                connection, ended, {c.correction_id: c.version for c in receipt.corrections}
+            ),
+        )
+        return Pusher(
+            "claims",
+            self.database,
+            [topic],
+            vault.open_incarnation,
+            self.clock,
+            self.metrics,
+            self.log,
+        )
+
+    def _pipeline(self, vault: Vault) -> Pipeline:
+        secret = secrets.token_bytes(32)
+        office = Office(
+            self.database,
+            IdempotencyKeys(secret),
+            self.clock,
+            self.pusher,
+            self.courier,
+            vault,
+            secret,
+        )
+        rpcs = handlers(
+            Filing(office, load_calendar(None)),
+            Verifying(office),
+            Answering(office),
+            Reading(self.database, PageTokens(secret), self.clock),
+        )
+        keys = KeySet.import_key_set({"keys": [self._issuer_key.as_dict(private=False)]})
+        recorder = RefusalRecorder(self.database, RefusalLog(1000), self.clock, known_pseudonym)
+        issuers = Issuers({ISSUER: keys}, self.clock)
+        return Pipeline(stages(self.log, self.metrics, peer_names(), issuers, recorder), rpcs)
+
+    def meet_the_vault(self) -> None:
+        """What the dispatcher and the key's round do at start."""
+        with self.database.transaction() as connection:
+            life = decider_store.read_life(connection)
+        assert self.pusher.renew(life)
+        self.keeper.round()
+
+    def storefront(self, site_id: str = "demo") -> dict[str, str | bytes]:
+        """The metadata of a storefront's call."""
+        principal = contract_pb2.Principal(
+            principal_id=f"{site_id}-web", site_id=site_id, role=contract_pb2.Caller.STOREFRONT
+        )
+        return {"qupia-principal-bin": principal.SerializeToString()}
+
+    def person(
+        self, role: str = "CLAIMS_OFFICER", site_id: str = "demo", name: str = "aigerim"
+    ) -> dict[str, str | bytes]:
+        """The metadata of a person's call."""
+        now = self.clock.now()
+        claims: dict[str, Any] = {
+            "iss": ISSUER,
+            "sub": name,
+            "aud": "qupia",
+            "exp": int((now + timedelta(minutes=5)).timestamp()),
+            "qupia_grants": [{"site": site_id, "role": role}],
+        }
+        token = jwt.encode(
+            {"alg": "Ed25519", "kid": "k"}, claims, self._issuer_key, algorithms=["Ed25519"]
+        )
+        return {"authorization": f"Bearer {token}"}
+
+    def ask(
+        self,
+        rpc: str,
+        request: Message,
+        metadata: dict[str, str | bytes],
+        seconds: float = 10.0,
+    ) -> Any:
+        """Send a request through the pipeline. Raises Refusal."""
+        if "request_id" in request.DESCRIPTOR.fields_by_name:
+            request_id = cast(claims_pb2.FileClaimRequest, request).request_id or new_uuid()
+            cast(claims_pb2.FileClaimRequest, request).request_id = request_id
+        method = load_contract().methods[f"/qupia.claims.v1.ClaimsService/{rpc}"]
+        context = cast(grpc.ServicerContext, Context(seconds))
+        return self.pipeline(
+            Call(method, request.SerializeToString(), context, metadata, new_uuid())
+        )
+
+    def file(
+        self,
+        *subject_ids: str,
+        metadata: dict[str, str | bytes] | None = None,
+        request_id: str = "",
+        **members: Any,
+    ) -> claims_pb2.FileClaimResponse:
+        """File a claim; of inaccurate data by the person through the storefront if not said."""
+        request = claims_pb2.FileClaimRequest(
+            claim=new_claim(*subject_ids, **members), request_id=request_id
+        )
+        answer = self.ask("FileClaim", request, metadata or self.storefront())
+        return cast(claims_pb2.FileClaimResponse, answer)
+
+    def conclude(
+        self, claim_id: str, outcome: Any, **members: Any
+    ) -> claims_pb2.ConcludeVerificationResponse:
+        """Conclude a verification as the officer."""
+        members = {"evidence": "Жеке куәлік № 012345678 көрсетілді", **members}
+        request = claims_pb2.ConcludeVerificationRequest(
+            claim_id=claim_id, outcome=outcome, **members
+        )
+        answer = self.ask("ConcludeVerification", request, self.person())
+        return cast(claims_pb2.ConcludeVerificationResponse, answer)
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        """What a query finds."""
+        with self.database.transaction() as connection:
+            return [tuple(row) for row in connection.exec_driver_sql(statement)]
+
+
+def new_claim(*subject_ids: str, **members: Any) -> claims_pb2.NewClaim:
+    """A claim of inaccurate data by the person, if not said otherwise."""
+    return NewClaim(
+        **{
+            "subject_ids": subject_ids,
+            "kind": Claim.INACCURATE_DATA,
+            "claimant": Claim.SUBJECT,
+            "statement": "Телефон нөмірім қате көрсетілген",
+            "demand": "Түзетуді талап етемін",
+            "language": "kk",
+            **members,
+        }
+    )
+
+
+def in_threads(count: int, run: Any) -> list[Any]:
+    """What `run(index)` returns or raises in `count` threads that begin together."""
+    barrier = threading.Barrier(count)
+    results: list[Any] = [None] * count
+
+    def one(index: int) -> None:
+        barrier.wait()
+        try:
+            results[index] = run(index)
+        except Exception as error:  # noqa: BLE001 - handed to the test
+            results[index] = error
+
+    threads = [threading.Thread(target=one, args=(index,)) for index in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A vault for the tests of this package: it takes, refuses or is away, as the test says."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from google.protobuf.message import Message
+
+from qupia.vault.v1 import vault_pb2
+from services.chassis.contract import load_contract
+from services.chassis.ids import new_subject_id, new_uuid
+from services.chassis.refusal import NotFound, Refusal, Unavailable
+from services.chassis.sealing import DocumentPlace, sealed_parts, sealing_key_id, sealing_suite
+
+M = TypeVar("M", bound=Message)
+
+
+@dataclass
+class VaultStandIn:
+    """Takes what the claims service sends; opens what was sealed to it, as the vault does."""
+
+    up: bool = True
+    looks_up: bool = True
+    subjects: set[tuple[str, str]] = field(default_factory=set)
+    slices: dict[tuple[str, str], vault_pb2.ClaimsSlice] = field(default_factory=dict)
+    counters: dict[tuple[str, str], int] = field(default_factory=dict)
+    documents: dict[str, tuple[vault_pb2.DocumentPlace, str]] = field(default_factory=dict)
+    staged: list[vault_pb2.StageCorrectionRequest] = field(default_factory=list)
+    refuses: dict[str, Refusal] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    incarnation: int = 0
+    life: str = field(default_factory=new_uuid)
+    _key: X25519PrivateKey = field(default_factory=X25519PrivateKey.generate)
+
+    def call(
+        self, path: str, request: Message, answer: type[M], timeout: float, reference: str = ""
+    ) -> M:
+        """Answer as the vault would. Raises Refusal."""
+        assert timeout > 0
+        assert answer is load_contract().methods[path].output_class
+        name = load_contract().methods[path].name
+        assert len(reference) <= 64
+        self.asked.append(name)
+        if not self.up:
+            raise Unavailable
+        if name in self.refuses:
+            raise self.refuses[name]
+        return cast(M, self._answers()[name](request))
+
+    def _answers(self) -> dict[str, Callable[[Any], Message]]:
+        return {
+            "LookUpSubject": self._look_up,
+            "OpenIncarnation": self._open_incarnation,
+            "CompleteResync": self._complete_resync,
+            "GetSealingKey": self._sealing_key,
+            "ApplyClaimsSlice": self._apply_slice,
+            "StageCorrection": self._stage_correction,
+            "PutDocument": self._put_document,
+        }
+
+    def subject(self, site_id: str = "demo") -> str:
+        """A subject that the site has."""
+        subject_id = new_subject_id()
+        self.subjects.add((site_id, subject_id))
+        return subject_id
+
+    def texts(self, claim_id: str) -> dict[str, str]:
+        """The opened documents of a claim, by kind."""
+        return {
+            vault_pb2.Document.Kind.Name(place.kind): text
+            for place, text in self.documents.values()
+            if place.bound_to == claim_id
+        }
+
+    def _look_up(self, request: vault_pb2.LookUpSubjectRequest) -> vault_pb2.LookUpSubjectResponse:
+        if not self.looks_up:
+            raise Unavailable
+        known = [s for s in request.subject_ids if (request.site_id, s) in self.subjects]
+        return vault_pb2.LookUpSubjectResponse(subject_ids=known)
+
+    def _open_incarnation(
+        self, request: vault_pb2.OpenIncarnationRequest
+    ) -> vault_pb2.OpenIncarnationResponse:
+        self.incarnation = max(self.incarnation, request.known_incarnation) + 1
+        return vault_pb2.OpenIncarnationResponse(
+            incarnation=self.incarnation, vault_incarnation=self.life
+        )
+
+    def _complete_resync(
+        self, request: vault_pb2.CompleteResyncRequest
+    ) -> vault_pb2.CompleteResyncResponse:
+        return vault_pb2.CompleteResyncResponse(
+            counts=request.incarnation == self.incarnation,
+            vault_incarnation=self.life,
+            highest_incarnation=self.incarnation,
+        )
+
+    def _sealing_key(
+        self, _request: vault_pb2.GetSealingKeyRequest
+    ) -> vault_pb2.GetSealingKeyResponse:
+        return vault_pb2.GetSealingKeyResponse(
+            key_id=new_uuid(), public_key=self._key.public_key().public_bytes_raw()
+        )
+
+    def _apply_slice(
+        self, request: vault_pb2.ApplyClaimsSliceRequest
+    ) -> vault_pb2.ApplyClaimsSliceResponse:
+        header = request.header
+        receipt = vault_pb2.SliceReceipt(
+            verdict=vault_pb2.SliceReceipt.APPLIED,
+            current=header.version,
+            vault_incarnation=self.life,
+            highest_incarnation=self.incarnation,
+        )
+        if (header.site_id, header.subject_id) not in self.subjects:
+            receipt.verdict = vault_pb2.SliceReceipt.UNKNOWN_SUBJECT
+            return vault_pb2.ApplyClaimsSliceResponse(receipt=receipt)
+        key = (header.site_id, header.subject_id)
+        if self.counters.get(key, 0) > header.version.counter:
+            receipt.verdict = vault_pb2.SliceReceipt.STALE
+            receipt.current.counter = self.counters[key]
+            return vault_pb2.ApplyClaimsSliceResponse(receipt=receipt)
+        self.slices[key], self.counters[key] = request.slice, header.version.counter
+        for block in request.slice.blocks:
+            if block.correction_id:
+                receipt.corrections.add(correction_id=block.correction_id, version=2)
+        return vault_pb2.ApplyClaimsSliceResponse(receipt=receipt)
+
+    def _stage_correction(
+        self, request: vault_pb2.StageCorrectionRequest
+    ) -> vault_pb2.StageCorrectionResponse:
+        self.staged.append(request)
+        return vault_pb2.StageCorrectionResponse()
+
+    def _put_document(self, request: vault_pb2.PutDocumentRequest) -> vault_pb2.PutDocumentResponse:
+        place = request.place
+        if place.owner_id != place.bound_to and (place.site_id, place.owner_id) not in (
+            self.subjects
+        ):
+            raise NotFound
+        parts = sealed_parts(request.sealed)
+        assert parts.key_id == sealing_key_id(self._key.public_key().public_bytes_raw())
+        kind = vault_pb2.Document.Kind.Name(place.kind)
+        own = DocumentPlace(place.site_id, place.bound_to, place.document_id, kind)
+        text = sealing_suite().decrypt(parts.body, self._key, info=own.encode())
+        self.documents[place.document_id] = (place, text.decode())
+        return vault_pb2.PutDocumentResponse()
