@@ -21,7 +21,7 @@ ROLES: dict[str, dict[tuple[str, ...], tuple[str, ...]]] = {
     **{
         f"services/{service}/": {
             MESSAGES: ("servicer", "wire", "__main__"),
-            DATABASE: ("store", "migrations"),
+            DATABASE: ("store", "tables", "migrations", "key_store_migrations"),
         }
         for service in SERVICES
     },

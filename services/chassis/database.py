@@ -13,10 +13,18 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 from sqlalchemy import URL, Connection, create_engine, make_url, text
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from services.chassis.refusal import Unavailable
+
+__all__ = [
+    "Connection",
+    "Database",
+    "DatabaseDefect",
+    "UniqueViolation",
+    "sqlstate_of",
+]
 
 # Classes of SQLSTATE that mean "not now" rather than "a defect of ours":
 # connection, insufficient resources, operator intervention, lock not
@@ -96,7 +104,10 @@ class Database:
 
 
 def _url(url: str) -> URL:
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ValueError("the database is named by a URL: postgresql://…") from None
     if parsed.get_backend_name() != "postgresql":
         raise ValueError("the database has to be PostgreSQL: postgresql://…")
     return parsed.set(drivername="postgresql+psycopg")

@@ -189,6 +189,11 @@ class RefusalLog:
             raise BudgetExhausted(retry_after=60)
 
 
+def tally_key(entry: Entry) -> tuple[str, str, str]:
+    """What a refusal is counted under; whoever records several does it in this order."""
+    return entry.site_id, entry.principal, _fingerprint(entry)
+
+
 def _fingerprint(entry: Entry) -> str:
     parts = [entry.event, entry.reason, entry.clause, entry.subject, entry.role]
     parts += [f"{key}={value}" for key, value in sorted(entry.refs.items()) if key != "release_id"]

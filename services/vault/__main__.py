@@ -17,7 +17,6 @@ from services.chassis.process import ProcessSettings, StartError, run
 from services.vault.combiner import Combiner
 from services.vault.correction import Corrections
 from services.vault.gate import Gate
-from services.vault.key_store import EpochRows, KeyStore
 from services.vault.keyring import Keyring
 from services.vault.lifetime import begin_life
 from services.vault.provider import KeyProviderError
@@ -25,7 +24,8 @@ from services.vault.provider_file import FileKeyProvider
 from services.vault.servicer import VaultServicer
 from services.vault.servicer_deciders import DeciderServicer
 from services.vault.servicer_documents import DocumentServicer
-from services.vault.slice_taker import SliceTaker
+from services.vault.servicer_slices import SliceTaker
+from services.vault.store_keys import EpochRows, KeyStore
 from services.vault.writer import Writer
 
 _HERE = Path(__file__).parent

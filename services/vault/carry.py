@@ -117,7 +117,14 @@ def _carry_consent(old: ConsentStanding, new: ConsentStanding) -> Carried[Consen
         _end_consent(fact, known.get(fact.proposal_id), withdrawn.get(fact.purpose))
         for fact in new.consents
     ]
-    consents, carried = _join(known.values(), new.consents, mended, lambda f: f.proposal_id)
+    # A later consent to the purpose decides alone: what ended before it need not be kept.
+    later = {(f.purpose, f.granted_time) for f in new.consents}
+    kept = [
+        fact
+        for fact in known.values()
+        if not any(p == fact.purpose and time > fact.granted_time for p, time in later)
+    ]
+    consents, carried = _join(kept, new.consents, mended, lambda f: f.proposal_id)
     merged = replace(new, consents=consents)
     forgot = _forgot_disagreement(old, new)
     if forgot:

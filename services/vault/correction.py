@@ -10,18 +10,17 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
-from sqlalchemy.engine import Connection
-
+from services.chassis.database import Connection
 from services.chassis.refusal import StateConflict
 from services.vault import store_documents
 from services.vault.envelope import Place, decrypt, encrypt
-from services.vault.key_store import KeyStore
 from services.vault.personal_data import merge_data, normalize_data
 from services.vault.plaintext import SCHEMA
 from services.vault.secret_key import SecretKey
 from services.vault.standing import ClaimsStanding, Outcome
 from services.vault.store import Subject
 from services.vault.store_documents import CorrectionRow
+from services.vault.store_keys import KeyStore
 from services.vault.writer import Provenance, Writer
 
 _PROVENANCE = Provenance("VERIFICATION", "verification")

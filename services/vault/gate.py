@@ -14,25 +14,23 @@ from dataclasses import dataclass
 from dataclasses import field as member
 from datetime import datetime
 
-from sqlalchemy.engine import Connection
-
 from services.chassis import evidence
 from services.chassis.clock import Clock
-from services.chassis.database import Database
-from services.chassis.evidence import Entry, RefusalLog
+from services.chassis.database import Connection, Database
+from services.chassis.evidence import Entry, RefusalLog, tally_key
 from services.chassis.metrics import Metrics
 from services.chassis.refusal import BudgetExhausted, VaultNotReady
 from services.vault import store
 from services.vault.address import Address
-from services.vault.case import decided_on, life_of, schedule_of, standing_of
 from services.vault.concealed import Concealed
 from services.vault.decide import Denial, Operation, Permit, Question, decide
 from services.vault.envelope import CiphertextMisplaced, Place, decrypt
 from services.vault.fields import STATED_FIELDS, Field
-from services.vault.key_store import KeyStore, OwnerKey
 from services.vault.plaintext import SCHEMA, parse
 from services.vault.provider import KeyProviderError
 from services.vault.store import Case, DatumRow, Subject
+from services.vault.store_keys import KeyStore, OwnerKey
+from services.vault.wire_case import decided_on, life_of, schedule_of, standing_of
 
 Data = Concealed[Field, str | Address]
 
@@ -131,6 +129,7 @@ class Gate:
             self._outcome(batch, r, d, rows.get((r.site, r.subject), []))
             for r, d in zip(reads, decisions, strict=True)
         ]
+        outcomes = self._record_refusals(batch, outcomes)
         evidence.append_all(connection, batch.entries, now)
         store.write_release_entries(connection, batch.releases)
         return outcomes
@@ -160,14 +159,23 @@ class Gate:
         return Given(data, version, entry.entry_id, decision.clause)
 
     def _refuse(self, batch: _Batch, read: Read, denial: Denial) -> Refused:
-        entry = self._entry(
-            batch, read, evidence.REFUSED, denial.clause, denial.reason, Concealed({})
-        )
-        try:
-            self._refusals.record(batch.connection, entry, batch.now)
-        except BudgetExhausted:
-            return Refused("BUDGET_EXHAUSTED", "")
-        return Refused(denial.reason, denial.clause)
+        refused = Refused(denial.reason, denial.clause)
+        nothing: Data = Concealed({})
+        entry = self._entry(batch, read, evidence.REFUSED, denial.clause, denial.reason, nothing)
+        batch.refusals.append((entry, refused))
+        return refused
+
+    def _record_refusals(
+        self, batch: _Batch, outcomes: Sequence[Given | Refused]
+    ) -> list[Given | Refused]:
+        """Record them in one order everywhere: two batches never wait for each other's tallies."""
+        exhausted: set[int] = set()
+        for entry, refused in sorted(batch.refusals, key=lambda noted: tally_key(noted[0])):
+            try:
+                self._refusals.record(batch.connection, entry, batch.now)
+            except BudgetExhausted:
+                exhausted.add(id(refused))
+        return [Refused("BUDGET_EXHAUSTED", "") if id(o) in exhausted else o for o in outcomes]
 
     def _decrypt(self, subject: Subject, key: OwnerKey | None, rows: Sequence[DatumRow]) -> Data:
         if not rows:
@@ -222,6 +230,7 @@ class _Batch:
     cases: Mapping[Subject, Case]
     keys: Mapping[Subject, OwnerKey]
     entries: list[Entry] = member(default_factory=list)
+    refusals: list[tuple[Entry, Refused]] = member(default_factory=list)
     releases: list[tuple[str, str, str]] = member(default_factory=list)
 
 

@@ -13,7 +13,7 @@ from services.chassis.database import Database
 from services.chassis.decider.store import database_identity
 from services.chassis.ids import new_uuid
 from services.vault import store_life
-from services.vault.key_store import KeyStore
+from services.vault.store_keys import KeyStore
 from services.vault.store_life import VaultLife
 
 

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from sqlalchemy.engine import Connection
-
 from qupia.contract.v1 import contract_pb2
 from qupia.subject.v1 import subject_pb2
 from qupia.vault.v1 import vault_pb2
@@ -16,7 +14,7 @@ from services.chassis import evidence
 from services.chassis.call import Call
 from services.chassis.clock import Clock
 from services.chassis.contract import Method
-from services.chassis.database import Database
+from services.chassis.database import Connection, Database
 from services.chassis.evidence import Entry
 from services.chassis.idempotency import IdempotencyKeys
 from services.chassis.pipeline import Handler
@@ -33,18 +31,18 @@ from services.chassis.refusal import (
     refusal_of,
 )
 from services.vault import store, wire
-from services.vault.case import decided_on, life_of, schedule_of, standing_of
 from services.vault.combiner import Combiner
 from services.vault.decide import Denial, Life, Operation, Question, decide
 from services.vault.envelope import CiphertextMisplaced, VersionLimitReached
 from services.vault.fields import Field
 from services.vault.gate import Contended, Gate, Given, Outcome, Read, Refused, question_of_read
-from services.vault.key_store import KeyStore
 from services.vault.personal_data import DataChange, normalize_data
 from services.vault.provider import KeyProviderError
 from services.vault.standing import OrderState
 from services.vault.store import Case, Subject
+from services.vault.store_keys import KeyStore
 from services.vault.violation import DataInvalid
+from services.vault.wire_case import decided_on, life_of, schedule_of, standing_of
 from services.vault.writer import Provenance, Writer
 
 _Purpose = subject_pb2.Purpose.Code

@@ -5,28 +5,26 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from sqlalchemy.engine import Connection
-
 from qupia.vault.v1 import vault_pb2
 from services.chassis import evidence
 from services.chassis.call import Call
 from services.chassis.clock import Clock
-from services.chassis.database import Database
+from services.chassis.database import Connection, Database
 from services.chassis.evidence import Entry
 from services.chassis.metrics import Metrics
 from services.chassis.pipeline import Handler
 from services.chassis.refusal import KeyUnavailable
 from services.chassis.slices import Verdict, completes, next_incarnation
 from services.vault import store, store_life, wire
-from services.vault.case import CLAIMS, CONSENT, ORDERS, SCHEDULE
 from services.vault.decide import Operation, Question
 from services.vault.gate import Contended, Gate, Given, Outcome, Read
-from services.vault.key_store import KeyStore
 from services.vault.provider import KeyProviderError
 from services.vault.servicer import problem_of, told_apart
-from services.vault.slice_taker import Pushed, SliceTaker, canonical_digest
+from services.vault.servicer_slices import Pushed, SliceTaker, canonical_digest
 from services.vault.standing import ClaimsStanding, ConsentStanding, OrderStanding
+from services.vault.store_keys import KeyStore
 from services.vault.store_life import DeciderLife
+from services.vault.wire_case import CLAIMS, CONSENT, ORDERS, SCHEDULE
 
 S = TypeVar("S", ConsentStanding, ClaimsStanding, OrderStanding)
 _Receipt = vault_pb2.SliceReceipt

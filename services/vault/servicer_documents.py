@@ -3,27 +3,25 @@
 
 from __future__ import annotations
 
-from sqlalchemy.engine import Connection
-
 from qupia.vault.v1 import vault_pb2
 from services.chassis import evidence
 from services.chassis.call import Call
 from services.chassis.clock import Clock
-from services.chassis.database import Database
+from services.chassis.database import Connection, Database
 from services.chassis.evidence import Entry
 from services.chassis.pipeline import Handler
 from services.chassis.refusal import FieldViolation, InvalidArgument, NotFound, SubjectDestroyed
 from services.chassis.sealing import DocumentPlace, SealedFormatUnknown
 from services.vault import store, store_documents, wire
-from services.vault.case import life_of
 from services.vault.correction import Corrections
 from services.vault.decide import Life
 from services.vault.envelope import CiphertextMisplaced, Place, decrypt, encrypt
-from services.vault.key_store import KeyStore
 from services.vault.plaintext import SCHEMA
 from services.vault.servicer import told_apart
 from services.vault.store_documents import DocumentRow
+from services.vault.store_keys import KeyStore
 from services.vault.unsealing import open_private_key, open_sealed
+from services.vault.wire_case import life_of
 
 
 class DocumentServicer:

@@ -11,21 +11,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Generic, TypeVar
-
-from sqlalchemy.engine import Connection
 
 from qupia.contract.v1 import contract_pb2
 from qupia.vault.v1 import vault_pb2
 from services.chassis.clock import Clock
+from services.chassis.database import Connection
 from services.chassis.slices import ProposalVerdict, SliceVersion, Stamp, Verdict, judge
 from services.vault import store, store_life, wire
 from services.vault.carry import Taken, take
-from services.vault.case import CONSENT, ORDERS, life_of, schedule_of, standing_of
 from services.vault.correction import Corrections
 from services.vault.decide import Denial, Life, Operation, Question, decide
-from services.vault.key_store import KeyStore
 from services.vault.standing import (
     ClaimsStanding,
     ConsentStanding,
@@ -33,10 +30,13 @@ from services.vault.standing import (
     Standing,
 )
 from services.vault.store import Case, SliceRow, Subject
+from services.vault.store_keys import KeyStore
+from services.vault.wire_case import CONSENT, ORDERS, life_of, schedule_of, standing_of
 
 S = TypeVar("S", ConsentStanding, ClaimsStanding, OrderStanding)
 _Receipt = vault_pb2.SliceReceipt
 _Proposal = vault_pb2.ProposalOutcome
+CLOSED_KEPT = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +184,7 @@ class SliceTaker:
                 return ProposalVerdict.REFUSED
             return ProposalVerdict.APPLIED
 
-        old = _of_topic(whole, pushed.slice)
+        old = _unforgotten(_of_topic(whole, pushed.slice), now)
         return take(old, pushed.slice, pushed.header.open_proposals, remembered, verdict)
 
     def _write(
@@ -231,6 +231,14 @@ def _of_topic(whole: Standing, like: S) -> S | None:
     if isinstance(like, ClaimsStanding):
         return whole.claims
     return whole.orders
+
+
+def _unforgotten(old: S | None, now: datetime) -> S | None:
+    """The slice held, without orders closed so long ago that the broker forgets them too."""
+    if not isinstance(old, OrderStanding):
+        return old
+    kept = [o for o in old.orders if o.closed_time is None or now - o.closed_time < CLOSED_KEPT]
+    return OrderStanding(tuple(kept))
 
 
 def _with(whole: Standing, slice_: S) -> Standing:

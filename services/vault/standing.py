@@ -197,6 +197,7 @@ class OpenOrder:
     state: OrderState
     proposal_id: str
     assignments: tuple[Assignment, ...]
+    closed_time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,15 +17,15 @@ from services.chassis.database import Database
 from services.chassis.ids import new_uuid
 from services.vault.fields import Field
 from services.vault.key_name import KeyName
-from services.vault.key_tables import (
+from services.vault.keyring import Keyring, WrappedKey
+from services.vault.secret_key import SecretKey
+from services.vault.tables_keys import (
     data_keys,
     epoch_keys,
     index_keys,
     sealing_keys,
     vault_life,
 )
-from services.vault.keyring import Keyring, WrappedKey
-from services.vault.secret_key import SecretKey
 from services.vault.unsealing import SealingPair, create_sealing_pair
 
 Owner = tuple[str, str]

@@ -183,6 +183,7 @@ def orders_from(slice_: vault_pb2.OrderSlice) -> OrderStanding:
                     )
                     for a in o.assignments
                 ),
+                time_of(o, "closed_time"),
             )
             for o in slice_.orders
         )
@@ -210,6 +211,7 @@ def orders_to(standing: OrderStanding) -> vault_pb2.OrderSlice:
                     )
                     for a in o.assignments
                 ],
+                closed_time=stamp_of(o.closed_time),
             )
             for o in standing.orders
         ]

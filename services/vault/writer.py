@@ -9,19 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy.engine import Connection
-
+from services.chassis.database import Connection
 from services.vault import store
 from services.vault.address import Address
 from services.vault.blind_index import INDEXED_FIELDS, blind_index
 from services.vault.concealed import Concealed
 from services.vault.envelope import CiphertextMisplaced, Place, decrypt, encrypt
 from services.vault.fields import STATED_FIELDS, Field
-from services.vault.key_store import KeyStore
 from services.vault.personal_data import DataChange, merge_data
 from services.vault.plaintext import SCHEMA, parse, serialize
 from services.vault.secret_key import SecretKey
 from services.vault.store import NewDatum, Subject
+from services.vault.store_keys import KeyStore
 
 _INDEX_KEY_VERSION = 1
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from qupia.vault.v1 import vault_pb2
+from services.chassis import idempotency
 from services.chassis.clock import Clock
 from services.chassis.database import Database
 from services.chassis.decider import store
@@ -19,6 +20,7 @@ from services.chassis.refusal import Refusal
 _PAUSE_SECONDS = 0.1
 _PUSH_SECONDS = 2.0
 _BATCH = 200
+_HOUSEKEEPING_ROUNDS = 36_000  # about once an hour
 _CompleteResync = Callable[
     [vault_pb2.CompleteResyncRequest, float], vault_pb2.CompleteResyncResponse
 ]
@@ -77,6 +79,9 @@ class Dispatcher:
         self._rounds += 1
         if not life.resynced or self._rounds % 10 == 0:
             self._speak(life)
+        if self._rounds % _HOUSEKEEPING_ROUNDS == 0:
+            with self._database.transaction() as connection:
+                idempotency.forget_old(connection, self._clock.now())
         return True
 
     def _life(self) -> Life:

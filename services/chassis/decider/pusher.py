@@ -140,7 +140,7 @@ class Pusher:
     def _entry(self, connection: Connection, act: Act, applied: str) -> Entry:
         in_force = act.enforcement == store.IN_FORCE
         return Entry(
-            event=f"{act.kind}_{'in_force' if in_force else 'refused'}",
+            event=f"{act.kind}_{act.enforcement.lower()}",
             verb="RECORD",
             outcome=evidence.DONE if in_force else evidence.REFUSED,
             site_id=act.key.site_id,
@@ -207,6 +207,8 @@ def _verdicts(receipt: vault_pb2.SliceReceipt) -> Mapping[str, tuple[str, str]]:
     for proposal in receipt.proposals:
         if proposal.verdict == outcome.APPLIED:
             ends[proposal.proposal_id] = (store.IN_FORCE, "")
+        elif proposal.verdict == outcome.SUPERSEDED:
+            ends[proposal.proposal_id] = (store.SUPERSEDED, "")
         elif proposal.verdict == outcome.REFUSED:
             reason = contract_pb2.Refusal.Reason.Name(proposal.reason)
             ends[proposal.proposal_id] = (store.REFUSED, reason)

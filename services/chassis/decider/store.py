@@ -112,7 +112,6 @@ def next_counter(connection: Connection, key: Key) -> int:
             incarnation=0,
             counter=0,
             body=b"",
-            open_proposals=[],
         )
         .on_conflict_do_nothing()
     )
@@ -151,7 +150,6 @@ def write_slice(connection: Connection, key: Key, counter: int, body: bytes, now
             incarnation=read_life(connection).incarnation,
             counter=counter,
             body=body,
-            open_proposals=open_proposals(connection, key),
         )
     )
     _enqueue(connection, key, now)
@@ -195,7 +193,7 @@ def read_push(connection: Connection, key: Key) -> Push | None:
         key,
         SliceVersion(row.incarnation, row.counter),
         bytes(row.body),
-        tuple(row.open_proposals),
+        tuple(open_proposals(connection, key)),
         row.resync,
     )
 
@@ -224,8 +222,8 @@ def settle_acts(
 ) -> list[Act]:
     """Give every pending act up to a counter its end; returns those that ended.
 
-    `verdicts` holds (enforcement, reason) by proposal; a proposal without one
-    stays PENDING, every other act is IN_FORCE.
+    `verdicts` holds (enforcement, reason) by proposal, under "" the end of all;
+    a proposal without one stays PENDING, every other act is IN_FORCE.
     """
     pending = _acts(
         connection.execute(
@@ -238,7 +236,8 @@ def settle_acts(
     )
     ended: list[Act] = []
     for act in pending:
-        end = verdicts.get(act.act_id) if act.proposal else verdicts.get("", (IN_FORCE, ""))
+        default = None if act.proposal else (IN_FORCE, "")
+        end = verdicts.get(act.act_id, verdicts.get("", default))
         if end is None:
             continue
         connection.execute(

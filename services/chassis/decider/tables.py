@@ -5,13 +5,14 @@ from sqlalchemy import (
     Boolean,
     Column,
     DateTime,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
     Table,
     Text,
+    text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
 
 metadata = MetaData()
 
@@ -24,7 +25,6 @@ slices = Table(
     Column("incarnation", Integer, nullable=False),
     Column("counter", Integer, nullable=False),
     Column("body", LargeBinary, nullable=False),
-    Column("open_proposals", ARRAY(Text), nullable=False),
 )
 """The present slice as it is pushed."""
 
@@ -43,6 +43,13 @@ acts = Table(
     Column("record_time", DateTime(timezone=True), nullable=False),
     Column("in_force_time", DateTime(timezone=True)),
 )
+Index(
+    "acts_pending",
+    acts.c.topic,
+    acts.c.site_id,
+    acts.c.subject_id,
+    postgresql_where=acts.c.enforcement == "PENDING",
+)
 """Every recorded act and how far it has come."""
 
 outbox = Table(
@@ -55,6 +62,8 @@ outbox = Table(
     Column("next_time", DateTime(timezone=True), nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("resync", Boolean, nullable=False),
+    Index("outbox_due", "next_time"),
+    Index("outbox_resync", "topic", postgresql_where=text("resync")),
 )
 """The slices that the vault has not confirmed, one row each."""
 

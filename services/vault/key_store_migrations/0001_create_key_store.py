@@ -2,7 +2,7 @@
 """Create the key store's tables."""
 
 from services.chassis.migration.tables import create
-from services.vault.key_tables import metadata
+from services.vault.tables_keys import metadata
 
 revision = "0001"
 down_revision = None
