@@ -135,7 +135,7 @@ class Issuers:
                 exp={"essential": True},
             )
             registry.validate(claims)
-        except (JoseError, KeyError, ValueError, TypeError, AttributeError):
+        except (JoseError, LookupError, ValueError, TypeError, AttributeError, RecursionError):
             raise Unauthenticated from None
         if not isinstance(claims["sub"], str) or not 0 < len(claims["sub"]) <= 128:
             raise Unauthenticated

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every RPC passes, one named stage after the other.
 
-    scrub → peer → size → parse → deadline → identity → record
+    scrub → peer → size → parse → deadline → record → identity
           → authorization → validation → handler
 
 Admission stands in front of the pool that runs the pipeline (`server`): a call
@@ -291,8 +291,8 @@ def stages(
         SIZE,
         PARSE,
         DEADLINE,
-        identity(issuers),
         record(recorder),
+        identity(issuers),
         AUTHORIZATION,
         VALIDATION,
     ]

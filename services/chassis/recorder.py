@@ -48,15 +48,16 @@ class RefusalRecorder:
         return self._refusals.record(connection, entry, self._clock.now())
 
     def _entry(self, connection: Connection, call: Call, refusal: Refusal) -> Entry:
-        site_id = call.principal.site_id
+        # A caller whom nobody vouches for is recorded all the same (T-1.1.1-a).
+        site_id = call.caller.site_id if call.caller else ""
         subject_id = _text(call.request, "subject_id")
         return Entry(
             event=call.method.evidence,
             verb=call.method.verb,
             outcome=evidence.REFUSED,
             site_id=site_id,
-            principal=call.principal.name,
-            role=call.role,
+            principal=call.caller.name if call.caller else f"unknown/{call.peer}",
+            role=call.role if call.caller else "",
             subject=self._pseudonym(connection, site_id, subject_id) if subject_id else "",
             clause=refusal.clause,
             reason=refusal.reason,

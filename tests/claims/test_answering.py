@@ -93,8 +93,8 @@ def test_an_answer_that_lacks_a_part_closes_nothing(
     assert suite.rows("SELECT state FROM claims") == [("VERIFIED",)]
 
 
-@pytest.mark.parametrize("moment", [NOW - timedelta(hours=1), NOW + timedelta(hours=2, seconds=1)])
-def test_an_answer_leaves_between_receipt_and_now(suite: Suite, moment: datetime) -> None:
+@pytest.mark.parametrize("moment", [NOW - timedelta(days=1), NOW + timedelta(hours=2, minutes=2)])
+def test_an_answer_leaves_between_the_day_of_receipt_and_now(suite: Suite, moment: datetime) -> None:
     claim_id = _verified(suite)
     assert isinstance(suite.clock, FixedClock)
     suite.clock.instant = NOW + timedelta(hours=2)
@@ -104,6 +104,13 @@ def test_an_answer_leaves_between_receipt_and_now(suite: Suite, moment: datetime
     left = NOW + timedelta(hours=1)
     claim = _answer(suite, claim_id, dispatch=_dispatch(time=stamp(left)))
     assert instant(claim.answer_time) == left
+
+
+def test_a_proof_of_dispatch_may_name_the_second_of_receipt(suite: Suite) -> None:
+    claim_id = _verified(suite)
+    second = NOW.replace(microsecond=0)
+    claim = _answer(suite, claim_id, dispatch=_dispatch(time=stamp(second)))
+    assert instant(claim.answer_time) == second
 
 
 def test_a_blocking_claim_is_verified_before_it_is_answered(suite: Suite) -> None:
