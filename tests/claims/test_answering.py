@@ -108,7 +108,7 @@ def test_an_answer_leaves_between_the_day_of_receipt_and_now(suite: Suite, momen
 
 def test_a_proof_of_dispatch_may_name_the_second_of_receipt(suite: Suite) -> None:
     claim_id = _verified(suite)
-    second = NOW.replace(microsecond=0)
+    second = (NOW - timedelta(microseconds=1)).replace(microsecond=0)
     claim = _answer(suite, claim_id, dispatch=_dispatch(time=stamp(second)))
     assert instant(claim.answer_time) == second
 
