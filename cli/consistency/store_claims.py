@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The claims service's rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import and_, select
+
+from cli.consistency.matching import gathered
+from cli.consistency.store_snapshot import Snapshot, plain
+from cli.consistency.store_standing import Place
+from services.claims.tables import (
+    answers,
+    claim_numbers,
+    claim_subjects,
+    claims,
+    corrections,
+    sealed_documents,
+    verifications,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRow:
+    """A claim with what was concluded and answered; names as they are stored."""
+
+    site: str
+    claim_id: str
+    number: str
+    kind: str
+    claimant: str
+    state: str
+    outcome: str | None
+    decision: str | None
+    receipt_time: datetime
+    record_time: datetime
+    due_date: date
+    due_time: datetime
+    calendar_version: str
+    verified: str | None
+    answered: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FactRow:
+    """What a claim says of a subject; names as they are stored."""
+
+    claim_id: str
+    hold_id: str
+    kind: str
+    claimant: str
+    receipt_time: datetime
+    record_time: datetime
+    outcome: str | None
+    correction_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectionRow:
+    """A correction as either side knows it; `version` is what it made of the data."""
+
+    correction_id: str
+    site: str
+    subject: str
+    claim_id: str
+    version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRow:
+    """A document as either side knows it."""
+
+    site: str
+    document_id: str
+    owner: str
+    bound_to: str
+    kind: str
+    delivered: bool
+
+
+def by_number(source: Snapshot) -> Iterator[ClaimRow]:
+    """Claims by (site, number)."""
+    c = claims.c
+    statement = (
+        select(claims, verifications.c.outcome.label("verified"), answers.c.decision.label("told"))
+        .outerjoin(
+            verifications,
+            and_(verifications.c.site_id == c.site_id, verifications.c.claim_id == c.claim_id),
+        )
+        .outerjoin(answers, and_(answers.c.site_id == c.site_id, answers.c.claim_id == c.claim_id))
+        .order_by(plain(c.site_id), plain(c.number))
+    )
+    for row in source.stream(statement):
+        yield ClaimRow(
+            site=row.site_id,
+            claim_id=row.claim_id,
+            number=row.number,
+            kind=row.kind,
+            claimant=row.claimant,
+            state=row.state,
+            outcome=row.outcome,
+            decision=row.decision,
+            receipt_time=row.receipt_time,
+            record_time=row.record_time,
+            due_date=row.due_date,
+            due_time=row.due_time,
+            calendar_version=row.calendar_version,
+            verified=row.verified,
+            answered=row.told,
+        )
+
+
+def last_numbers(source: Snapshot) -> Iterator[tuple[str, int, int]]:
+    """(site, year, last number given) by site and year."""
+    n = claim_numbers.c
+    for row in source.stream(select(claim_numbers).order_by(plain(n.site_id), n.year)):
+        yield row.site_id, row.year, row.last
+
+
+def facts(source: Snapshot) -> Iterator[tuple[Place, list[FactRow]]]:
+    """What all claims say of each subject, by place, the oldest claim first."""
+    s, c, k = claim_subjects.c, claims.c, corrections.c
+    statement = (
+        select(
+            s.site_id,
+            s.subject_id,
+            s.hold_id,
+            c.claim_id,
+            c.kind,
+            c.claimant,
+            c.receipt_time,
+            c.record_time,
+            c.outcome,
+            k.correction_id,
+        )
+        .select_from(claim_subjects)
+        .join(claims, and_(c.site_id == s.site_id, c.claim_id == s.claim_id))
+        .outerjoin(
+            corrections,
+            and_(
+                k.site_id == s.site_id,
+                k.claim_id == s.claim_id,
+                k.subject_id == s.subject_id,
+            ),
+        )
+        .order_by(plain(s.site_id), plain(s.subject_id), plain(c.claim_id))
+    )
+    for place, rows in gathered(source.stream(statement), lambda r: (r.site_id, r.subject_id)):
+        yield (
+            place,
+            [
+                FactRow(
+                    r.claim_id,
+                    r.hold_id,
+                    r.kind,
+                    r.claimant,
+                    r.receipt_time,
+                    r.record_time,
+                    r.outcome,
+                    r.correction_id or "",
+                )
+                for r in rows
+            ],
+        )
+
+
+def concluded_corrections(source: Snapshot) -> Iterator[CorrectionRow]:
+    """Corrections that claims were concluded with, by id."""
+    statement = select(corrections).order_by(plain(corrections.c.correction_id))
+    for r in source.stream(statement):
+        yield CorrectionRow(r.correction_id, r.site_id, r.subject_id, r.claim_id, r.version)
+
+
+def sent_documents(source: Snapshot) -> Iterator[DocumentRow]:
+    """Texts on their way to the vault or there already, by (site, document)."""
+    d = sealed_documents.c
+    statement = select(
+        d.site_id, d.document_id, d.owner_id, d.bound_to, d.kind, d.delivered_time
+    ).order_by(plain(d.site_id), plain(d.document_id))
+    for r in source.stream(statement):
+        delivered = r.delivered_time is not None
+        yield DocumentRow(r.site_id, r.document_id, r.owner_id, r.bound_to, r.kind, delivered)

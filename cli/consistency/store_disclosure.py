@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The broker's rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, select
+
+from cli.consistency.matching import Reference, gathered, matched
+from cli.consistency.store_snapshot import Snapshot, plain
+from cli.consistency.store_standing import Place
+from services.disclosure.order import Closing, Delivery, Order, OrderFacts, OrderState
+from services.disclosure.recipient import Kind
+from services.disclosure.release import ReleaseState
+from services.disclosure.tables import (
+    deliveries,
+    disclosure_tallies,
+    disclosures,
+    orders,
+    releases,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRow:
+    """A release as the broker knows it; `line` is the outcome in the ledger, empty for none."""
+
+    site: str
+    release_id: str
+    state: str
+    entry_id: str
+    line: str
+    ended: bool
+
+
+def orders_of_subjects(source: Snapshot) -> Iterator[tuple[Place, list[OrderFacts] | None]]:
+    """All orders that were not refused with their deliveries, by place.
+
+    None where a row holds what no order can.
+    """
+    o, d = orders.c, deliveries.c
+    order = plain(o.site_id), plain(o.subject_id), plain(o.registration_id)
+    rows = source.stream(select(orders).where(o.state != OrderState.REFUSED).order_by(*order))
+    place = plain(d.site_id), plain(d.subject_id), plain(d.registration_id)
+    given = gathered(
+        source.stream(select(deliveries).order_by(*place, plain(d.delivery_id))),
+        lambda r: (r.site_id, r.subject_id, r.registration_id),
+    )
+    pairs = matched(
+        rows, given, lambda r: (r.site_id, r.subject_id, r.registration_id), lambda g: g[0]
+    )
+    known = ((row, group[1] if group else []) for row, group in pairs if row is not None)
+    for subject, members in gathered(known, lambda p: (p[0].site_id, p[0].subject_id)):
+        try:
+            facts = [_facts(row, assigned) for row, assigned in members]
+        except ValueError:
+            facts = None
+        yield subject, facts
+
+
+def stray_deliveries(source: Snapshot) -> Iterator[tuple[str, str]]:
+    """(site, delivery) of deliveries whose order is missing or another subject's."""
+    o, d = orders.c, deliveries.c
+    statement = (
+        select(d.site_id, d.delivery_id)
+        .outerjoin(
+            orders,
+            (o.site_id == d.site_id)
+            & (o.registration_id == d.registration_id)
+            & (o.subject_id == d.subject_id)
+            & (o.order_id == d.order_id),
+        )
+        .where(o.site_id.is_(None))
+        .order_by(d.site_id, d.delivery_id)
+    )
+    for row in source.stream(statement):
+        yield row.site_id, row.delivery_id
+
+
+def released(source: Snapshot) -> Iterator[ReleaseRow]:
+    """Releases by (site, release)."""
+    r, line = releases.c, disclosures.c
+    statement = (
+        select(r.site_id, r.release_id, r.state, r.entry_id, r.end_time, line.outcome)
+        .outerjoin(disclosures, (line.site_id == r.site_id) & (line.disclosure_id == r.release_id))
+        .order_by(plain(r.site_id), plain(r.release_id))
+    )
+    for row in source.stream(statement):
+        yield ReleaseRow(
+            row.site_id,
+            row.release_id,
+            row.state,
+            row.entry_id,
+            row.outcome or "",
+            row.end_time is not None,
+        )
+
+
+def left(source: Snapshot) -> Iterator[tuple[str, str, str]]:
+    """(site, release, nothing) of releases that left or may have, by the first two."""
+    r = releases.c
+    statement = select(r.site_id, r.release_id).where(
+        r.state.in_((ReleaseState.RELEASED, ReleaseState.RELEASED_UNCERTAIN))
+    )
+    for row in source.stream(statement.order_by(plain(r.site_id), plain(r.release_id))):
+        yield row.site_id, row.release_id, ""
+
+
+def lines_that_left(source: Snapshot) -> Iterator[tuple[str, str]]:
+    """(site, line) of the ledger's lines of data that left or may have, by both."""
+    d = disclosures.c
+    statement = select(d.site_id, d.disclosure_id).where(d.outcome != "REFUSED")
+    for row in source.stream(statement.order_by(plain(d.site_id), plain(d.disclosure_id))):
+        yield row.site_id, row.disclosure_id
+
+
+def tallied(source: Snapshot) -> Iterator[Reference]:
+    """Counts of repeated refusals by the ledger's line that they belong to."""
+    t = disclosure_tallies.c
+    for row in source.stream(select(disclosure_tallies).order_by(plain(t.disclosure_id))):
+        key = (
+            ("site_id", row.site_id),
+            ("delivery_id", row.delivery_id),
+            ("recipient_id", row.recipient_id),
+            ("reason", row.reason),
+            ("minute", row.minute.isoformat()),
+        )
+        yield Reference("disclosure_tallies", key, row.disclosure_id)
+
+
+def line_ids(source: Snapshot) -> Iterator[str]:
+    """The ledger's lines by id."""
+    d = disclosures.c
+    for row in source.stream(select(d.disclosure_id).order_by(plain(d.disclosure_id))):
+        yield row.disclosure_id
+
+
+def _facts(row: Row[*tuple[Any, ...]], assigned: list[Row[*tuple[Any, ...]]]) -> OrderFacts:
+    order = Order(
+        site_id=row.site_id,
+        registration_id=row.registration_id,
+        order_id=row.order_id,
+        subject_id=row.subject_id,
+        policy_version=row.policy_version,
+        state=OrderState(row.state),
+        register_time=row.register_time,
+        act_id=row.act_id,
+        closing=Closing(row.closing) if row.closing else None,
+        close_time=row.close_time,
+        close_act_id=row.close_act_id,
+    )
+    return OrderFacts(order, tuple(_delivery(each) for each in assigned))
+
+
+def _delivery(row: Row[*tuple[Any, ...]]) -> Delivery:
+    return Delivery(
+        site_id=row.site_id,
+        delivery_id=row.delivery_id,
+        registration_id=row.registration_id,
+        order_id=row.order_id,
+        subject_id=row.subject_id,
+        recipient_id=row.recipient_id,
+        kind=Kind(row.kind),
+        assign_time=row.assign_time,
+        act_id=row.act_id,
+        expire_time=row.expire_time,
+        ended_time=row.ended_time,
+    )
