@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
@@ -46,10 +47,12 @@ def main(environ: Mapping[str, str] | None = None, ready: Callable[[], None] = l
 
     Returns the exit code. Makes no grpc object before it is called, so it may run in a fork.
     """
-    return run(PROCESS, lambda _: _serve(load_settings(GatewaySettings, PROCESS, environ), ready))
+    return run(
+        PROCESS, lambda stop: _serve(load_settings(GatewaySettings, PROCESS, environ), ready, stop)
+    )
 
 
-def _serve(settings: GatewaySettings, ready: Callable[[], None]) -> None:
+def _serve(settings: GatewaySettings, ready: Callable[[], None], stop: threading.Event) -> None:
     # gRPC prints handshakes that fail; the calls that need them are refused and counted.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     log.configure(PROCESS)
@@ -60,7 +63,7 @@ def _serve(settings: GatewaySettings, ready: Callable[[], None]) -> None:
         with database.transaction() as connection:
             check(connection, MIGRATIONS)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_run(settings, database, executor, listener, ready))
+            runner.run(_run(settings, database, executor, listener, ready, stop))
     finally:
         listener.close()
         executor.shutdown(wait=False, cancel_futures=True)
@@ -84,6 +87,7 @@ async def _run(
     executor: Executor,
     listener: socket,
     ready: Callable[[], None],
+    stop: threading.Event,
 ) -> None:
     contract = load_contract()
     comments = read_comments(default_path())
@@ -107,6 +111,9 @@ async def _run(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.drain)
+    if stop.is_set():
+        # The signal came before the loop could take it.
+        server.drain()
     try:
         await server.serve(sockets=[listener])
     finally:

@@ -9,6 +9,13 @@ from typing import Any
 import pytest
 import yaml
 
+from gateway.settings import GatewaySettings
+from services.chassis.config import ConfigError, Settings, load_settings
+from services.claims.__main__ import ClaimsSettings
+from services.consent.__main__ import ConsentSettings
+from services.disclosure.__main__ import DisclosureSettings
+from services.vault.__main__ import VaultSettings
+
 ROOT = Path(__file__).parents[1]
 COMPOSE = ROOT / "docker-compose.yml"
 PROCESSES = {
@@ -17,6 +24,13 @@ PROCESSES = {
     "disclosure": "services.disclosure",
     "claims": "services.claims",
     "gateway": "gateway",
+}
+SETTINGS: dict[str, type[Settings]] = {
+    "consent": ConsentSettings,
+    "vault": VaultSettings,
+    "disclosure": DisclosureSettings,
+    "claims": ClaimsSettings,
+    "gateway": GatewaySettings,
 }
 
 
@@ -107,3 +121,19 @@ def test_what_a_service_waits_for_and_calls_is_there(compose: dict[str, Any]) ->
         for key, value in service["environment"].items():
             if key.rsplit("_", 1)[-1].lower() in PROCESSES:
                 assert value in listening, (name, key)
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_each_process_knows_every_key_it_is_given(compose: dict[str, Any], process: str) -> None:
+    given = {key: str(value) for key, value in compose["services"][process]["environment"].items()}
+    given.pop("QUPIA_CONFIG")
+    secrets = {f"QUPIA_{process.upper()}_DATABASE_URL": "postgresql://u:p@postgres/db"}
+    if process == "vault":
+        secrets["QUPIA_VAULT_KEY_STORE_URL"] = "postgresql://u:p@postgres/keystore"
+    load_settings(SETTINGS[process], process, given | secrets)
+    with pytest.raises(ConfigError):
+        load_settings(SETTINGS[process], process, given | secrets | {f"{_prefix(process)}X": "1"})
+
+
+def _prefix(process: str) -> str:
+    return f"QUPIA_{process.upper()}_"
