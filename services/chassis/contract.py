@@ -32,12 +32,12 @@ from qupia.subject.v1 import subject_pb2
 from qupia.vault.v1 import vault_pb2
 
 DEFAULT_MAX_REQUEST_BYTES = 262_144
-SERVICE_FILES: Mapping[str, FileDescriptor] = MappingProxyType(
+SERVICE_FILES: Mapping[str, tuple[FileDescriptor, ...]] = MappingProxyType(
     {
-        "consent": consent_pb2.DESCRIPTOR,
-        "vault": vault_pb2.DESCRIPTOR,
-        "disclosure": disclosure_pb2.DESCRIPTOR,
-        "claims": claims_pb2.DESCRIPTOR,
+        "consent": (consent_pb2.DESCRIPTOR,),
+        "vault": (vault_pb2.DESCRIPTOR,),
+        "disclosure": (disclosure_pb2.DESCRIPTOR,),
+        "claims": (claims_pb2.DESCRIPTOR,),
     }
 )
 SHARED_FILES: tuple[FileDescriptor, ...] = (contract_pb2.DESCRIPTOR, subject_pb2.DESCRIPTOR)
@@ -114,8 +114,8 @@ class Contract:
 def load_contract() -> Contract:
     """Read and check every service file. Raises ContractError."""
     methods: dict[str, Method] = {}
-    for process, file in SERVICE_FILES.items():
-        for service in file.services_by_name.values():
+    for process, files in SERVICE_FILES.items():
+        for service in (s for file in files for s in file.services_by_name.values()):
             for descriptor in service.methods:
                 method = _method(process, descriptor)
                 methods[method.path] = method
@@ -129,7 +129,7 @@ def load_contract() -> Contract:
 
 def all_messages() -> Iterator[Descriptor]:
     """Every message of the contract, nested ones included."""
-    for file in (*SERVICE_FILES.values(), *SHARED_FILES):
+    for file in (*(f for files in SERVICE_FILES.values() for f in files), *SHARED_FILES):
         for descriptor in file.message_types_by_name.values():
             yield from _with_nested(descriptor)
 

@@ -18,6 +18,8 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import make_wsgi_app
 
+from services.chassis.address import AddressInUse, refuse_served, unix_path
+
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
 
@@ -55,8 +57,15 @@ class Metrics:
         )
 
     def serve(self, address: str) -> None:
-        """Serve the exposition at ``host:port`` or ``unix:/path`` from a daemon thread."""
-        server = _server(address)
+        """Serve the exposition at ``host:port`` or ``unix:/path`` from a daemon thread.
+
+        Raises AddressInUse.
+        """
+        refuse_served(address)
+        try:
+            server = _server(address)
+        except OSError:
+            raise AddressInUse(address) from None
         server.set_app(make_wsgi_app(self.registry))
         threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
 
@@ -86,9 +95,9 @@ class _UnixServer(WSGIServer):
 
 
 def _server(address: str) -> WSGIServer:
-    if address.startswith("unix:"):
-        path = Path(address.removeprefix("unix:"))
-        path.unlink(missing_ok=True)
-        return _UnixServer(str(path), _Quiet)  # type: ignore[arg-type]
+    path = unix_path(address)
+    if path is not None:
+        Path(path).unlink(missing_ok=True)
+        return _UnixServer(path, _Quiet)  # type: ignore[arg-type]
     host, _, port = address.rpartition(":")
     return WSGIServer((host, int(port)), _Quiet)

@@ -9,11 +9,12 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from services.chassis.address import AddressInUse
 from services.chassis.config import ConfigError, Settings
 from services.chassis.contract import ContractError
 from services.chassis.migration import SchemaMismatch
 from services.chassis.refusal import Unavailable
-from services.chassis.server import AddressInUse, Certificate
+from services.chassis.server import Certificate
 
 EXIT_CONFIG, EXIT_START = 78, 69  # EX_CONFIG and EX_UNAVAILABLE of sysexits.h
 

@@ -22,10 +22,13 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import HealthServicer
 from grpc_status import rpc_status
 
+from services.chassis.address import AddressInUse, refuse_served
 from services.chassis.call import Call
 from services.chassis.contract import Contract, Method
 from services.chassis.ids import new_uuid
 from services.chassis.refusal import Overloaded, Refusal, Unimplemented
+
+__all__ = ["AddressInUse", "Certificate", "Server"]
 
 # gRPC needs some head room over the largest request of the contract.
 _LARGEST_MESSAGE = 4 * 1024 * 1024
@@ -39,10 +42,6 @@ class Certificate:
     authority: Path
     chain: Path
     key: Path
-
-
-class AddressInUse(Exception):
-    """Another process listens there already."""
 
 
 class _CountingPool(ThreadPoolExecutor):
@@ -136,15 +135,13 @@ class Server:
 
     def start(self, address: str) -> None:
         """Listen at ``host:port`` or ``unix:/path`` and serve. Raises AddressInUse."""
+        refuse_served(address)
         try:
             bound = self._server.add_secure_port(address, self._credentials)
         except RuntimeError:
             bound = 0
         if not bound:
-            raise AddressInUse(
-                f"cannot listen at {address}: in use or not permitted; "
-                "stop the other process or set another address"
-            )
+            raise AddressInUse(address)
         self._server.start()
         self.set_serving(False)
 

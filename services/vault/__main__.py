@@ -14,6 +14,7 @@ from services.chassis.database import Database
 from services.chassis.idempotency import IdempotencyKeys
 from services.chassis.pipeline import Handler
 from services.chassis.process import ProcessSettings, StartError, run
+from services.chassis.refusal import Unavailable
 from services.vault.combiner import Combiner
 from services.vault.correction import Corrections
 from services.vault.gate import Gate
@@ -84,8 +85,13 @@ def _keys(settings: VaultSettings, parts: Parts) -> KeyStore:
         )
     except ValueError as error:
         raise StartError(f"key_store_url: {error}") from None
-    with database.transaction() as connection:
-        migration.check(connection, _HERE / "key_store_migrations")
+    try:
+        with database.transaction() as connection:
+            migration.check(connection, _HERE / "key_store_migrations")
+    except Unavailable:
+        raise StartError(
+            "the key store cannot be reached: start it, or check QUPIA_VAULT_KEY_STORE_URL"
+        ) from None
     epochs = EpochRows(database)
     try:
         provider = FileKeyProvider.open(settings.key_file, create=epochs.is_empty())

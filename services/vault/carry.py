@@ -68,12 +68,15 @@ def take(
 
     `remembered` are the vault's earlier verdicts: they are repeated, never decided again. `decide`
     gets the slice as it stands so far (without this proposal) and the proposal's id; it answers
-    DEFERRED while the vault is not ready. Call it for a REPEAT as well: it changes nothing but
-    proposals deferred before, and gives the same carried facts to a decider that missed them.
+    DEFERRED while the vault is not ready. A proposal once refused is struck out even where the
+    push no longer names it as open (silence settles nothing), unless it has ended since. Call it
+    for a REPEAT as well: it changes nothing but proposals deferred before, and gives the same
+    carried facts to a decider that missed them.
     """
     joined = carry(old, pushed)
     ended = joined.merged.ended_ids()
-    struck = set(open_ids)
+    refused = {pid for pid, v in remembered.items() if v is ProposalVerdict.REFUSED}
+    struck = set(open_ids) | (refused - ended)
     verdicts: dict[str, ProposalVerdict] = {}
     for proposal_id in joined.merged.proposal_ids():
         if proposal_id not in open_ids:
@@ -118,11 +121,11 @@ def _carry_consent(old: ConsentStanding, new: ConsentStanding) -> Carried[Consen
         for fact in new.consents
     ]
     # A later consent to the purpose decides alone: what ended before it need not be kept.
-    later = {(f.purpose, f.granted_time) for f in new.consents}
+    granted = {(f.purpose, f.granted_time) for f in new.consents}
     kept = [
         fact
         for fact in known.values()
-        if not any(p == fact.purpose and time > fact.granted_time for p, time in later)
+        if not any(p == fact.purpose and time > fact.granted_time for p, time in granted)
     ]
     consents, carried = _join(kept, new.consents, mended, lambda f: f.proposal_id)
     merged = replace(new, consents=consents)

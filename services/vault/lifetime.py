@@ -19,9 +19,9 @@ from services.vault.store_life import VaultLife
 
 def begin_life(database: Database, keys: KeyStore) -> str:
     """Go on with the present life or begin a new one; returns the vault's incarnation."""
-    known = keys.read_life()
     with database.transaction() as connection:
         store_life.lock_life(connection)
+        known = keys.read_life()
         identity = database_identity(connection)
         life = store_life.read_life(connection)
         same = (
@@ -34,5 +34,6 @@ def begin_life(database: Database, keys: KeyStore) -> str:
         store_life.write_life(connection, VaultLife(incarnation, identity, starts))
         if not same:
             store_life.await_all(connection)
-    keys.write_life(incarnation, starts)
+        # Under the lock, or a process that starts at the same time takes this start for a restore.
+        keys.write_life(incarnation, starts)
     return incarnation

@@ -20,6 +20,14 @@ class KeyUnavailable(KeyProviderError):
     """There is no provider, or no key of that id in it."""
 
 
+class KeyAbsent(KeyUnavailable):
+    """The provider itself is not there: the key file or the token was taken away, or lost.
+
+    Nothing speaks against its coming back, so a vault may start without it: blocks, withdrawals
+    and destruction need no key.
+    """
+
+
 class KeyWrong(KeyProviderError):
     """The key is there, but what it should open was not wrapped by it, or not for this use."""
 

@@ -22,7 +22,7 @@ from cryptography.exceptions import InvalidTag
 
 from services.vault import aead
 from services.vault.key_file import KeyFileInvalid, KeySet
-from services.vault.provider import KeyStillCurrent, KeyUnavailable, KeyWrong
+from services.vault.provider import KeyAbsent, KeyStillCurrent, KeyUnavailable, KeyWrong
 from services.vault.secret_key import SecretKey
 
 
@@ -38,7 +38,8 @@ class FileKeyProvider:
 
         With `create`, a missing file is made with one fresh 256-bit key, mode 0600. Pass it only
         while the key store is empty: a lost key file must be a refusal, not a new key. Raises
-        KeyUnavailable for a file that is missing, unreadable, malformed or readable by others.
+        KeyAbsent for a file that is missing, KeyUnavailable for one that is unreadable, malformed
+        or readable by others.
         """
         provider = cls(path)
         if create:
@@ -96,7 +97,7 @@ class FileKeyProvider:
         try:
             return KeySet.parse(self._read())
         except FileNotFoundError:
-            raise KeyUnavailable(
+            raise KeyAbsent(
                 f"key file {self._path} is missing: restore it from its backup; "
                 "without it nothing in the key store can be opened"
             ) from None

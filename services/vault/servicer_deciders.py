@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeVar
+
+from google.protobuf.message import Message
 
 from qupia.vault.v1 import vault_pb2
 from services.chassis import evidence
@@ -13,7 +16,7 @@ from services.chassis.database import Connection, Database
 from services.chassis.evidence import Entry
 from services.chassis.metrics import Metrics
 from services.chassis.pipeline import Handler
-from services.chassis.refusal import KeyUnavailable
+from services.chassis.refusal import FieldViolation, InvalidArgument, KeyUnavailable
 from services.chassis.slices import Verdict, completes, next_incarnation
 from services.vault import store, store_life, wire
 from services.vault.decide import Operation, Question
@@ -26,6 +29,7 @@ from services.vault.store_keys import KeyStore
 from services.vault.store_life import DeciderLife
 from services.vault.wire_case import CLAIMS, CONSENT, ORDERS, SCHEDULE
 
+M = TypeVar("M", bound=Message)
 S = TypeVar("S", ConsentStanding, ClaimsStanding, OrderStanding)
 _Receipt = vault_pb2.SliceReceipt
 _WRITTEN = (_Receipt.APPLIED, _Receipt.REPEAT)
@@ -119,7 +123,7 @@ class DeciderServicer:
         request = call.request
         assert isinstance(request, vault_pb2.ApplyConsentSliceRequest)
         digest = canonical_digest(request.slice)
-        slice_ = wire.consent_from(request.slice)
+        slice_ = _understood(wire.consent_from, request.slice)
         receipt = self._apply(call, Pushed(CONSENT, call.peer, request.header, slice_, digest))
         return vault_pb2.ApplyConsentSliceResponse(receipt=receipt)
 
@@ -128,7 +132,7 @@ class DeciderServicer:
         request = call.request
         assert isinstance(request, vault_pb2.ApplyClaimsSliceRequest)
         digest = canonical_digest(request.slice)
-        slice_ = wire.claims_from(request.slice)
+        slice_ = _understood(wire.claims_from, request.slice)
         receipt = self._apply(call, Pushed(CLAIMS, call.peer, request.header, slice_, digest))
         return vault_pb2.ApplyClaimsSliceResponse(receipt=receipt)
 
@@ -137,11 +141,14 @@ class DeciderServicer:
         request = call.request
         assert isinstance(request, vault_pb2.ApplyOrderSliceRequest)
         digest = canonical_digest(request.slice)
-        slice_ = wire.orders_from(request.slice)
+        slice_ = _understood(wire.orders_from, request.slice)
         receipt = self._apply(call, Pushed(ORDERS, call.peer, request.header, slice_, digest))
         return vault_pb2.ApplyOrderSliceResponse(receipt=receipt)
 
     def _apply(self, call: Call, pushed: Pushed[S]) -> vault_pb2.SliceReceipt:
+        if not pushed.header.subject_id:
+            # What has no subject stands for everybody of the site.
+            raise _wrong("header.subjectId", "required", "has to be given")
         with self._database.transaction() as connection, told_apart("slice"):
             receipt = self._taker.take_push(connection, pushed)
             self._record_receipt(connection, call, pushed.header, receipt)
@@ -154,6 +161,8 @@ class DeciderServicer:
         request = call.request
         assert isinstance(request, vault_pb2.ApplyPolicyScheduleRequest)
         header, site = request.header, request.header.site_id
+        if header.subject_id:
+            raise _wrong("header.subjectId", "absent", "a schedule is the whole site's")
         digest = canonical_digest(request.schedule)
         pushed = Pushed(SCHEDULE, call.peer, header, ClaimsStanding((), ()), digest)
         with self._database.transaction() as connection:
@@ -243,6 +252,18 @@ class DeciderServicer:
             refs=refs,
         )
         evidence.append(connection, entry, self._clock.now())
+
+
+def _understood(convert: Callable[[M], S], message: M) -> S:
+    """A slice whose every fact is of a known kind. Raises InvalidArgument."""
+    try:
+        return convert(message)
+    except ValueError:
+        raise _wrong("slice", "enum", "holds a fact of no known kind") from None
+
+
+def _wrong(field: str, rule: str, description: str) -> InvalidArgument:
+    return InvalidArgument(fields=[FieldViolation(field, rule, description)])
 
 
 def _release_read(call: Call, item: vault_pb2.ReleaseItem) -> Read:

@@ -312,10 +312,13 @@ def write_index(
 
 
 def write_release_entries(connection: Connection, rows: Sequence[tuple[str, str, str]]) -> None:
-    """(site, release, entry) of data that leave for a release."""
+    """(site, release, entry) of data that leave for a release.
+
+    A release that is asked for again keeps its first entry; the evidence has one per departure.
+    """
     if rows:
         connection.execute(
-            insert(release_entries),
+            upsert(release_entries).on_conflict_do_nothing(),
             [{"site_id": s, "release_id": r, "entry_id": e} for s, r, e in rows],
         )
 
