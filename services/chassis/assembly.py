@@ -107,7 +107,7 @@ def serve(
     if missing:
         raise ContractError(f"handlers and contract differ: {', '.join(sorted(missing))}")
     recorder = RefusalRecorder(parts.database, parts.refusals, parts.clock, pseudonym)
-    steps = stages(parts.log, parts.metrics, peer_names(), _issuers(parts), recorder)
+    steps = stages(parts.log, parts.metrics, peer_names(), _issuers(parts), recorder, parts.clock)
     server = Server(
         parts.process,
         parts.contract,

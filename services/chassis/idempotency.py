@@ -11,7 +11,7 @@ import hashlib
 import hmac
 from datetime import datetime, timedelta
 
-from sqlalchemy import Column, DateTime, LargeBinary, MetaData, Table, Text, delete, select
+from sqlalchemy import Column, DateTime, LargeBinary, MetaData, Table, Text, delete, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Connection
 
@@ -53,8 +53,7 @@ class IdempotencyKeys:
             raise InvalidArgument(
                 fields=[FieldViolation("requestId", "required", "has to be given")]
             )
-        principal = f"{call.principal.site_id}|{call.principal.name}"
-        key = {"principal": principal, "method": call.method.name, "request_id": request_id}
+        key = {**_key_of(call), "request_id": request_id}
         fingerprint = self._fingerprint(call)
         taken = connection.execute(
             upsert(idempotency_keys)
@@ -71,11 +70,24 @@ class IdempotencyKeys:
             raise IdempotencyKeyReused
         return str(stood.result_id)
 
+    def amend(self, connection: Connection, call: Call, result_id: str) -> None:
+        """Let another id stand under the call's key, taken in this same transaction."""
+        connection.execute(
+            update(idempotency_keys)
+            .filter_by(**_key_of(call), request_id=str(getattr(call.request, "request_id", "")))
+            .values(result_id=result_id)
+        )
+
     def _fingerprint(self, call: Call) -> bytes:
         copy = call.method.input_class()
         copy.CopyFrom(call.request)
         copy.ClearField("request_id")
         return hmac.digest(self._secret, copy.SerializeToString(deterministic=True), hashlib.sha256)
+
+
+def _key_of(call: Call) -> dict[str, str]:
+    principal = f"{call.principal.site_id}|{call.principal.name}"
+    return {"principal": principal, "method": call.method.name}
 
 
 def forget_old(connection: Connection, now: datetime) -> None:

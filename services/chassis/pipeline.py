@@ -13,11 +13,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
+from cryptography.x509 import load_pem_x509_certificate
 from google.protobuf.message import DecodeError, Message
 
 from services.chassis.call import Call
+from services.chassis.clock import Clock
 from services.chassis.identity import Issuers, key_principal, process_principal
 from services.chassis.metrics import Metrics
 from services.chassis.refusal import (
@@ -145,19 +149,31 @@ def _veiled(call: Call, refusal: Refusal) -> Refusal:
     return refusal_of(call.method.veil)
 
 
-def peer(names: Mapping[str, str]) -> Stage:
-    """Admits only the processes on the RPC's allow-list; `names` maps URI names to processes."""
+def peer(names: Mapping[str, str], clock: Clock | None = None) -> Stage:
+    """Admits only the processes on the RPC's allow-list; `names` maps URI names to processes.
+
+    A connection outlives the certificate it was opened with, so its end is
+    looked at in every call, by `clock`.
+    """
 
     def run(call: Call, proceed: Proceed) -> Message:
         # The stubs say bytes; it is a list of bytes.
-        found = cast("Mapping[str, list[bytes]]", call.context.auth_context()).get("peer_uri", [])
-        processes = [names[uri.decode()] for uri in found if uri.decode() in names]
+        tls = cast("Mapping[str, list[bytes]]", call.context.auth_context())
+        uris = [uri.decode() for uri in tls.get("peer_uri", [])]
+        processes = [names[uri] for uri in uris if uri in names]
         if len(processes) != 1 or processes[0] not in call.method.peers:
+            raise PeerNotAllowed
+        if clock and any(_end_of(pem) <= clock.now() for pem in tls.get("x509_pem_cert", [])):
             raise PeerNotAllowed
         call.peer = processes[0]
         return proceed(call)
 
     return Stage("peer", run)
+
+
+@lru_cache(maxsize=64)
+def _end_of(pem: bytes) -> datetime:
+    return load_pem_x509_certificate(pem).not_valid_after_utc
 
 
 def _size(call: Call, proceed: Proceed) -> Message:
@@ -283,11 +299,12 @@ def stages(
     peer_names: Mapping[str, str],
     issuers: Issuers,
     recorder: Callable[[Call, Refusal], None],
+    clock: Clock | None = None,
 ) -> list[Stage]:
-    """All stages in their order."""
+    """All stages in their order; `clock` tells when a peer's certificate has ended."""
     return [
         scrub(log, metrics),
-        peer(peer_names),
+        peer(peer_names, clock),
         SIZE,
         PARSE,
         DEADLINE,

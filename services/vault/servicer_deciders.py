@@ -90,7 +90,7 @@ class DeciderServicer:
         request = call.request
         assert isinstance(request, vault_pb2.CompleteResyncRequest)
         with self._database.transaction() as connection:
-            life = store_life.read_decider(connection, call.peer)
+            life = store_life.read_decider(connection, call.peer, lock=True)
             vault = store_life.read_life(connection)
             present = vault.vault_incarnation if vault else ""
             counts = completes(
@@ -173,7 +173,7 @@ class DeciderServicer:
                 now = self._clock.now()
                 body = request.schedule.SerializeToString(deterministic=True)
                 version = pushed.stamp.version
-                row = store.SliceRow(version.incarnation, version.counter, digest, body, {})
+                row = store.SliceRow(version.incarnation, version.counter, digest, body)
                 store.write_slice(connection, site, "", SCHEDULE, row, now)
                 receipt.apply_time.FromDatetime(now)
             self._record_receipt(connection, call, header, receipt)

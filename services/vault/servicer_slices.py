@@ -87,14 +87,15 @@ class SliceTaker:
         if life is Life.DESTROYED:
             receipt.verdict = _Receipt.SUBJECT_DESTROYED
             return receipt
-        if life is Life.UNKNOWN and pushed.topic == ORDERS:
+        # While the vault is brought up to date, consent may still have to push the subject.
+        if life is Life.UNKNOWN and pushed.topic == ORDERS and store.ready(connection):
             receipt.verdict = _Receipt.UNKNOWN_SUBJECT
             return receipt
         if life is Life.UNKNOWN and pushed.topic == CONSENT:
             self._keys.ensure_owner_key(*pushed.subject)
             store.create_subject(connection, *pushed.subject, now)
             case = Case("PRESENT", 0, case.slices)
-        self._apply(connection, pushed, held, case, receipt, now)
+        self._apply(connection, pushed, case, receipt, now)
         return receipt
 
     def judge(
@@ -131,47 +132,47 @@ class SliceTaker:
         self,
         connection: Connection,
         pushed: Pushed[S],
-        held: SliceRow | None,
         case: Case,
         receipt: vault_pb2.SliceReceipt,
         now: datetime,
     ) -> None:
-        reasons: dict[str, str] = {}
-        taken = self._take(pushed, held, case, reasons, store.ready(connection), now)
-        self._write(connection, pushed, held, taken, reasons, now)
+        mentioned = {*pushed.slice.proposal_ids(), *pushed.header.open_proposals}
+        known = store.read_verdicts(connection, pushed.subject, pushed.topic, mentioned)
+        reasons = {each: reason for each, (_, reason) in known.items()}
+        remembered = {each: ProposalVerdict(verdict) for each, (verdict, _) in known.items()}
+        ready = store.ready(connection)
+        taken = self._take(pushed, case, remembered, reasons, ready, now)
+        version = pushed.stamp.version
+        settled = _bytes(taken.standing)
+        row = SliceRow(version.incarnation, version.counter, pushed.digest, settled)
+        store.write_slice(connection, *pushed.subject, pushed.topic, row, now)
+        final = {
+            each: (str(verdict), reasons.get(each, ""))
+            for each, verdict in taken.verdicts.items()
+            if verdict is not ProposalVerdict.DEFERRED
+        }
+        store.write_verdicts(connection, pushed.subject, pushed.topic, final, now)
         receipt.apply_time.FromDatetime(now)
         receipt.carried.extend(_carried_ids(taken.carried))
-        for proposal_id, verdict in sorted(taken.verdicts.items()):
-            receipt.proposals.append(
-                _Proposal(
-                    proposal_id=proposal_id,
-                    verdict=_Proposal.Verdict.Value(verdict),
-                    reason=contract_pb2.Refusal.Reason.Value(
-                        reasons.get(proposal_id, "REASON_UNSPECIFIED")
-                    ),
-                )
-            )
+        receipt.proposals.extend(_outcomes(taken.verdicts, reasons))
         standing: ConsentStanding | ClaimsStanding | OrderStanding = taken.standing
         if isinstance(standing, ClaimsStanding) and case.life:
             written = self._corrections.write_due(
                 connection, pushed.subject, standing, case.data_version, now
             )
-            for correction_id, version in sorted(written.items()):
-                receipt.corrections.add(correction_id=correction_id, version=version)
+            for correction_id, made in sorted(written.items()):
+                receipt.corrections.add(correction_id=correction_id, version=made)
 
     def _take(
         self,
         pushed: Pushed[S],
-        held: SliceRow | None,
         case: Case,
+        remembered: Mapping[str, ProposalVerdict],
         reasons: dict[str, str],
         ready: bool,
         now: datetime,
     ) -> Taken[S]:
         whole = standing_of(case)
-        verdicts = held.verdicts if held else {}
-        remembered = {each: ProposalVerdict(v[0]) for each, v in verdicts.items()}
-        reasons.update({each: v[1] for each, v in verdicts.items() if v[1]})
         schedule = schedule_of(case)
 
         def verdict(so_far: S, proposal_id: str) -> ProposalVerdict:
@@ -187,28 +188,20 @@ class SliceTaker:
         old = _unforgotten(_of_topic(whole, pushed.slice), now)
         return take(old, pushed.slice, pushed.header.open_proposals, remembered, verdict)
 
-    def _write(
-        self,
-        connection: Connection,
-        pushed: Pushed[S],
-        held: SliceRow | None,
-        taken: Taken[S],
-        reasons: Mapping[str, str],
-        now: datetime,
-    ) -> None:
-        known = dict(held.verdicts) if held else {}
-        mentioned = set(pushed.slice.proposal_ids()) | set(pushed.header.open_proposals)
-        final = {
-            each: [str(v), reasons.get(each, "")]
-            for each, v in taken.verdicts.items()
-            if v is not ProposalVerdict.DEFERRED
-        }
-        verdicts = {each: v for each, v in (known | final).items() if each in mentioned}
-        version = pushed.stamp.version
-        row = SliceRow(
-            version.incarnation, version.counter, pushed.digest, _bytes(taken.standing), verdicts
+
+def _outcomes(
+    verdicts: Mapping[str, ProposalVerdict], reasons: Mapping[str, str]
+) -> list[vault_pb2.ProposalOutcome]:
+    return [
+        _Proposal(
+            proposal_id=proposal_id,
+            verdict=_Proposal.Verdict.Value(verdict),
+            reason=contract_pb2.Refusal.Reason.Value(
+                reasons.get(proposal_id) or "REASON_UNSPECIFIED"
+            ),
         )
-        store.write_slice(connection, *pushed.subject, pushed.topic, row, now)
+        for proposal_id, verdict in sorted(verdicts.items())
+    ]
 
 
 def _question(slice_: ConsentStanding | ClaimsStanding | OrderStanding, proposal: str) -> Question:

@@ -38,6 +38,7 @@ from services.vault.tables import (
     data,
     data_history,
     deciders,
+    proposal_verdicts,
     release_entries,
     slices,
     subjects,
@@ -55,7 +56,6 @@ class SliceRow:
     counter: int
     digest: bytes
     body: bytes
-    verdicts: Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ def cases(connection: Connection, wanted: Collection[Subject]) -> dict[Subject, 
             life,
             version,
             {
-                topic: SliceRow(i, c, bytes.fromhex(d), bytes.fromhex(b), {})
+                topic: SliceRow(i, c, bytes.fromhex(d), bytes.fromhex(b))
                 for topic, i, c, d, b in rows or ()
             },
         )
@@ -162,13 +162,13 @@ def cases(connection: Connection, wanted: Collection[Subject]) -> dict[Subject, 
 
 
 def read_slice(connection: Connection, site: str, subject: str, topic: str) -> SliceRow | None:
-    """One slice with its remembered verdicts; None where it was never pushed."""
+    """One slice; None where it was never pushed."""
     row = connection.execute(
         select(slices).filter_by(site_id=site, subject_id=subject, topic=topic)
     ).one_or_none()
     if row is None:
         return None
-    return SliceRow(row.incarnation, row.counter, bytes(row.digest), bytes(row.body), row.verdicts)
+    return SliceRow(row.incarnation, row.counter, bytes(row.digest), bytes(row.body))
 
 
 def write_slice(
@@ -180,7 +180,6 @@ def write_slice(
         "counter": row.counter,
         "digest": row.digest,
         "body": row.body,
-        "verdicts": {k: list(v) for k, v in row.verdicts.items()},
         "apply_time": now,
     }
     statement = upsert(slices).values(site_id=site, subject_id=subject, topic=topic, **members)
@@ -189,6 +188,46 @@ def write_slice(
             index_elements=["site_id", "subject_id", "topic"], set_=members
         )
     )
+
+
+def read_verdicts(
+    connection: Connection, subject: Subject, topic: str, proposals: Collection[str]
+) -> dict[str, tuple[str, str]]:
+    """(verdict, reason) of those proposals that were once decided."""
+    if not proposals:
+        return {}
+    rows = connection.execute(
+        select(
+            proposal_verdicts.c.proposal_id, proposal_verdicts.c.verdict, proposal_verdicts.c.reason
+        )
+        .filter_by(site_id=subject[0], subject_id=subject[1], topic=topic)
+        .where(proposal_verdicts.c.proposal_id.in_(proposals))
+    )
+    return {proposal: (verdict, reason) for proposal, verdict, reason in rows}
+
+
+def write_verdicts(
+    connection: Connection,
+    subject: Subject,
+    topic: str,
+    verdicts: Mapping[str, tuple[str, str]],
+    now: datetime,
+) -> None:
+    """Keep verdicts for ever."""
+    rows = [
+        {
+            "site_id": subject[0],
+            "subject_id": subject[1],
+            "topic": topic,
+            "proposal_id": proposal,
+            "verdict": verdict,
+            "reason": reason,
+            "decide_time": now,
+        }
+        for proposal, (verdict, reason) in verdicts.items()
+    ]
+    if rows:
+        connection.execute(upsert(proposal_verdicts).on_conflict_do_nothing(), rows)
 
 
 def create_subject(connection: Connection, site: str, subject: str, now: datetime) -> None:

@@ -12,7 +12,6 @@ from sqlalchemy import (
     Table,
     Text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 
 metadata = MetaData()
 _TIME = DateTime(timezone=True)
@@ -78,13 +77,22 @@ slices = Table(
     Column("counter", Integer, nullable=False),
     Column("digest", LargeBinary, nullable=False),
     Column("body", LargeBinary, nullable=False),
-    Column("verdicts", JSONB, nullable=False),
     Column("apply_time", _TIME, nullable=False),
 )
-"""The standing. `digest` is of the slice as pushed, `body` the settled slice.
+"""The standing. `digest` is of the slice as pushed, `body` the settled slice."""
 
-`verdicts`: {proposal: [verdict, reason]}, so that a repeat gets the same answer.
-"""
+proposal_verdicts = Table(
+    "proposal_verdicts",
+    metadata,
+    Column("site_id", Text, primary_key=True),
+    Column("subject_id", Text, primary_key=True),
+    Column("topic", Text, primary_key=True),
+    Column("proposal_id", Text, primary_key=True),
+    Column("verdict", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("decide_time", _TIME, nullable=False),
+)
+"""What was once decided of a proposal is never decided again; INSERT and SELECT only."""
 
 deciders = Table(
     "deciders",
@@ -139,4 +147,4 @@ release_entries = Table(
 )
 """The evidence entry under which data left for a release; INSERT and SELECT only."""
 
-APPEND_ONLY = frozenset({"release_entries"})
+APPEND_ONLY = frozenset({"release_entries", "proposal_verdicts"})

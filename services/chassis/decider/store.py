@@ -186,6 +186,9 @@ def read_push(connection: Connection, key: Key) -> Push | None:
             slices.c.site_id == key.site_id,
             slices.c.subject_id == key.subject_id,
         )
+        # Held until the proposals are read too: a verdict that is written down
+        # in between would look like a settled fact of the slice.
+        .with_for_update(of=slices)
     ).one_or_none()
     if row is None or row.counter == 0:
         return None
