@@ -29,13 +29,19 @@ from qupia.consent.v1 import consent_pb2
 from qupia.contract.v1 import contract_pb2
 from qupia.disclosure.v1 import disclosure_pb2
 from qupia.subject.v1 import subject_pb2
-from qupia.vault.v1 import search_pb2, vault_pb2
+from qupia.vault.v1 import records_pb2, search_pb2, storing_pb2, templates_pb2, vault_pb2
 
 DEFAULT_MAX_REQUEST_BYTES = 262_144
 SERVICE_FILES: Mapping[str, tuple[FileDescriptor, ...]] = MappingProxyType(
     {
         "consent": (consent_pb2.DESCRIPTOR,),
-        "vault": (vault_pb2.DESCRIPTOR, search_pb2.DESCRIPTOR),
+        "vault": (
+            vault_pb2.DESCRIPTOR,
+            records_pb2.DESCRIPTOR,
+            search_pb2.DESCRIPTOR,
+            storing_pb2.DESCRIPTOR,
+            templates_pb2.DESCRIPTOR,
+        ),
         "disclosure": (disclosure_pb2.DESCRIPTOR,),
         "claims": (claims_pb2.DESCRIPTOR,),
     }

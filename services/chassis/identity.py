@@ -74,6 +74,7 @@ def key_principal(serialized: bytes) -> Principal:
     if not (message.principal_id and message.site_id) or message.role not in (
         contract_pb2.Caller.STOREFRONT,
         contract_pb2.Caller.RECIPIENT,
+        contract_pb2.Caller.PARTNER,
     ):
         raise Unauthenticated
     return Principal(

@@ -55,7 +55,9 @@ _KEYS = frozenset(
     ]
 )
 _PLAIN = re.compile(r"[A-Za-z0-9_./:{}\[\]*-]{0,120}")
-_LONG_DIGITS = re.compile(r"\d{7,}")
+_EVENT = re.compile(r"[A-Za-z0-9 ,.:;'/_-]{0,120}")
+# A telephone number in whatever way it is written.
+_LONG_DIGITS = re.compile(r"(?:\d[-./() ]*){7,}")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _WITHHELD = "[withheld]"
 
@@ -94,7 +96,7 @@ def _plain(key: str, value: object) -> object:
         return value
     text = str(value)
     if key == "event":
-        return text if len(text) <= 120 and not _LONG_DIGITS.search(text) else _WITHHELD
+        return text if _EVENT.fullmatch(text) and not _LONG_DIGITS.search(text) else _WITHHELD
     if _UUID.fullmatch(text):
         return text
     if _PLAIN.fullmatch(text) and not _LONG_DIGITS.search(text):

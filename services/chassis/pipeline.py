@@ -230,9 +230,15 @@ def _identify(call: Call, issuers: Issuers) -> Any:
     return issuers.verify(token, str(site) if site is not None else None)
 
 
+_PARTNER = frozenset({"PARTNER"})
+
+
 def _authorize(call: Call, proceed: Proceed) -> Message:
     method = call.method
     if method.roles is not None and not (call.principal.roles & method.roles):
+        raise PermissionDenied
+    # A partner redeems its tokens and does nothing else, not even what anyone may (4.1.12).
+    if method.any_caller and call.principal.roles == _PARTNER:
         raise PermissionDenied
     return proceed(call)
 

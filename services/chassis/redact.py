@@ -12,6 +12,7 @@ from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from qupia.contract.v1 import contract_pb2
 from services.chassis.contract import text_rule
@@ -36,7 +37,7 @@ def _value(field: FieldDescriptor, value: Any) -> Any:
 def _single(field: FieldDescriptor, value: Any) -> Any:
     if field.message_type is not None:
         if field.message_type.full_name == "google.protobuf.Timestamp":
-            return value.ToJsonString()
+            return _time(value)
         return redact(value)
     if field.enum_type is not None:
         known = field.enum_type.values_by_number.get(value)
@@ -44,6 +45,13 @@ def _single(field: FieldDescriptor, value: Any) -> Any:
     if field.type in _TEXT and not _plain(field):
         return REDACTED
     return value
+
+
+def _time(value: Timestamp) -> str:
+    try:
+        return str(value.ToJsonString())
+    except ValueError:
+        return REDACTED
 
 
 def _plain(field: FieldDescriptor) -> bool:

@@ -30,6 +30,10 @@ class FieldViolation:
     description: str
 
 
+# More would not fit into the metadata of a gRPC answer (a batch may have thousands).
+_MOST_FIELDS = 50
+
+
 class Refusal(Exception):
     """A fact that stands against the call."""
 
@@ -66,7 +70,7 @@ class Refusal(Exception):
                     error_details_pb2.BadRequest.FieldViolation(
                         field=f.field, reason=f.rule, description=f.description
                     )
-                    for f in self.fields
+                    for f in self.fields[:_MOST_FIELDS]
                 ]
             )
             status.details.add().Pack(bad)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -121,7 +122,9 @@ class Pusher:
     def _settle(self, connection: Connection, push: Push, receipt: vault_pb2.SliceReceipt) -> None:
         now = self._clock.now()
         verdicts = _verdicts(receipt)
-        ended = store.settle_acts(connection, push.key, push.version.counter, verdicts, now)
+        applied = receipt.apply_time.ToDatetime(UTC) if receipt.HasField("apply_time") else now
+        counter = push.version.counter
+        ended = store.settle_acts(connection, push.key, counter, verdicts, applied)
         left = bool(set(push.open_proposals) - set(verdicts) - {""}) and "" not in verdicts
         store.confirm(connection, push.key, push.version, pending_left=left)
         store.clear_resync(connection, push.key)

@@ -221,12 +221,13 @@ def settle_acts(
     key: Key,
     up_to: int,
     verdicts: Mapping[str, tuple[str, str]],
-    now: datetime,
+    applied: datetime,
 ) -> list[Act]:
     """Give every pending act up to a counter its end; returns those that ended.
 
     `verdicts` holds (enforcement, reason) by proposal, under "" the end of all;
-    a proposal without one stays PENDING, every other act is IN_FORCE.
+    a proposal without one stays PENDING, every other act is IN_FORCE from
+    `applied`, the vault's own time.
     """
     pending = _acts(
         connection.execute(
@@ -249,7 +250,7 @@ def settle_acts(
             .values(
                 enforcement=end[0],
                 reason=end[1],
-                in_force_time=now if end[0] == IN_FORCE else None,
+                in_force_time=applied if end[0] == IN_FORCE else None,
             )
         )
         ended.append(read_act(connection, act.act_id) or act)

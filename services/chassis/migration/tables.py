@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from alembic import context, op
 from sqlalchemy import MetaData, text
 
@@ -10,6 +12,7 @@ from services.chassis import evidence, idempotency
 from services.chassis.migration import grant
 
 APPEND_ONLY = ("SELECT", "INSERT")
+UNTIL_DESTROYED = ("SELECT", "INSERT", "DELETE")
 MUTABLE = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
 
@@ -18,11 +21,21 @@ def runtime_role() -> str:
     return str(context.config.attributes["runtime_role"])
 
 
-def create(metadata: MetaData, append_only: frozenset[str]) -> None:
-    """Create the tables of `metadata` and grant them: INSERT and SELECT, or all four."""
+def create(
+    metadata: MetaData,
+    append_only: frozenset[str],
+    until_destroyed: frozenset[str] = frozenset(),
+) -> None:
+    """Create the tables of `metadata` and grant them.
+
+    INSERT and SELECT to the append-only ones, DELETE besides to those that
+    end with the person, all four to the others.
+    """
     metadata.create_all(op.get_bind(), checkfirst=False)
     for table in metadata.sorted_tables:
-        privileges = APPEND_ONLY if table.name in append_only else MUTABLE
+        privileges: Sequence[str] = APPEND_ONLY if table.name in append_only else MUTABLE
+        if table.name in until_destroyed:
+            privileges = UNTIL_DESTROYED
         grant(runtime_role(), table.name, privileges)
 
 
