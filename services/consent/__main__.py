@@ -20,9 +20,13 @@ from services.consent import store_journal, store_publication
 from services.consent.servicer import handlers
 from services.consent.servicer_acts import ActServicer
 from services.consent.servicer_consents import ConsentServicer
+from services.consent.servicer_partner import PartnerServicer
 from services.consent.servicer_policies import PolicyServicer
+from services.consent.servicer_proof import ProofServicer
 from services.consent.servicer_recording import Enforcer, Recording
+from services.consent.servicer_states import StateServicer
 from services.consent.servicer_subjects import SubjectServicer
+from services.consent.sites import load_sites
 from services.consent.wire_vault import Vault, schedule_body, slice_body
 
 PROCESS = "consent"
@@ -30,9 +34,13 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class ConsentSettings(ProcessSettings):
-    """What the consent process is told besides: where the vault listens."""
+    """What the consent process is told besides.
+
+    `vault` is where the vault listens, `sites` the TOML file that says who operates each site.
+    """
 
     vault: str
+    sites: Path
 
 
 def main(ready: Callable[[], None] = lambda: None) -> int:
@@ -42,6 +50,7 @@ def main(ready: Callable[[], None] = lambda: None) -> int:
 
 def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     settings = load_settings(ConsentSettings, PROCESS)
+    sites = load_sites(settings.sites)
     parts = prepare(PROCESS, settings, MIGRATIONS)
     client = Client("vault", settings.vault, parts.certificate)
     journal = store_journal.Journal(parts.clock, slice_body)
@@ -59,6 +68,9 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
         PolicyServicer(parts.database, keys, press, enforcer, tokens, parts.clock),
         SubjectServicer(recording, parts.secret),
         ConsentServicer(parts.database, recording, parts.clock),
+        StateServicer(parts.database, parts.clock),
+        ProofServicer(parts.database, sites, parts.clock),
+        PartnerServicer(parts.database, keys, parts.secret, parts.clock),
         ActServicer(parts.database),
     )
     serve(parts, table, known_pseudonym, [dispatcher], stop, ready)

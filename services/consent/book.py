@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from services.consent.agreement import Agreement, Mode, Stance
 from services.consent.consent import Consent, Fact
+from services.consent.declaration import HERE_AND_NOW, Declaration
 from services.consent.schedule import TICK
 from services.consent.use import Strength, Use
 
@@ -25,6 +26,7 @@ class Kind(StrEnum):
     REJECTED = "REJECTED"
     GRANTED = "GRANTED"
     WITHDRAWN = "WITHDRAWN"
+    DECLINED = "DECLINED"
     APPLIED = "APPLIED"
     REFUSED = "REFUSED"
 
@@ -51,6 +53,12 @@ class Event:
     purpose: str = ""
     wording_sha256: str = ""
     expire_time: datetime | None = None
+    declaration: Declaration = HERE_AND_NOW
+
+    @property
+    def declared_time(self) -> datetime:
+        """When the person spoke: the date of the paper where there is one."""
+        return self.declaration.declare_time or self.time
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +129,13 @@ def _granted(book: Book, event: Event) -> Book:
 
 
 def _withdrawn(book: Book, event: Event) -> Book:
-    return _with(book, event, _consent(book, event).withdraw(_fact(event, given=False)))
+    no = _fact(event, given=False)
+    return _with(book, event, _consent(book, event).withdraw(no, event.time))
+
+
+def _declined(book: Book, event: Event) -> Book:
+    no = _fact(event, given=False)
+    return _with(book, event, _consent(book, event).decline(no, event.time))
 
 
 def _settled(book: Book, event: Event) -> Book:
@@ -158,11 +172,11 @@ def _fact(event: Event, *, given: bool) -> Fact:
         event.act_id,
         given,
         event.policy_version,
-        event.time,
+        event.declared_time,
         event.language,
         event.wording_sha256,
         event.expire_time,
-        None if given else event.time,
+        None if given else event.declared_time,
     )
 
 
@@ -173,6 +187,7 @@ _RULES = {
     Kind.REJECTED: _rejected,
     Kind.GRANTED: _granted,
     Kind.WITHDRAWN: _withdrawn,
+    Kind.DECLINED: _declined,
     Kind.APPLIED: _settled,
     Kind.REFUSED: _settled,
 }

@@ -21,14 +21,16 @@ class State(StrEnum):
     OUTDATED = "OUTDATED"
     REFUSED = "REFUSED"
     PENDING = "PENDING"
+    REFUSED_BY_PERSON = "REFUSED_BY_PERSON"
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
     """A grant and its end; where not `given`, a recorded "no" of that time.
 
-    `expire_time` is when it ends by itself, `withdraw_time` when the person
-    ended it (of a "no": the same as `time`).
+    `time` is when the person declared it, on paper where it was; `expire_time`
+    when it ends by itself, `withdraw_time` when the person ended it (of a
+    "no": the same as `time`).
     """
 
     act_id: str
@@ -40,6 +42,11 @@ class Fact:
     expire_time: datetime | None
     withdraw_time: datetime | None
 
+    @property
+    def valid_time(self) -> datetime:
+        """Since when the fact is as it is: its end, or else its beginning."""
+        return self.withdraw_time or self.time
+
 
 @dataclass(frozen=True, slots=True)
 class Consent:
@@ -49,6 +56,12 @@ class Consent:
     proposed: Fact | None = None
     refused: Fact | None = None
 
+    @property
+    def last_time(self) -> datetime | None:
+        """When the person spoke last of this purpose; None: never."""
+        facts = (self.standing, self.proposed, self.refused)
+        return max((fact.valid_time for fact in facts if fact is not None), default=None)
+
     def grant(self, fact: Fact) -> "Consent":
         """A new grant is on its way; it takes the place of an earlier one on its way.
 
@@ -56,12 +69,25 @@ class Consent:
         """
         return Consent(self.standing, fact, None)
 
-    def withdraw(self, no: Fact) -> "Consent":
-        """The person withdraws: the grant on its way too; `no` where nothing was ever given."""
+    def withdraw(self, no: Fact, recorded: datetime) -> "Consent":
+        """The person withdraws: the grant on its way too; `no` where nothing was ever given.
+
+        A paper that is older than the grant it ends, ends it when it is
+        recorded: whoever withdraws is never left with a consent.
+        """
         last = self.proposed or self.standing
         if last is None:
             return Consent(no)
-        return Consent(_withdrawn(last, no.time))
+        return Consent(_withdrawn(last, no.time if no.time >= last.time else recorded))
+
+    def decline(self, no: Fact, recorded: datetime) -> "Consent":
+        """The person says "no" when asked; it ends what was given, and stands where nothing is."""
+        last = self.proposed or self.standing
+        if last is not None and not _has_ended(last, recorded):
+            return self.withdraw(no, recorded)
+        if self.last_time is not None and no.time <= self.last_time:
+            no = replace(no, time=recorded, withdraw_time=recorded)
+        return Consent(no)
 
     def disagree(self, time: datetime) -> "Consent":
         """The person disagreed with the policy: a grant on its way comes into force no more.
@@ -92,7 +118,7 @@ class Consent:
         """
         standing = None
         if self.standing is not None:
-            standing = _state(self.standing, purpose, schedule, at), self.standing
+            standing = state_of_fact(self.standing, purpose, schedule, at), self.standing
             if standing[0] is State.GIVEN:
                 return standing
         if self.proposed is not None:
@@ -111,11 +137,21 @@ class Consent:
 
 
 def _withdrawn(fact: Fact, time: datetime) -> Fact:
-    # The first withdrawal counts: it ended the consent.
-    return fact if fact.withdraw_time is not None else replace(fact, withdraw_time=time)
+    # The first withdrawal counts: it ended the consent. A paper may turn out to be the first.
+    known = fact.withdraw_time
+    return fact if known is not None and known <= time else replace(fact, withdraw_time=time)
 
 
-def _state(fact: Fact, purpose: str, schedule: Schedule, at: datetime) -> State:
+def _has_ended(fact: Fact, at: datetime) -> bool:
+    return fact.withdraw_time is not None or (
+        fact.expire_time is not None and fact.expire_time <= at
+    )
+
+
+def state_of_fact(fact: Fact, purpose: str, schedule: Schedule, at: datetime) -> State:
+    """The state of a fact that the vault has applied."""
+    if not fact.given:
+        return State.REFUSED_BY_PERSON
     if fact.withdraw_time is not None:
         return State.WITHDRAWN
     outdated_time = schedule.outdated_time(purpose, fact.policy_version)

@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from services.chassis.pipeline import Handler
 from services.consent.servicer_acts import ActServicer
 from services.consent.servicer_consents import ConsentServicer
+from services.consent.servicer_partner import PartnerServicer
 from services.consent.servicer_policies import PolicyServicer
+from services.consent.servicer_proof import ProofServicer
+from services.consent.servicer_states import StateServicer
 from services.consent.servicer_subjects import SubjectServicer
 
 SERVICE = "/qupia.consent.v1.ConsentService"
@@ -18,6 +21,9 @@ def handlers(
     policies: PolicyServicer,
     subjects: SubjectServicer,
     consents: ConsentServicer,
+    states: StateServicer,
+    proofs: ProofServicer,
+    partners: PartnerServicer,
     acts: ActServicer,
 ) -> Mapping[str, Handler]:
     """One handler per RPC."""
@@ -32,6 +38,11 @@ def handlers(
         f"{SERVICE}/RejectPolicy": subjects.reject_policy,
         f"{SERVICE}/GrantConsent": consents.grant_consent,
         f"{SERVICE}/WithdrawConsent": consents.withdraw_consent,
-        f"{SERVICE}/ListConsents": consents.list_consents,
+        f"{SERVICE}/RefuseConsent": consents.refuse_consent,
+        f"{SERVICE}/ListConsents": states.list_consents,
+        f"{SERVICE}/ProveConsent": proofs.prove_consent,
+        f"{SERVICE}/ListAcceptances": policies.list_acceptances,
+        f"{SERVICE}/IssuePartnerToken": partners.issue_partner_token,
+        f"{SERVICE}/RedeemPartnerToken": partners.redeem_partner_token,
         f"{SERVICE}/GetAct": acts.get_act,
     }

@@ -1,42 +1,46 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Express consents (clauses 4.1.6, 4.1.8, 4.1.10 to 4.1.12)."""
+"""Express consents: given, refused, withdrawn (clauses 4.1.6, 4.1.8, 4.1.10 to 4.1.12)."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from datetime import datetime
 from typing import cast
+from zoneinfo import ZoneInfo
 
 from qupia.consent.v1 import consent_pb2
-from services.chassis import evidence
 from services.chassis.call import Call
 from services.chassis.clock import Clock
 from services.chassis.database import Database
-from services.chassis.evidence import Entry
-from services.chassis.pseudonym import pseudonym_of
 from services.chassis.refusal import (
     FieldViolation,
     InvalidArgument,
     NoPolicyInForce,
-    NotFound,
     PolicyDisagreed,
+    StateConflict,
 )
 from services.consent.book import Event, Kind
 from services.consent.consent import Consent
+from services.consent.declaration import (
+    Declaration,
+    DeclarationFault,
+    form_faults,
+    validity_faults,
+)
 from services.consent.servicer_recording import Recorded, Recording
 from services.consent.store_journal import Page
 from services.consent.store_policies import read_head_in_force, read_schedule
-from services.consent.store_subjects import keep_wording, read_book
-from services.consent.wire import (
-    consent_message,
-    enforcement,
-    express_purpose,
-    standing_acceptance,
-    time_of,
-)
+from services.consent.store_subjects import keep_wording
+from services.consent.wire import consent_message, enforcement, express_purpose, time_of
+from services.consent.wire_declaration import Request, declaration_of
+
+_OFFICER = "PRIVACY_OFFICER"
+_LOCAL = ZoneInfo("Asia/Almaty")
 
 
 class ConsentServicer:
-    """Handles express consents."""
+    """Handles what persons declare about a purpose."""
 
     def __init__(self, database: Database, recording: Recording, clock: Clock) -> None:
         self._database = database
@@ -44,7 +48,11 @@ class ConsentServicer:
         self._clock = clock
 
     def grant_consent(self, call: Call) -> consent_pb2.GrantConsentResponse:
-        """A proposal to the vault. Raises PolicyDisagreed, NoPolicyInForce, PurposeUnknown."""
+        """A proposal to the vault. Raises PolicyDisagreed, NoPolicyInForce, PurposeUnknown.
+
+        Raises InvalidArgument for a declaration that is none or whose authority is void,
+        StateConflict for a paper that is older than what the person said last.
+        """
         request = cast(consent_pb2.GrantConsentRequest, call.request)
         purpose = express_purpose(request.purpose)
 
@@ -64,17 +72,7 @@ class ConsentServicer:
         purpose = express_purpose(request.purpose)
 
         def draft(page: Page, event_id: str) -> Event:
-            policy = read_head_in_force(page.connection, page.key.site_id, page.time)
-            return Event(
-                event_id,
-                Kind.WITHDRAWN,
-                page.time,
-                call.principal.name,
-                page.record_act(call.method.evidence, proposal=False).act_id,
-                policy.version if policy else 0,
-                policy.sha256 if policy else "",
-                purpose=purpose,
-            )
+            return _restricted(call, request, purpose, page, event_id, Kind.WITHDRAWN)
 
         recorded = self._recording.record(call, request.subject_id, draft)
         return consent_pb2.WithdrawConsentResponse(
@@ -83,30 +81,19 @@ class ConsentServicer:
             enforcement=enforcement(recorded.act),
         )
 
-    def list_consents(self, call: Call) -> consent_pb2.ListConsentsResponse:
-        """The present state of every purpose that was ever asked for, and of the agreement."""
-        request = cast(consent_pb2.ListConsentsRequest, call.request)
-        site_id, now = call.principal.site_id, self._clock.now()
-        with self._database.transaction() as connection:
-            book = read_book(connection, site_id, request.subject_id)
-            if book is None:
-                raise NotFound
-            schedule = read_schedule(connection, site_id)
-            entry = Entry(
-                event=call.method.evidence,
-                verb=call.method.verb,
-                outcome=evidence.PERMITTED,
-                site_id=site_id,
-                principal=call.principal.name,
-                role=call.role,
-                subject=pseudonym_of(connection, site_id, request.subject_id),
-                clause=call.method.clauses[0],
-            )
-            evidence.append(connection, entry, now)
-        found = {p: c.state(p, schedule, now) for p, c in sorted(book.consents.items())}
-        return consent_pb2.ListConsentsResponse(
-            acceptance=standing_acceptance(book.agreement),
-            consents=[consent_message(p, state) for p, state in found.items() if state],
+    def refuse_consent(self, call: Call) -> consent_pb2.RefuseConsentResponse:
+        """A "no" to the question; never refused for what stands, and it ends what was given."""
+        request = cast(consent_pb2.RefuseConsentRequest, call.request)
+        purpose = express_purpose(request.purpose)
+
+        def draft(page: Page, event_id: str) -> Event:
+            return _restricted(call, request, purpose, page, event_id, Kind.DECLINED)
+
+        recorded = self._recording.record(call, request.subject_id, draft)
+        return consent_pb2.RefuseConsentResponse(
+            consent=self._consent(call, recorded, purpose),
+            act_id=recorded.act.act_id,
+            enforcement=enforcement(recorded.act),
         )
 
     def _consent(self, call: Call, recorded: Recorded, purpose: str) -> consent_pb2.Consent | None:
@@ -124,19 +111,21 @@ def _granted(
     page: Page,
     event_id: str,
 ) -> Event:
+    declaration = _declaration(call, request, page.time)
+    declared = declaration.declare_time or page.time
+    _refuse(validity_faults(declaration, declared.astimezone(_LOCAL).date()))
     agreement = page.book.agreement
     # A person on the way back is let through: the vault decides the acceptance first.
     if agreement.disagreed and not agreement.returning:
         raise PolicyDisagreed
-    policy = read_head_in_force(page.connection, page.key.site_id, page.time)
+    _refuse_overtaken(page, purpose, declared)
+    policy = read_head_in_force(page.connection, page.key.site_id, declared)
     if policy is None:
         raise NoPolicyInForce
     expire_time = time_of(request.expire_time) if request.HasField("expire_time") else None
     if expire_time is not None and expire_time <= page.time:
         fault = FieldViolation("expireTime", "future", "has to lie in the future")
         raise InvalidArgument(fields=[fault])
-    sha256 = hashlib.sha256(request.wording.encode()).hexdigest()
-    keep_wording(page.connection, page.key.site_id, sha256, request.wording)
     return Event(
         event_id,
         Kind.GRANTED,
@@ -147,6 +136,64 @@ def _granted(
         policy.sha256,
         request.language,
         purpose=purpose,
-        wording_sha256=sha256,
+        wording_sha256=_kept_wording(page, request.wording),
         expire_time=expire_time,
+        declaration=declaration,
     )
+
+
+def _restricted(
+    call: Call,
+    request: consent_pb2.WithdrawConsentRequest | consent_pb2.RefuseConsentRequest,
+    purpose: str,
+    page: Page,
+    event_id: str,
+    kind: Kind,
+) -> Event:
+    declaration = _declaration(call, request, page.time)
+    declared = declaration.declare_time or page.time
+    policy = read_head_in_force(page.connection, page.key.site_id, declared)
+    asked = request if isinstance(request, consent_pb2.RefuseConsentRequest) else None
+    return Event(
+        event_id,
+        kind,
+        page.time,
+        call.principal.name,
+        page.record_act(call.method.evidence, proposal=False).act_id,
+        policy.version if policy else 0,
+        policy.sha256 if policy else "",
+        asked.language if asked else "",
+        purpose=purpose,
+        wording_sha256=_kept_wording(page, asked.wording) if asked and asked.wording else "",
+        declaration=declaration,
+    )
+
+
+def _declaration(call: Call, request: Request, now: datetime) -> Declaration:
+    declaration = declaration_of(request)
+    _refuse(form_faults(declaration, by_officer=call.role == _OFFICER, now=now))
+    return declaration
+
+
+def _refuse(faults: Sequence[DeclarationFault]) -> None:
+    if faults:
+        raise InvalidArgument(fields=[FieldViolation(*fault) for fault in faults])
+
+
+def _refuse_overtaken(page: Page, purpose: str, declared: datetime) -> None:
+    """A paper permits nothing that the person has since spoken about."""
+    disagreement = page.book.agreement.disagreement
+    spoken = [
+        page.book.consents.get(purpose, Consent()).last_time,
+        disagreement.time if disagreement else None,
+    ]
+    if any(time is not None and declared <= time for time in spoken):
+        words = "the person has spoken of it since"
+        fault = FieldViolation("declaration.declareTime", "latest", words)
+        raise StateConflict(fields=[fault])
+
+
+def _kept_wording(page: Page, wording: str) -> str:
+    sha256 = hashlib.sha256(wording.encode()).hexdigest()
+    keep_wording(page.connection, page.key.site_id, sha256, wording)
+    return sha256

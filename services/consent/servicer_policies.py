@@ -27,15 +27,26 @@ from services.consent.purposes import CLAUSE_OF_CONSENT
 from services.consent.schedule import PastEffectiveTime, TooManyVersions, VersionScheduledLater
 from services.consent.servicer_recording import Enforcer
 from services.consent.store_policies import (
+    has_version,
     list_policies,
     read_policy,
     read_policy_in_force,
     read_publication,
 )
 from services.consent.store_publication import Edition, Press
-from services.consent.wire import enforcement, policy_message, purpose_name, texts_of, time_of
+from services.consent.store_states import list_acceptances
+from services.consent.wire import (
+    enforcement,
+    policy_message,
+    purpose_name,
+    stance_message,
+    texts_of,
+    time_of,
+    timestamp,
+)
 
 _DEFAULT_PAGE, _LARGEST_PAGE = 50, 100
+_ACCEPTANCES, _MOST_ACCEPTANCES = 100, 1000
 
 
 class PolicyServicer:
@@ -114,6 +125,33 @@ class PolicyServicer:
             next_page_token=self._tokens.make(scope, [shown[-1].version]) if more else "",
         )
 
+    def list_acceptances(self, call: Call) -> consent_pb2.ListAcceptancesResponse:
+        """Who accepted a version, by subject. Raises NotFound for a version that is none."""
+        request = cast(consent_pb2.ListAcceptancesRequest, call.request)
+        size = page_size(request.page_size, _ACCEPTANCES, _MOST_ACCEPTANCES)
+        site_id, now = call.principal.site_id, self._clock.now()
+        scope = f"acceptances|{site_id}|{request.version}"
+        place = self._tokens.open(scope, request.page_token)
+        after = str(place[0]) if place else ""
+        with self._database.transaction() as connection:
+            if not has_version(connection, site_id, request.version):
+                raise NotFound
+            found = list_acceptances(connection, site_id, request.version, after, size + 1)
+            evidence.append(connection, _look(call, request.version), now)
+        shown = found[:size]
+        more = len(found) > size
+        return consent_pb2.ListAcceptancesResponse(
+            acceptances=[
+                consent_pb2.SubjectAcceptance(
+                    subject_id=each.subject_id,
+                    acceptance=stance_message(each.stance),
+                    in_force_time=timestamp(each.in_force_time),
+                )
+                for each in shown
+            ],
+            next_page_token=self._tokens.make(scope, [shown[-1].subject_id]) if more else "",
+        )
+
     def get_policy_in_force(self, call: Call) -> consent_pb2.GetPolicyInForceResponse:
         """The version in force at a time (T-9.2-d). Raises NoPolicyInForce."""
         request = cast(consent_pb2.GetPolicyInForceRequest, call.request)
@@ -165,4 +203,17 @@ def _entry(call: Call, policy: Policy) -> Entry:
             "policySha256": policy.sha256,
             "effectiveTime": policy.effective_time.isoformat(timespec="microseconds"),
         },
+    )
+
+
+def _look(call: Call, version: int) -> Entry:
+    return Entry(
+        event=call.method.evidence,
+        verb=call.method.verb,
+        outcome=evidence.PERMITTED,
+        site_id=call.principal.site_id,
+        principal=call.principal.name,
+        role=call.role,
+        clause=call.method.clauses[0],
+        decided_on={"policyVersion": version},
     )

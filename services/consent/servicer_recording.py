@@ -19,6 +19,7 @@ from services.chassis.ids import new_subject_id, new_uuid
 from services.chassis.pseudonym import pseudonym_of
 from services.chassis.refusal import NotFound, refusal_of
 from services.consent.book import Book, Event, Kind
+from services.consent.declaration import HERE_AND_NOW
 from services.consent.purposes import CLAUSE_OF_CONSENT
 from services.consent.store_events import read_event
 from services.consent.store_journal import Journal, Page
@@ -131,11 +132,25 @@ def _entry(call: Call, subject: str, event: Event, superseded: tuple[str, ...]) 
         decided_on |= {"policyVersion": event.policy_version, "policySha256": event.policy_sha256}
     if superseded:
         decided_on["supersedes"] = list(superseded)
+    declaration = event.declaration
+    authority, paper = declaration.authority, declaration.paper
+    if declaration != HERE_AND_NOW:
+        decided_on["declarant"] = str(declaration.declarant)
+    if declaration.declare_time is not None:
+        decided_on["declareTime"] = declaration.declare_time.isoformat(timespec="microseconds")
     digests = {
         "page": event.use.page_digest if event.use else "",
         "wording": event.wording_sha256,
+        "authority": authority.sha256 if authority else "",
+        "paper": paper.sha256 if paper else "",
     }
-    refs = {"act_id": event.act_id, "event_id": event.event_id, "purpose": event.purpose}
+    refs = {
+        "act_id": event.act_id,
+        "event_id": event.event_id,
+        "purpose": event.purpose,
+        "authority": authority.reference if authority else "",
+        "paper": paper.reference if paper else "",
+    }
     return Entry(
         event=call.method.evidence,
         verb=call.method.verb,

@@ -15,6 +15,7 @@ from services.chassis.refusal import NotFound
 from services.consent.book import Book, Event, Kind
 from services.consent.store_events import append_event
 from services.consent.store_slices import rewrite_slice, supersede_acts
+from services.consent.store_states import append_states
 from services.consent.store_subjects import read_book, save_book, subject_exists
 
 TOPIC = "consent"
@@ -61,6 +62,8 @@ class Page:
         change = self.book.apply(event)
         save_book(self.connection, site_id, subject_id, self.book, change.book)
         append_event(self.connection, site_id, subject_id, change.book.events, event)
+        place = (site_id, subject_id)
+        append_states(self.connection, place, self.book, change.book, event)
         supersede_acts(self.connection, change.superseded)
         if self.act is not None:
             body = self._compose(change.book)
@@ -109,7 +112,8 @@ class Journal:
                 principal="process/vault",
                 act_id=act.act_id,
             )
-            book = book.apply(event).book
+            told, book = book, book.apply(event).book
             append_event(connection, key.site_id, key.subject_id, book.events, event)
+            append_states(connection, (key.site_id, key.subject_id), told, book, event)
         save_book(connection, key.site_id, key.subject_id, before, book)
         rewrite_slice(connection, key, counter, self._compose(book), now)

@@ -66,6 +66,12 @@ def read_schedule(connection: Connection, site_id: str) -> Schedule:
     )
 
 
+def has_version(connection: Connection, site_id: str, version: int) -> bool:
+    """Whether the site has published a version."""
+    found = select(policies.c.version).filter_by(site_id=site_id, version=version)
+    return connection.execute(found).first() is not None
+
+
 def read_policy(connection: Connection, site_id: str, version: int) -> Policy | None:
     """One version with its texts, or None."""
     return _one(connection, site_id, policies.c.version == version)

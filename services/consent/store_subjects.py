@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Table, delete, insert, select, update
@@ -24,6 +25,12 @@ def subject_exists(connection: Connection, site_id: str, subject_id: str) -> boo
     """Whether the site has the subject."""
     found = select(subjects.c.subject_id).filter_by(site_id=site_id, subject_id=subject_id)
     return connection.execute(found).first() is not None
+
+
+def read_last_time(connection: Connection, site_id: str, subject_id: str) -> datetime | None:
+    """When the last event of a subject was; None where the site has no such subject."""
+    found = select(subjects.c.last_time).filter_by(site_id=site_id, subject_id=subject_id)
+    return connection.execute(found).scalar_one_or_none()
 
 
 def read_book(connection: Connection, site_id: str, subject_id: str) -> Book | None:

@@ -5,6 +5,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     DateTime,
     Index,
     Integer,
@@ -121,6 +122,15 @@ events = Table(
     Column("page_digest", Text),
     Column("notice_shown", Boolean),
     Column("client_time", _TIME),
+    Column("declarant", Text),
+    Column("declare_time", _TIME),
+    Column("authority_kind", Text),
+    Column("authority_reference", Text),
+    Column("authority_sha256", Text),
+    Column("authority_issue_date", Date),
+    Column("authority_end_date", Date),
+    Column("paper_reference", Text),
+    Column("paper_sha256", Text),
 )
 """Everything that happened to a subject, 1, 2, 3 …; `subjects` and the current rows follow."""
 

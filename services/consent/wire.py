@@ -12,8 +12,9 @@ from qupia.contract.v1 import contract_pb2
 from qupia.subject.v1 import subject_pb2
 from services.chassis.decider.store import Act
 from services.chassis.refusal import FieldViolation, InvalidArgument, PurposeUnknown
-from services.consent.agreement import Agreement, Mode
+from services.consent.agreement import Agreement, Mode, Stance
 from services.consent.consent import Fact, State
+from services.consent.history import Moment
 from services.consent.policy import Policy, PolicyText
 from services.consent.purposes import CLAUSE_OF_CONSENT
 from services.consent.use import Use, UseKind, page_digest
@@ -33,6 +34,16 @@ def timestamp(time: datetime | None) -> Timestamp | None:
 def time_of(message: Timestamp) -> datetime:
     """A time from a message, down to the microsecond."""
     return message.ToDatetime(tzinfo=UTC)
+
+
+def moment_of(
+    request: consent_pb2.ListConsentsRequest | consent_pb2.ProveConsentRequest, now: datetime
+) -> Moment:
+    """The two times that a request asks for; now where it names none."""
+    return Moment(
+        time_of(request.at_time) if request.HasField("at_time") else now,
+        time_of(request.known_time) if request.HasField("known_time") else now,
+    )
 
 
 def express_purpose(number: int) -> str:
@@ -99,20 +110,17 @@ def policy_message(policy: Policy) -> consent_pb2.Policy:
 
 def latest_acceptance(agreement: Agreement) -> consent_pb2.Acceptance | None:
     """What was recorded last of a person's agreement, in force or on its way."""
-    return _acceptance(agreement, latest=True)
-
-
-def standing_acceptance(agreement: Agreement) -> consent_pb2.Acceptance | None:
-    """What is in force of a person's agreement."""
-    return _acceptance(agreement, latest=False)
-
-
-def _acceptance(agreement: Agreement, *, latest: bool) -> consent_pb2.Acceptance | None:
-    stance = agreement.latest if latest else agreement.standing
+    stance = agreement.latest
     if stance is None:
         return None
-    disagreement = agreement.disagreement if agreement.disagreed else None
+    return stance_message(stance, agreement.disagreement if agreement.disagreed else None)
+
+
+def stance_message(stance: Stance, disagreement: Stance | None = None) -> consent_pb2.Acceptance:
+    """A stance, and the disagreement that holds beside an acceptance on its way."""
     accepted = stance.mode is not Mode.DISAGREED
+    if not accepted:
+        disagreement = stance
     message = consent_pb2.Acceptance(
         policy_version=stance.policy_version,
         policy_sha256=stance.policy_sha256,
@@ -134,7 +142,8 @@ def consent_message(purpose: str, found: tuple[State, Fact]) -> consent_pb2.Cons
         state=consent_pb2.Consent.State.Value(state),
         policy_version=fact.policy_version,
         grant_time=timestamp(fact.time) if fact.given else None,
-        withdraw_time=timestamp(fact.withdraw_time),
+        withdraw_time=timestamp(fact.withdraw_time) if fact.given else None,
+        refuse_time=None if fact.given else timestamp(fact.time),
         expire_time=timestamp(fact.expire_time),
         wording_sha256=fact.wording_sha256,
         language=fact.language,

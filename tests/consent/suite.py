@@ -33,14 +33,26 @@ from services.consent import store_journal, store_publication
 from services.consent.servicer import SERVICE, handlers
 from services.consent.servicer_acts import ActServicer
 from services.consent.servicer_consents import ConsentServicer
+from services.consent.servicer_partner import PartnerServicer
 from services.consent.servicer_policies import PolicyServicer
+from services.consent.servicer_proof import ProofServicer
 from services.consent.servicer_recording import Enforcer, Recording
+from services.consent.servicer_states import StateServicer
 from services.consent.servicer_subjects import SubjectServicer
+from services.consent.sites import Operator, Sites
 from services.consent.wire_vault import schedule_body, slice_body
 
 M = TypeVar("M", bound=Message)
 SECRET = bytes(range(32))
 VAULT_LIFE = "01890000-0000-7000-8000-000000000001"
+OPERATOR = Operator(
+    name="«Мысал» ЖШС",
+    bin="181140010008",
+    address="Алматы қ., Абай даңғылы, 10",
+    contact="privacy@example.kz",
+    responsible="Деректер жөніндегі маман",
+    withdrawal="https://example.kz/consents",
+)
 Reason = contract_pb2.Refusal.Reason
 
 
@@ -140,6 +152,9 @@ class Suite:
             PolicyServicer(self.database, keys, press, enforcer, tokens, self.clock),
             SubjectServicer(recording, SECRET),
             ConsentServicer(self.database, recording, self.clock),
+            StateServicer(self.database, self.clock),
+            ProofServicer(self.database, Sites(operator=OPERATOR), self.clock),
+            PartnerServicer(self.database, keys, SECRET, self.clock),
             ActServicer(self.database),
         )
 

@@ -14,7 +14,9 @@ from services.consent.use import Use, UseKind
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
 PURPOSES = ("NEWS", "ADVERTISING")
-ACTS = ("USE", "ACCEPT", "REJECT", "GRANT", "WITHDRAW", "APPLY", "REFUSE")
+ACTS = ("USE", "ACCEPT", "REJECT", "GRANT", "WITHDRAW", "DECLINE", "APPLY", "REFUSE")
+WORDS = {"GRANT": Kind.GRANTED, "WITHDRAW": Kind.WITHDRAWN, "DECLINE": Kind.DECLINED}
+NOES = (Kind.WITHDRAWN, Kind.DECLINED)
 SCHEDULE = Schedule(
     (
         Term(1, START, START, frozenset()),
@@ -59,9 +61,8 @@ class Story:
             kind = Kind.ACCEPTED if act == "ACCEPT" else Kind.REJECTED
             self._add(Event(name, kind, time, "key/a", name, version))
         else:
-            given_ = act == "GRANT"
-            kind = Kind.GRANTED if given_ else Kind.WITHDRAWN
-            expire = time + timedelta(hours=term) if given_ and term else None
+            kind = WORDS[act]
+            expire = time + timedelta(hours=term) if kind is Kind.GRANTED and term else None
             self._add(
                 Event(name, kind, time, "key/a", name, version, purpose=purpose, expire_time=expire)
             )
@@ -125,9 +126,9 @@ def naive_fate(events: list[Event], index: int, ends: set[Kind]) -> Kind | None:
 
 def naive_state(events: list[Event], purpose: str, at: datetime) -> State | None:
     """The state of a consent, by searching the whole history."""
-    ends = {Kind.GRANTED, Kind.WITHDRAWN, Kind.REJECTED}
+    ends = {Kind.GRANTED, *NOES, Kind.REJECTED}
     grants = [i for i, e in enumerate(events) if e.kind is Kind.GRANTED and e.purpose == purpose]
-    noes = [i for i, e in enumerate(events) if e.kind is Kind.WITHDRAWN and e.purpose == purpose]
+    noes = [i for i, e in enumerate(events) if e.kind in NOES and e.purpose == purpose]
     last_no = noes[-1] if noes else -1
     fates = {i: naive_fate(events, i, ends) for i in grants}
     applied = [i for i in grants if fates[i] is Kind.APPLIED]
@@ -141,8 +142,36 @@ def naive_state(events: list[Event], purpose: str, at: datetime) -> State | None
         return State.REFUSED
     if ended:
         return ended
-    rejected = any(fate is Kind.REJECTED for fate in fates.values())
-    return State.WITHDRAWN if noes or rejected else None
+    return naive_no(events, purpose)
+
+
+def naive_no(events: list[Event], purpose: str) -> State | None:
+    """Whether the last "no" ended something that was given or asked for, or only said no."""
+    pending: Event | None = None
+    given: Event | None = None
+    state: State | None = None
+    for event in events:
+        if event.kind in (Kind.APPLIED, Kind.REFUSED) and pending:
+            if event.act_id == pending.act_id:
+                applied = event.kind is Kind.APPLIED
+                given, state = (pending, None) if applied else (given, state)
+                pending = None
+        elif event.kind is Kind.REJECTED and pending:
+            state = state if given else State.WITHDRAWN
+            pending = None
+        elif event.purpose == purpose and event.kind is Kind.GRANTED:
+            pending = event
+        elif event.purpose == purpose:
+            last = pending or given
+            past = last is not None and last.expire_time is not None
+            if event.kind is Kind.DECLINED and past and last and last.expire_time:
+                last = last if last.expire_time > event.time else None
+            if last is not None:
+                state = State.WITHDRAWN
+            elif state is None or event.kind is Kind.DECLINED:
+                state = State.REFUSED_BY_PERSON
+            pending = given = None
+    return state
 
 
 def naive_end(grant: Event, purpose: str, at: datetime) -> State | None:

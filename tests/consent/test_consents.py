@@ -135,8 +135,10 @@ def test_a_material_change_ends_the_consents_it_concerns_at_its_time(suite: Suit
 def test_a_withdrawal_of_what_was_never_given_is_a_recorded_no(suite: Suite, person: str) -> None:
     answer = suite.withdraw(person, Purpose.NEWS)
     assert answer.enforcement == Enforcement.IN_FORCE
-    assert answer.consent.state == State.WITHDRAWN
+    assert answer.consent.state == State.REFUSED_BY_PERSON
     assert not answer.consent.HasField("grant_time")
+    assert not answer.consent.HasField("withdraw_time")
+    assert answer.consent.HasField("refuse_time")
     fact = suite.vault.consents[-1][1].consents[0]
     assert fact.HasField("refused_time")
     assert not fact.HasField("withdrawn_time")

@@ -4,7 +4,6 @@
 import json
 
 import pytest
-import sqlalchemy
 
 from qupia.subject.v1 import subject_pb2
 from services.chassis.refusal import SubjectBlocked
@@ -53,20 +52,3 @@ def test_the_book_is_the_fold_of_the_history(suite: Suite) -> None:
     for event in events:
         book = book.apply(event).book
     assert book == kept
-
-
-def test_reading_what_stands_touches_no_history(suite: Suite) -> None:
-    suite.publish()
-    subject_id = suite.register().subject_id
-    statements: list[str] = []
-
-    def note(*arguments: object) -> None:
-        statements.append(str(arguments[2]))
-
-    sqlalchemy.event.listen(suite.database.engine, "before_cursor_execute", note)
-    try:
-        suite.consents_of(subject_id)
-    finally:
-        sqlalchemy.event.remove(suite.database.engine, "before_cursor_execute", note)
-    assert statements
-    assert not any("consent_events" in s for s in statements)

@@ -34,6 +34,15 @@ from tests.consent.suite import VAULT_LIFE, use
 ROOT = Path(__file__).parents[2]
 SERVICE = "/qupia.consent.v1.ConsentService"
 ISSUER = "https://issuer.example"
+SITES = """
+[operator]
+name = "«Мысал» ЖШС"
+bin = "181140010008"
+address = "Алматы қ."
+contact = "privacy@example.kz"
+responsible = "Деректер жөніндегі маман"
+withdrawal = "https://example.kz/consents"
+"""
 State = subject_pb2.Enforcement
 Receipt = vault_pb2.SliceReceipt
 
@@ -57,7 +66,9 @@ class Running:
             "issuers": f"{folder}/issuers.json",
             "secret": f"{folder}/secret",
             "profile": "development",
+            "sites": f"{folder}/sites.toml",
         }
+        (folder / "sites.toml").write_text(SITES)
         self.config = folder / "consent.toml"
         self.config.write_text("".join(f"{k} = {json.dumps(v)}\n" for k, v in settings.items()))
         self.process = self.start()
