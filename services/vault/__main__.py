@@ -3,40 +3,59 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal, TypeVar
 
 from services.chassis import migration
 from services.chassis.assembly import Parts, prepare, serve
-from services.chassis.config import load_settings
+from services.chassis.config import ConfigError, load_settings
 from services.chassis.database import Database
 from services.chassis.idempotency import IdempotencyKeys
+from services.chassis.paging import PageTokens
 from services.chassis.pipeline import Handler
 from services.chassis.process import ProcessSettings, StartError, run
 from services.chassis.refusal import Unavailable
+from services.vault.batch_writer import BatchWriter
 from services.vault.combiner import Combiner
 from services.vault.correction import Corrections
 from services.vault.gate import Gate
 from services.vault.keyring import Keyring
 from services.vault.lifetime import begin_life
-from services.vault.provider import KeyProviderError
+from services.vault.provider import KeyAbsent, KeyProvider, KeyProviderError
 from services.vault.provider_file import FileKeyProvider
+from services.vault.search import Search
 from services.vault.servicer import VaultServicer
+from services.vault.servicer_batches import BatchServicer
 from services.vault.servicer_deciders import DeciderServicer
 from services.vault.servicer_documents import DocumentServicer
+from services.vault.servicer_records import RecordServicer
+from services.vault.servicer_search import SearchServicer
 from services.vault.servicer_slices import SliceTaker
+from services.vault.servicer_statistics import StatisticsServicer
+from services.vault.servicer_templates import TemplateServicer
 from services.vault.store_keys import EpochRows, KeyStore
 from services.vault.writer import Writer
 
 _HERE = Path(__file__).parent
+_V = TypeVar("_V")
 
 
 class VaultSettings(ProcessSettings):
-    """The vault's settings: `key_store_url` is a database of its own, `key_file` holds the KEK."""
+    """The vault's settings: `key_store_url` is a database of its own.
+
+    The KEK is in `key_file`, or with `key_provider` pkcs11 in the token `pkcs11_token` behind
+    `pkcs11_module` (a shared library), opened with the PIN in `pkcs11_pin_file` (mode 0600).
+    """
 
     key_store_url: str
-    key_file: Path
+    key_provider: Literal["file", "pkcs11"] = "file"
+    key_file: Path | None = None
+    pkcs11_module: Path | None = None
+    pkcs11_token: str = ""
+    pkcs11_pin_file: Path | None = None
 
 
 def main(ready: Callable[[], None] = lambda: None) -> int:
@@ -59,7 +78,18 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     taker = SliceTaker(keys, corrections, parts.clock)
     deciders = DeciderServicer(parts.database, taker, gate, keys, parts.clock, parts.metrics)
     documents = DocumentServicer(parts.database, keys, corrections, parts.clock)
+    search = Search(parts.database, keys, parts.refusals, parts.clock)
+    searches = SearchServicer(parts.database, search, parts.clock)
+    tokens, idempotency = PageTokens(parts.secret), IdempotencyKeys(parts.secret)
+    templates = TemplateServicer(parts.database, idempotency, tokens, parts.clock)
     by_name = vault.handlers() | deciders.handlers() | documents.handlers()
+    records = RecordServicer(parts.database, keys, idempotency, parts.refusals, parts.clock)
+    statistics = StatisticsServicer(parts.database, keys, parts.clock, parts.metrics)
+    by_name |= searches.handlers() | templates.handlers()
+    batches = BatchServicer(
+        parts.database, keys, BatchWriter(keys), idempotency, parts.refusals, parts.clock
+    )
+    by_name |= records.handlers() | statistics.handlers() | batches.handlers()
     serve(
         parts,
         _by_path(parts, by_name),
@@ -94,12 +124,55 @@ def _keys(settings: VaultSettings, parts: Parts) -> KeyStore:
         ) from None
     epochs = EpochRows(database)
     try:
-        provider = FileKeyProvider.open(settings.key_file, create=epochs.is_empty())
+        provider = _provider(settings, create=epochs.is_empty())
         keys = KeyStore(database, Keyring(provider, epochs), parts.clock)
-        keys.open_epoch()
+        _open_epoch(keys, parts)
     except KeyProviderError as error:
         raise StartError(f"the key-encryption key: {error}") from None
     return keys
+
+
+def _provider(settings: VaultSettings, *, create: bool) -> KeyProvider:
+    """Where the KEK is. With `create` the first one is made; otherwise nothing is touched yet."""
+    if settings.key_provider == "file":
+        path = _given(settings.key_file, "key_file")
+        return FileKeyProvider.open(path, create=True) if create else FileKeyProvider(path)
+    try:
+        # An extra: only who uses a token has it installed.
+        from services.vault.pkcs11_token import TokenPlace  # noqa: PLC0415
+        from services.vault.provider_pkcs11 import Pkcs11KeyProvider  # noqa: PLC0415
+    except ImportError:
+        raise StartError(
+            "key_provider pkcs11 needs the package python-pkcs11: install qupia[pkcs11]"
+        ) from None
+    place = TokenPlace(
+        _given(settings.pkcs11_module, "pkcs11_module"),
+        _given(settings.pkcs11_token, "pkcs11_token"),
+        _given(settings.pkcs11_pin_file, "pkcs11_pin_file"),
+    )
+    return Pkcs11KeyProvider.open(place, create=True) if create else Pkcs11KeyProvider(place)
+
+
+def _given(value: _V | None, key: str) -> _V:
+    if not value:
+        raise ConfigError(
+            "the configuration of vault is wrong:\n"
+            f"  {key}: missing; set QUPIA_VAULT_{key.upper()} or the key in the file"
+        )
+    return value
+
+
+def _open_epoch(keys: KeyStore, parts: Parts) -> None:
+    """Prove the KEK. One that is absent is an alarm and no end: blocks and withdrawals need none.
+
+    Raises KeyUnavailable, KeyWrong where the provider is there and is not the right one.
+    """
+    try:
+        keys.open_epoch()
+    except KeyAbsent as absence:
+        parts.metrics.alarms.labels("key_unavailable").inc()
+        parts.log.critical("key unavailable", where="start")
+        sys.stderr.write(f"vault: reads and writes are refused for now: {absence}\n")
 
 
 if __name__ == "__main__":

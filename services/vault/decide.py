@@ -12,13 +12,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from services.vault.fields import NAME_FIELDS, STATED_FIELDS, Field
+from services.vault.fields import NAME_FIELDS, STATED_FIELDS, TECHNICAL_FIELDS, Field
 from services.vault.policy_schedule import PolicySchedule
 from services.vault.purposes import (
     AUTOMATED_DECISION,
     CONSENT_CLAUSE,
     ORDER_PURPOSES,
     PURPOSES,
+    SERVICE_TEMPLATE,
     PurposeRule,
     ReferenceRule,
 )
@@ -31,7 +32,7 @@ from services.vault.standing import (
     Standing,
 )
 
-RULES_VERSION: Final = 1
+RULES_VERSION: Final = 2
 
 
 class Operation(StrEnum):
@@ -44,6 +45,10 @@ class Operation(StrEnum):
     ACCEPT = "ACCEPT"
     GRANT = "GRANT"
     PLACE_ORDER = "PLACE_ORDER"
+    FIND_FOR_CASE = "FIND_FOR_CASE"
+    RECORD_VISIT = "RECORD_VISIT"
+    STORE_PURCHASE = "STORE_PURCHASE"
+    SUMMARIZE_VISITS = "SUMMARIZE_VISITS"
 
 
 class Life(StrEnum):
@@ -60,7 +65,8 @@ class Question:
 
     `purposes_granted` is None where the credential is not limited. `fields`
     is None for all that the purpose reaches. `reference` is an order, case,
-    payment, template or claim. `delivery_id` and `recipient_id` name the
+    payment, template or claim; `template` the kind of the template it names,
+    empty where none of that id is registered. `delivery_id` and `recipient_id` name the
     assignment of a release.
     """
 
@@ -69,6 +75,7 @@ class Question:
     purposes_granted: frozenset[str] | None = None
     fields: frozenset[Field] | None = None
     reference: str = ""
+    template: str = ""
     automated_decision: bool = False
     delivery_id: str = ""
     recipient_id: str = ""
@@ -105,10 +112,9 @@ def decide(
     question: Question, life: Life, standing: Standing, schedule: PolicySchedule, now: datetime
 ) -> Decision:
     """Permit or deny. Total: every question has an answer, and nothing raises."""
-    if question.operation is Operation.READ:
-        denial = _unreadable(question)
-        if denial is not None:
-            return denial
+    denial = _unanswerable(question)
+    if denial is not None:
+        return denial
     if life is Life.UNKNOWN:
         return Denial("NOT_FOUND", "")
     if life is Life.DESTROYED:
@@ -116,8 +122,14 @@ def decide(
     return _RULES[question.operation](question, standing, schedule, now)
 
 
+def _unanswerable(question: Question) -> Denial | None:
+    """What is wrong with a question whoever the subject is."""
+    if question.operation is Operation.FIND_FOR_CASE and not question.reference:
+        return Denial("REFERENCE_REQUIRED", "6.2.3")
+    return _unreadable(question) if question.operation is Operation.READ else None
+
+
 def _unreadable(question: Question) -> Denial | None:
-    """What is wrong with a read whoever the subject is."""
     if question.purpose not in PURPOSES:
         return Denial("PURPOSE_UNKNOWN", "4.1")
     rule = PURPOSES[question.purpose]
@@ -167,7 +179,8 @@ def _unreferenced(rule: PurposeRule, q: Question, standing: Standing) -> Denial 
             return Denial("NO_ACTIVE_ORDER", rule.clause)
         if not any(o.state is OrderState.OPEN for o in orders):
             return Denial("NO_ACTIVE_ORDER", rule.clause)
-    return None if q.reference else Denial("REFERENCE_REQUIRED", rule.clause)
+    wrong = rule.reference is ReferenceRule.TEMPLATE and q.template != SERVICE_TEMPLATE
+    return Denial("REFERENCE_REQUIRED", rule.clause) if wrong or not q.reference else None
 
 
 def _unconsented(
@@ -235,6 +248,25 @@ def _store(_q: Question, standing: Standing, _schedule: PolicySchedule, _now: da
     return _held(standing) or _disagreed(standing) or Permit(STATED_FIELDS, "3.2")
 
 
+def _record_visit(
+    _q: Question, standing: Standing, _schedule: PolicySchedule, _now: datetime
+) -> Decision:
+    return _held(standing) or _disagreed(standing) or Permit(TECHNICAL_FIELDS, "3.3")
+
+
+def _store_purchase(
+    _q: Question, standing: Standing, _schedule: PolicySchedule, _now: datetime
+) -> Decision:
+    purchases = frozenset({Field.PURCHASES})
+    return _held(standing) or _disagreed(standing) or Permit(purchases, "3.4")
+
+
+def _summarize_visits(
+    _q: Question, standing: Standing, _schedule: PolicySchedule, _now: datetime
+) -> Decision:
+    return _held(standing) or _disagreed(standing) or Permit(TECHNICAL_FIELDS, "3.3.2")
+
+
 def _accept(q: Question, standing: Standing, _schedule: PolicySchedule, _now: datetime) -> Decision:
     if standing.restricted:
         return Denial("SUBJECT_RESTRICTED", "6.2.3")
@@ -252,6 +284,12 @@ def _place_order(
     _q: Question, standing: Standing, _schedule: PolicySchedule, _now: datetime
 ) -> Decision:
     return _held(standing) or _disagreed(standing) or Permit(frozenset(), "5.2")
+
+
+def _find_for_case(
+    _q: Question, _standing: Standing, _schedule: PolicySchedule, _now: datetime
+) -> Decision:
+    return Permit(frozenset(), "6.2.3")
 
 
 def _open_order(standing: Standing, order_id: str) -> OpenOrder | None:
@@ -278,4 +316,8 @@ _RULES: Final[dict[Operation, _Rule]] = {
     Operation.ACCEPT: _accept,
     Operation.GRANT: _grant,
     Operation.PLACE_ORDER: _place_order,
+    Operation.FIND_FOR_CASE: _find_for_case,
+    Operation.RECORD_VISIT: _record_visit,
+    Operation.STORE_PURCHASE: _store_purchase,
+    Operation.SUMMARIZE_VISITS: _summarize_visits,
 }

@@ -9,7 +9,7 @@ would hold up its neighbours.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as member
 from datetime import datetime
@@ -23,13 +23,16 @@ from services.chassis.refusal import BudgetExhausted, VaultNotReady
 from services.vault import store
 from services.vault.address import Address
 from services.vault.concealed import Concealed
-from services.vault.decide import Denial, Operation, Permit, Question, decide
+from services.vault.decide import Decision, Denial, Operation, Permit, Question, decide
 from services.vault.envelope import CiphertextMisplaced, Place, decrypt
 from services.vault.fields import STATED_FIELDS, Field
 from services.vault.plaintext import SCHEMA, parse
-from services.vault.provider import KeyProviderError
+from services.vault.provider import KeyMoved, KeyProviderError
+from services.vault.records import Records, SealedRecords, open_records, sealed_records
+from services.vault.secret_key import SecretKey
 from services.vault.store import Case, DatumRow, Subject
 from services.vault.store_keys import KeyStore, OwnerKey
+from services.vault.templates import with_templates
 from services.vault.wire_case import decided_on, life_of, schedule_of, standing_of
 
 Data = Concealed[Field, str | Address]
@@ -62,6 +65,7 @@ class Given:
     version: int
     entry_id: str
     clause: str
+    records: Records = member(default_factory=Records)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +126,14 @@ class Gate:
         cases = store.cases(connection, subjects)
         keys = self._keys.owner_keys(subjects)
         now = self._clock.now()
-        decisions = [self._decide(r, cases[(r.site, r.subject)], now) for r in reads]
+        questions = with_templates(connection, [(r.site, r.question) for r in reads])
+        decisions = [
+            decide_case(question, cases[(r.site, r.subject)], now)
+            for r, question in zip(reads, questions, strict=True)
+        ]
         rows = store.current_data(connection, _permitted(reads, decisions))
-        batch = _Batch(connection, now, cases, keys)
+        asked = [((r.site, r.subject), r.question) for r in reads]
+        batch = _Batch(connection, now, cases, keys, sealed_records(connection, asked, decisions))
         outcomes = [
             self._outcome(batch, r, d, rows.get((r.site, r.subject), []))
             for r, d in zip(reads, decisions, strict=True)
@@ -133,9 +142,6 @@ class Gate:
         evidence.append_all(connection, batch.entries, now)
         store.write_release_entries(connection, batch.releases)
         return outcomes
-
-    def _decide(self, read: Read, case: Case, now: datetime) -> Permit | Denial:
-        return decide(read.question, life_of(case), standing_of(case), schedule_of(case), now)
 
     def _outcome(
         self, batch: _Batch, read: Read, decision: Permit | Denial, rows: Sequence[DatumRow]
@@ -146,22 +152,23 @@ class Gate:
         wanted = [row for row in rows if row.field in decision.fields]
         try:
             data = self._decrypt(subject, batch.keys.get(subject), wanted)
-        except KeyProviderError:
-            return Refused("KEY_UNAVAILABLE", "")
-        except CiphertextMisplaced:
+            records = self._records(batch, read, decision)
+        except (CiphertextMisplaced, KeyMoved):
             self._metrics.alarms.labels("ciphertext_misplaced").inc()
             return self._refuse(batch, read, Denial("DATA_LOSS", ""))
-        entry = self._entry(batch, read, evidence.PERMITTED, decision.clause, "", data)
+        except KeyProviderError:
+            return Refused("KEY_UNAVAILABLE", "")
+        fields = data.keys() | records.fields
+        entry = self._entry(batch, read, evidence.PERMITTED, decision.clause, "", fields)
         batch.entries.append(entry)
         if read.release_id:
             batch.releases.append((read.site, read.release_id, entry.entry_id))
         version = batch.cases[subject].data_version
-        return Given(data, version, entry.entry_id, decision.clause)
+        return Given(data, version, entry.entry_id, decision.clause, records)
 
     def _refuse(self, batch: _Batch, read: Read, denial: Denial) -> Refused:
         refused = Refused(denial.reason, denial.clause)
-        nothing: Data = Concealed({})
-        entry = self._entry(batch, read, evidence.REFUSED, denial.clause, denial.reason, nothing)
+        entry = self._entry(batch, read, evidence.REFUSED, denial.clause, denial.reason, ())
         batch.refusals.append((entry, refused))
         return refused
 
@@ -182,24 +189,26 @@ class Gate:
             return Concealed({})
         if key is None:
             raise CiphertextMisplaced
-        site, owner = subject
-        opened = self._keys.open(site, owner, key)
-        return Concealed(
-            {
-                row.field: parse(
-                    row.field,
-                    decrypt(
-                        opened,
-                        Place(SCHEMA, site, owner, str(row.field), row.version),
-                        row.ciphertext,
-                    ),
-                )
-                for row in rows
-            }
-        )
+        return decrypt_rows(self._keys.open(*subject, key), subject, rows)
+
+    def _records(self, batch: _Batch, read: Read, permit: Permit) -> Records:
+        subject = (read.site, read.subject)
+        visits, lines = batch.records.of((subject, read.question), permit)
+        if not visits and not lines:
+            return Records()
+        key = batch.keys.get(subject)
+        if key is None:
+            raise CiphertextMisplaced
+        return open_records(self._keys.open(*subject, key), subject, visits, lines)
 
     def _entry(
-        self, batch: _Batch, read: Read, outcome: str, clause: str, reason: str, data: Data
+        self,
+        batch: _Batch,
+        read: Read,
+        outcome: str,
+        clause: str,
+        reason: str,
+        fields: Collection[Field],
     ) -> Entry:
         subject = (read.site, read.subject)
         case = batch.cases[subject]
@@ -219,7 +228,7 @@ class Gate:
             reason=reason,
             refs=refs,
             decided_on=decided_on(case, schedule_of(case).in_force(batch.now))
-            | ({"fields": sorted(data), "dataVersion": case.data_version} if data else {}),
+            | ({"fields": sorted(fields), "dataVersion": case.data_version} if fields else {}),
         )
 
 
@@ -229,9 +238,28 @@ class _Batch:
     now: datetime
     cases: Mapping[Subject, Case]
     keys: Mapping[Subject, OwnerKey]
+    records: SealedRecords
     entries: list[Entry] = member(default_factory=list)
     refusals: list[tuple[Entry, Refused]] = member(default_factory=list)
     releases: list[tuple[str, str, str]] = member(default_factory=list)
+
+
+def decide_case(question: Question, case: Case, now: datetime) -> Decision:
+    """The decision on a subject as it stands."""
+    return decide(question, life_of(case), standing_of(case), schedule_of(case), now)
+
+
+def decrypt_rows(key: SecretKey, subject: Subject, rows: Iterable[DatumRow]) -> Data:
+    """The data of rows, in the clear. Raises CiphertextMisplaced."""
+    return Concealed(
+        {
+            row.field: parse(
+                row.field,
+                decrypt(key, Place(SCHEMA, *subject, str(row.field), row.version), row.ciphertext),
+            )
+            for row in rows
+        }
+    )
 
 
 def _permitted(

@@ -27,3 +27,12 @@ def normalize_ip(field: str, value: object) -> str:
     if address.ipv4_mapped is not None:
         return f"::ffff:{address.ipv4_mapped}"
     return str(address)
+
+
+def network_prefix(address: str) -> str:
+    """The network of a normalized address: 24 bits of IPv4, 48 of IPv6 (clause 3.3.2)."""
+    parsed = ipaddress.ip_address(address)
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
+        parsed = parsed.ipv4_mapped
+    bits = 24 if isinstance(parsed, ipaddress.IPv4Address) else 48
+    return str(ipaddress.ip_network((parsed, bits), strict=False))

@@ -19,10 +19,11 @@ from cryptography.exceptions import InvalidTag
 from services.vault import aead
 from services.vault.key_cache import LONGEST_SECONDS, KeyCache
 from services.vault.key_name import KeyName
-from services.vault.provider import KeyProvider, KeyUnavailable, KeyWrong
+from services.vault.provider import KeyMoved, KeyProvider, KeyUnavailable
 from services.vault.secret_key import SecretKey
 
 _EPOCHS_KEPT: Final = 16
+_NAMED_KEPT: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class Keyring:
         self._provider = provider
         self._epoch_keys = epoch_keys
         self._opened_epochs = KeyCache(_EPOCHS_KEPT, keep_seconds, monotonic)
+        self._opened_named = KeyCache(_NAMED_KEPT, keep_seconds, monotonic)
 
     def create(self, name: KeyName) -> WrappedKey:
         """A fresh random epoch or index key, wrapped by the current KEK."""
@@ -72,6 +74,15 @@ class Keyring:
     def open(self, name: KeyName, key: WrappedKey) -> SecretKey:
         """Unwrap a key that a KEK wraps."""
         return SecretKey(self._provider.unwrap(key.wrapper_id, key.wrapped, name.encode()))
+
+    def open_kept(self, name: KeyName, key: WrappedKey) -> SecretKey:
+        """The same from memory, for at most a minute: index keys are used with every write."""
+        kept_as = name.encode().hex()
+        opened = self._opened_named.get(kept_as)
+        if opened is None:
+            opened = self.open(name, key)
+            self._opened_named.put(kept_as, opened)
+        return opened
 
     def rewrap(self, name: KeyName, key: WrappedKey) -> WrappedKey:
         """The same key under the current KEK, for a rotation of KEKs."""
@@ -91,7 +102,7 @@ class Keyring:
                 aead.decrypt(self._epoch(epoch).reveal(), key.wrapped, name.encode()),
             )
         except InvalidTag:
-            raise KeyWrong(
+            raise KeyMoved(
                 f"a data key does not open under epoch {epoch}: its row was moved or altered, or "
                 "is of another key store; find it with `qupia fsck` and restore the key store"
             ) from None
@@ -118,12 +129,25 @@ class Keyring:
         opened = self._opened_epochs.get(epoch)
         if opened is not None:
             return opened
+        key = self._open_epoch(epoch, self._stored_epoch(epoch))
+        self._opened_epochs.put(epoch, key)
+        return key
+
+    def _open_epoch(self, epoch: str, stored: WrappedKey) -> SecretKey:
+        try:
+            return self.open(KeyName.epoch(epoch), stored)
+        except KeyUnavailable:
+            # Rewrapped since it was read, and the old KEK destroyed?
+            now_stored = self._stored_epoch(epoch)
+            if now_stored.wrapper_id == stored.wrapper_id:
+                raise
+            return self.open(KeyName.epoch(epoch), now_stored)
+
+    def _stored_epoch(self, epoch: str) -> WrappedKey:
         stored = self._epoch_keys.epoch_key(epoch)
         if stored is None:
             raise KeyUnavailable(
                 f"the key store holds no epoch key {epoch}: it was retired, or the key store is "
                 "older than the data; restore the key store that belongs to this database"
             )
-        key = self.open(KeyName.epoch(epoch), stored)
-        self._opened_epochs.put(epoch, key)
-        return key
+        return stored

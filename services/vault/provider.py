@@ -32,6 +32,10 @@ class KeyWrong(KeyProviderError):
     """The key is there, but what it should open was not wrapped by it, or not for this use."""
 
 
+class KeyMoved(KeyWrong):
+    """One owner's key does not open under its own name: its row was moved or altered."""
+
+
 class KeyStillCurrent(KeyProviderError):
     """The current KEK is never destroyed: another must be created first."""
 

@@ -12,8 +12,10 @@ class ReferenceRule(StrEnum):
     """What a read has to name besides its purpose."""
 
     NONE = "NONE"
-    # A template, a case, a payment or an order: recorded with the read.
+    # A case, a payment or an order: recorded with the read.
     ANY = "ANY"
+    # A registered message template of the kind SERVICE.
+    TEMPLATE = "TEMPLATE"
     # An order of the subject that is open.
     OPEN_ORDER = "OPEN_ORDER"
     # The claim whose block is being verified.
@@ -44,7 +46,7 @@ PURPOSES: Final = {
             ReferenceRule.NONE,
             NAME_FIELDS | {Field.EMAIL, Field.PURCHASES},
         ),
-        PurposeRule("FEEDBACK", "4.1.3", False, ReferenceRule.ANY, _CONTACT),
+        PurposeRule("FEEDBACK", "4.1.3", False, ReferenceRule.TEMPLATE, _CONTACT),
         PurposeRule("SECURITY_LOCATION", "4.1.4", False, ReferenceRule.NONE, TECHNICAL_FIELDS),
         PurposeRule(
             "VERIFY_DATA", "4.1.5", False, ReferenceRule.CLAIM, STATED_FIELDS | TECHNICAL_FIELDS
@@ -59,6 +61,8 @@ PURPOSES: Final = {
     )
 }
 
+# The kind of template that feedback is sent by; every other is marketing (clause 4.1.3).
+SERVICE_TEMPLATE: Final = "SERVICE"
 # The consent that an automated credit decision needs besides PAYMENT (Law 19-1).
 AUTOMATED_DECISION: Final = "AUTOMATED_DECISION"
 EXPRESS_CONSENTS: Final = frozenset(

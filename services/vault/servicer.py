@@ -37,12 +37,13 @@ from services.vault.envelope import CiphertextMisplaced, VersionLimitReached
 from services.vault.fields import Field
 from services.vault.gate import Contended, Gate, Given, Outcome, Read, Refused, question_of_read
 from services.vault.personal_data import DataChange, normalize_data
-from services.vault.provider import KeyProviderError
+from services.vault.provider import KeyMoved, KeyProviderError
 from services.vault.standing import OrderState
 from services.vault.store import Case, Subject
 from services.vault.store_keys import KeyStore
 from services.vault.violation import DataInvalid
 from services.vault.wire_case import decided_on, life_of, schedule_of, standing_of
+from services.vault.wire_records import purchases_to, visit_to
 from services.vault.writer import Provenance, Writer
 
 _Purpose = subject_pb2.Purpose.Code
@@ -82,7 +83,7 @@ class VaultServicer:
 
     def read_data(self, call: Call) -> vault_pb2.ReadDataResponse:
         """One purpose-bound read."""
-        read = _read_of(call, call.request)
+        read = read_of(call, call.request)
         call.recorded = True
         given = _given(self._combiner.read(read, call.remaining()))
         return _read_response(given)
@@ -90,7 +91,7 @@ class VaultServicer:
     def batch_read_data(self, call: Call) -> vault_pb2.BatchReadDataResponse:
         """Up to 1,000 reads; each member has its own outcome."""
         call.recorded = True
-        reads = [_read_of(call, item) for item in call.request.items]  # type: ignore[attr-defined]
+        reads = [read_of(call, item) for item in call.request.items]  # type: ignore[attr-defined]
         outcomes: list[Outcome] = []
         for start in range(0, len(reads), _BATCH):
             part = reads[start : start + _BATCH]
@@ -114,7 +115,10 @@ class VaultServicer:
         call.recorded = True
         given = _given(self._gate.read_alone(read))
         return vault_pb2.ReadForVerificationResponse(
-            data=wire.data_to(given.data), version=given.version, entry_id=given.entry_id
+            data=wire.data_to(given.data),
+            version=given.version,
+            entry_id=given.entry_id,
+            visits=[visit_to(visit) for visit in given.records.visits],
         )
 
     def store_data(self, call: Call) -> vault_pb2.StoreDataResponse:
@@ -123,7 +127,7 @@ class VaultServicer:
         assert isinstance(request, vault_pb2.StoreDataRequest)
         change = _change(request)
         subject = (call.principal.site_id, request.subject_id)
-        supplier = vault_pb2.Supplier.Kind.Name(request.supplier or vault_pb2.Supplier.SUBJECT)
+        supplier = _supplier(request)
         with self._database.transaction() as connection:
             store.lock_exclusive(connection, *subject)
             case = self._permitted(connection, subject)
@@ -138,6 +142,8 @@ class VaultServicer:
                 changed = self._writer.write(
                     connection, subject, version, change, Provenance(supplier, request.form), now
                 )
+            if not changed:
+                self._idempotency.amend(connection, call, str(case.data_version))
             entry = self._stored_entry(call, case, subject, changed, version)
             evidence.append(connection, entry, now)
         return _stored(version if changed else case.data_version, now)
@@ -198,7 +204,8 @@ class VaultServicer:
         return vault_pb2.GetStandingResponse(standing=_standing_message(request.subject_id, case))
 
 
-def _read_of(call: Call, item: object) -> Read:
+def read_of(call: Call, item: object) -> Read:
+    """A purpose-bound read as asked. Raises InvalidArgument for a field of no list."""
     assert isinstance(item, vault_pb2.ReadDataRequest)
     known = _Purpose.DESCRIPTOR.values_by_number.get(item.purpose)
     purpose = known.name if known and known.number else ""
@@ -239,7 +246,11 @@ def _given(outcome: Given | Refused) -> Given:
 
 def _read_response(given: Given) -> vault_pb2.ReadDataResponse:
     return vault_pb2.ReadDataResponse(
-        data=wire.data_to(given.data), version=given.version, entry_id=given.entry_id
+        data=wire.data_to(given.data),
+        version=given.version,
+        entry_id=given.entry_id,
+        visits=[visit_to(visit) for visit in given.records.visits],
+        purchases=purchases_to(given.records.lines),
     )
 
 
@@ -284,10 +295,20 @@ def told_apart(prefix: str) -> Iterator[None]:
         yield
     except DataInvalid as invalid:
         raise violations(invalid, prefix) from None
+    except (CiphertextMisplaced, KeyMoved, VersionLimitReached):
+        raise DataLoss from None
     except KeyProviderError:
         raise KeyUnavailable from None
-    except (CiphertextMisplaced, VersionLimitReached):
-        raise DataLoss from None
+
+
+def _supplier(request: vault_pb2.StoreDataRequest) -> str:
+    kinds = vault_pb2.Supplier
+    if request.supplier == kinds.VERIFICATION:
+        # Only the outcome of a verification writes in its name (clause 6.2.3).
+        raise InvalidArgument(
+            fields=[FieldViolation("supplier", "enum", "is the supplier of corrections only")]
+        )
+    return kinds.Kind.Name(request.supplier or kinds.SUBJECT)
 
 
 def _stored(version: int, now: datetime) -> vault_pb2.StoreDataResponse:

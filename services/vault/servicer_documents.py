@@ -10,13 +10,20 @@ from services.chassis.clock import Clock
 from services.chassis.database import Connection, Database
 from services.chassis.evidence import Entry
 from services.chassis.pipeline import Handler
-from services.chassis.refusal import FieldViolation, InvalidArgument, NotFound, SubjectDestroyed
+from services.chassis.refusal import (
+    AlreadyExists,
+    FieldViolation,
+    InvalidArgument,
+    NotFound,
+    SubjectDestroyed,
+)
 from services.chassis.sealing import DocumentPlace, SealedFormatUnknown
 from services.vault import store, store_documents, wire
 from services.vault.correction import Corrections
 from services.vault.decide import Life
 from services.vault.envelope import CiphertextMisplaced, Place, decrypt, encrypt
 from services.vault.plaintext import SCHEMA
+from services.vault.secret_key import SecretKey
 from services.vault.servicer import told_apart
 from services.vault.store_documents import DocumentRow
 from services.vault.store_keys import KeyStore
@@ -65,6 +72,8 @@ class DocumentServicer:
             )
             if store_documents.put_document(connection, row, now):
                 self._record(connection, call, place, {})
+            else:
+                _assert_same(connection, opened, place, plaintext)
         response = vault_pb2.PutDocumentResponse()
         response.store_time.FromDatetime(now)
         return response
@@ -159,6 +168,19 @@ class DocumentServicer:
             | refs,
         )
         evidence.append(connection, entry, self._clock.now())
+
+
+def _assert_same(
+    connection: Connection, key: SecretKey, place: vault_pb2.DocumentPlace, plaintext: bytes
+) -> None:
+    """Raises AlreadyExists where the id stands for another document."""
+    kind = vault_pb2.Document.Kind.Name(place.kind)
+    row = store_documents.read_document(connection, place.site_id, place.document_id)
+    there = (row.owner, row.bound_to, row.kind) if row else None
+    if row is None or there != (place.owner_id, place.bound_to, kind):
+        raise AlreadyExists
+    if decrypt(key, _row_place(place), row.ciphertext) != plaintext:
+        raise AlreadyExists
 
 
 def _row_place(place: vault_pb2.DocumentPlace) -> Place:

@@ -7,17 +7,19 @@ import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from sqlalchemy import Text, column, func, insert, select, update
+from sqlalchemy import Text, column, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.sql import cast, literal
 
 from services.chassis.clock import Clock
-from services.chassis.database import Database
+from services.chassis.database import Connection, Database, DatabaseDefect
 from services.chassis.ids import new_uuid
+from services.vault import store_keks, store_rotation
 from services.vault.fields import Field
 from services.vault.key_name import KeyName
 from services.vault.keyring import Keyring, WrappedKey
+from services.vault.provider import KeyUnavailable
 from services.vault.secret_key import SecretKey
 from services.vault.tables_keys import (
     data_keys,
@@ -27,6 +29,9 @@ from services.vault.tables_keys import (
     vault_life,
 )
 from services.vault.unsealing import SealingPair, create_sealing_pair
+
+_NO_SUCH_EPOCH = "23503"  # the foreign key
+_FIRST_INDEX_KEY = 4
 
 Owner = tuple[str, str]
 """(site, owner)"""
@@ -74,15 +79,9 @@ class KeyStore:
             if row is None:
                 epoch = new_uuid()
                 key = self.keyring.create(KeyName.epoch(epoch))
-                connection.execute(
-                    insert(epoch_keys).values(
-                        epoch=epoch,
-                        kek_id=key.wrapper_id,
-                        wrapped=key.wrapped,
-                        current=True,
-                        create_time=self._clock.now(),
-                    )
-                )
+                now = self._clock.now()
+                store_keks.adopt(connection, key.wrapper_id, now)
+                store_rotation.begin_epoch(connection, epoch, key, now)
                 return epoch
         self.keyring.check(row.epoch)
         return str(row.epoch)
@@ -131,7 +130,19 @@ class KeyStore:
         found = self.owner_key(site, owner)
         if found is not None:
             return found
-        epoch = self._current_epoch()
+        try:
+            self._create_owner_key(site, owner, self._current_epoch())
+        except DatabaseDefect as defect:
+            if defect.sqlstate != _NO_SUCH_EPOCH:
+                raise
+            # The epoch was current a moment ago, and is retired now.
+            self._create_owner_key(site, owner, self._current_epoch())
+        made = self.owner_key(site, owner)
+        if made is None:
+            raise RuntimeError("a data key vanished while it was made")
+        return made
+
+    def _create_owner_key(self, site: str, owner: str, epoch: str) -> None:
         _, wrapped = self.keyring.create_data_key(site, owner, epoch)
         with self.database.transaction() as connection:
             connection.execute(
@@ -146,35 +157,84 @@ class KeyStore:
                 )
                 .on_conflict_do_nothing()
             )
-        made = self.owner_key(site, owner)
-        if made is None:
-            raise RuntimeError("a data key vanished while it was made")
-        return made
 
     def open(self, site: str, owner: str, key: OwnerKey) -> SecretKey:
         """An owner's data key in the clear. Raises KeyUnavailable, KeyWrong."""
-        return self.keyring.open_data_key(site, owner, key.wrapped)
+        try:
+            return self.keyring.open_data_key(site, owner, key.wrapped)
+        except KeyUnavailable:
+            # Rewrapped since the row was read, and the old epoch retired?
+            now_stored = self.owner_key(site, owner)
+            if now_stored is None or now_stored.wrapped.wrapper_id == key.wrapped.wrapper_id:
+                raise
+            return self.keyring.open_data_key(site, owner, now_stored.wrapped)
 
     def pseudonym(self, site: str, owner: str) -> str:
         """The owner's name in evidence; empty for an owner without key."""
         found = self.owner_key(site, owner)
         return found.pseudonym if found else ""
 
-    def index_key(self, site: str, indexed: Field, key_version: int = 1) -> SecretKey:
-        """The blind-index key of a site's field, made on first use."""
-        place = {"site_id": site, "field": str(indexed), "key_version": key_version}
-        name = KeyName.index(site, str(indexed), key_version)
+    def index_keys(self, site: str, indexed: Field) -> Mapping[int, WrappedKey]:
+        """The blind-index keys of a site's field by version; several during a rotation."""
         with self.database.transaction() as connection:
-            row = connection.execute(select(index_keys).filter_by(**place)).one_or_none()
-            if row is None:
-                made = self.keyring.create(name)
-                connection.execute(
-                    upsert(index_keys)
-                    .values(**place, kek_id=made.wrapper_id, wrapped=made.wrapped)
-                    .on_conflict_do_nothing()
-                )
-                row = connection.execute(select(index_keys).filter_by(**place)).one()
-        return self.keyring.open(name, WrappedKey(row.kek_id, bytes(row.wrapped)))
+            return self._index_keys(connection, site, indexed)
+
+    def _index_keys(
+        self, connection: Connection, site: str, indexed: Field
+    ) -> Mapping[int, WrappedKey]:
+        rows = connection.execute(
+            select(index_keys)
+            .filter_by(site_id=site, field=str(indexed))
+            .order_by(index_keys.c.key_version)
+        )
+        return {row.key_version: WrappedKey(row.kek_id, bytes(row.wrapped)) for row in rows}
+
+    def ensure_index_keys(self, site: str, indexed: Field) -> Mapping[int, WrappedKey]:
+        """The same; version 1 is made where there is none. Raises KeyUnavailable."""
+        with self.database.transaction() as connection:
+            held = self._index_keys(connection, site, indexed)
+            if held:
+                return held
+            connection.execute(func.pg_advisory_xact_lock(_FIRST_INDEX_KEY).select())
+            if not self._index_keys(connection, site, indexed):
+                self.create_index_key(connection, site, indexed, 1)
+            return self._index_keys(connection, site, indexed)
+
+    def create_index_key(
+        self, connection: Connection, site: str, indexed: Field, key_version: int
+    ) -> None:
+        """A fresh index key of that version. Raises KeyUnavailable."""
+        made = self.keyring.create(KeyName.index(site, str(indexed), key_version))
+        store_keks.adopt(connection, made.wrapper_id, self._clock.now())
+        connection.execute(
+            insert(index_keys).values(
+                site_id=site,
+                field=str(indexed),
+                key_version=key_version,
+                kek_id=made.wrapper_id,
+                wrapped=made.wrapped,
+            )
+        )
+
+    def delete_index_key(self, site: str, indexed: Field, key_version: int) -> None:
+        """Remove an index key; the caller has proved that no digest is under it."""
+        place = {"site_id": site, "field": str(indexed), "key_version": key_version}
+        with self.database.transaction() as connection:
+            connection.execute(delete(index_keys).filter_by(**place))
+
+    def open_index_key(
+        self, site: str, indexed: Field, key_version: int, key: WrappedKey
+    ) -> SecretKey:
+        """A blind-index key in the clear. Raises KeyUnavailable, KeyWrong."""
+        name = KeyName.index(site, str(indexed), key_version)
+        try:
+            return self.keyring.open_kept(name, key)
+        except KeyUnavailable:
+            # Rewrapped since the row was read, and the old KEK destroyed?
+            now_stored = self.index_keys(site, indexed).get(key_version)
+            if now_stored is None or now_stored.wrapper_id == key.wrapper_id:
+                raise
+            return self.keyring.open_kept(name, now_stored)
 
     def sealing_pair(self, key_id: str | None = None) -> SealingPair | None:
         """A sealing pair by its id, the newest where None; the first one is made here."""
@@ -185,13 +245,15 @@ class KeyStore:
             row = connection.execute(statement).one_or_none()
             if row is None and key_id is None:
                 pair = create_sealing_pair(self.keyring)
+                now = self._clock.now()
+                store_keks.adopt(connection, pair.private_key.wrapper_id, now)
                 connection.execute(
                     insert(sealing_keys).values(
                         key_id=pair.key_id,
                         public_key=pair.public_key,
                         kek_id=pair.private_key.wrapper_id,
                         wrapped=pair.private_key.wrapped,
-                        create_time=self._clock.now(),
+                        create_time=now,
                     )
                 )
                 return pair

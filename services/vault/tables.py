@@ -147,4 +147,5 @@ release_entries = Table(
 )
 """The evidence entry under which data left for a release; INSERT and SELECT only."""
 
+UNTIL_DESTROYED = frozenset({"data_history"})
 APPEND_ONLY = frozenset({"release_entries", "proposal_verdicts"})

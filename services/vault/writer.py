@@ -16,13 +16,12 @@ from services.vault.blind_index import INDEXED_FIELDS, blind_index
 from services.vault.concealed import Concealed
 from services.vault.envelope import CiphertextMisplaced, Place, decrypt, encrypt
 from services.vault.fields import STATED_FIELDS, Field
+from services.vault.index_version import index_key_for_writing
 from services.vault.personal_data import DataChange, merge_data
 from services.vault.plaintext import SCHEMA, parse, serialize
 from services.vault.secret_key import SecretKey
 from services.vault.store import NewDatum, Subject
 from services.vault.store_keys import KeyStore
-
-_INDEX_KEY_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +115,11 @@ class Writer:
     ) -> None:
         for field in sorted(changed):
             value = merged.get(field)
-            digest = None
+            version, digest = 0, None
             if isinstance(value, str):
-                key = self._keys.index_key(subject[0], field)
-                digest = blind_index(key, subject[0], field, _INDEX_KEY_VERSION, value)
-            store.write_index(connection, subject, field, _INDEX_KEY_VERSION, digest)
+                version, key = index_key_for_writing(connection, self._keys, subject[0], field)
+                digest = blind_index(key, subject[0], field, version, value)
+            store.write_index(connection, subject, field, version, digest)
 
 
 def _plain(values: Concealed[Field, str | Address], field: Field) -> object:

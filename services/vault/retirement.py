@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Retiring keys: never while a row is under them, and then for ever.
+
+An epoch goes with its KEK: from then on neither a backup of the key store nor an old pair of
+backups opens anybody who was destroyed before (guarantee I9).
+
+A KEK is first marked retired, in one transaction with the proof that it wraps nothing, and then
+destroyed in the provider. Killed in between, the next retirement or `finish` destroys it.
+"""
+
+from __future__ import annotations
+
+from services.chassis.clock import Clock
+from services.chassis.database import Connection, Database
+from services.vault import store_index, store_keks, store_rotation
+from services.vault.fields import Field
+from services.vault.provider import KeyProvider, KeyStillCurrent
+from services.vault.rotation import SMALL_KEYS
+from services.vault.rotation_rewrap import KekRewrap
+from services.vault.rotation_walk import KeyStillUsed, KeyUnknown, Pace
+from services.vault.store_index import IndexVersion
+from services.vault.store_keys import KeyStore
+
+
+class Retirement:
+    """Retires epochs, KEKs and index keys; never beside a rotation (raises RotationUnderWay).
+
+    Every method raises KeyUnknown for what is not there, KeyStillCurrent for the current key, and
+    KeyStillUsed with the number of rows that are under it.
+    """
+
+    def __init__(
+        self, database: Database, keys: KeyStore, provider: KeyProvider, clock: Clock
+    ) -> None:
+        self._database = database
+        self._keys = keys
+        self._provider = provider
+        self._clock = clock
+        self._kek_rewrap = KekRewrap(keys, provider)
+
+    def retire_epoch(self, epoch: str) -> list[str]:
+        """Remove an epoch's key and destroy its KEK; returns the KEKs destroyed.
+
+        A KEK that wraps another old epoch too goes with the last of them.
+        """
+        with store_rotation.only_runner(self._keys.database):
+            self._clear(epoch)
+            with self._keys.database.transaction() as connection:
+                found = store_rotation.lock_epoch(connection, epoch)
+                if found is None:
+                    raise KeyUnknown(f"there is no epoch {epoch}")
+                if found.current:
+                    raise KeyStillCurrent(f"epoch {epoch} is the current one: rotate it first")
+                rows = store_rotation.rows_under_epoch(connection, epoch)
+                if rows:
+                    raise KeyStillUsed(f"epoch {epoch}", rows)
+                store_rotation.delete_epoch(connection, epoch)
+                if not self._shared(connection, found.key.wrapper_id):
+                    self._retire_kek(connection, found.key.wrapper_id)
+            self._keys.keyring.forget_epoch(epoch)
+            return self._destroy_retired()
+
+    def retire_kek(self, kek_id: str) -> list[str]:
+        """Destroy a KEK; returns the KEKs destroyed."""
+        with store_rotation.only_runner(self._keys.database):
+            with self._keys.database.transaction() as connection:
+                known = store_keks.read_keks(connection)
+                if kek_id not in known and kek_id not in self._provider.kek_ids():
+                    raise KeyUnknown(f"there is no key-encryption key {kek_id}")
+                self._retire_kek(connection, kek_id)
+            return self._destroy_retired()
+
+    def retire_index_key(self, site: str, indexed: Field, key_version: int) -> None:
+        """Remove a version of an index key."""
+        version = IndexVersion(site, indexed, key_version)
+        with store_rotation.only_runner(self._keys.database):
+            held = self._keys.index_keys(site, indexed)
+            if key_version not in held:
+                raise KeyUnknown(f"there is no index key version {key_version} of that field")
+            if key_version == max(held):
+                raise KeyStillCurrent(
+                    f"index key version {key_version} is the current one: rotate it first"
+                )
+            with self._database.transaction() as connection:
+                store_index.close_version(connection, version)
+                rows = store_index.rows_of_version(connection, version)
+                if rows:
+                    raise KeyStillUsed(f"index key version {key_version}", rows)
+                self._keys.delete_index_key(site, indexed, key_version)
+
+    def finish(self) -> list[str]:
+        """Destroy the KEKs whose retirement was cut short; returns them."""
+        with store_rotation.only_runner(self._keys.database):
+            return self._destroy_retired()
+
+    def _clear(self, epoch: str) -> None:
+        """Move away what came under the epoch's KEK since the rotation began: an index key, say."""
+        with self._keys.database.transaction() as connection:
+            epochs = {each.epoch: each for each in store_rotation.read_epochs(connection)}
+        old = epochs.get(epoch)
+        new = next((each for each in epochs.values() if each.current), None)
+        if old is None or new is None or old.key.wrapper_id == new.key.wrapper_id:
+            return
+        for kind in SMALL_KEYS:
+            self._kek_rewrap.walk(kind, new.key.wrapper_id).run(Pace(), lambda *_: None)
+
+    def _shared(self, connection: Connection, kek_id: str) -> bool:
+        others = store_rotation.read_epochs(connection)
+        return any(each.key.wrapper_id == kek_id and not each.current for each in others)
+
+    def _retire_kek(self, connection: Connection, kek_id: str) -> None:
+        if kek_id == self._provider.kek_id():
+            raise KeyStillCurrent(
+                f"key-encryption key {kek_id} is the current one: rotate it first"
+            )
+        store_keks.retire_kek(connection, kek_id, self._clock.now())
+        # Its row is locked now: whoever wraps under it has ended, and is counted.
+        rows = sum(store_keks.rows_by_kek(connection).get(kek_id, {}).values())
+        if rows:
+            raise KeyStillUsed(f"key-encryption key {kek_id}", rows)
+
+    def _destroy_retired(self) -> list[str]:
+        with self._keys.database.transaction() as connection:
+            known = store_keks.read_keks(connection)
+        due = [kek for kek, (retired, destroyed) in known.items() if retired and not destroyed]
+        held = set(self._provider.kek_ids()) if due else set()
+        for kek_id in due:
+            if kek_id in held:
+                self._provider.destroy(kek_id)
+            with self._keys.database.transaction() as connection:
+                store_keks.set_destroyed(connection, kek_id, self._clock.now())
+        return due

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SQL of the blind index and the versions of its keys. Functions take the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    and_,
+    column,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    text,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.engine import Connection
+from sqlalchemy.sql import cast
+
+from services.vault.fields import Field
+from services.vault.store import lock_key
+from services.vault.tables import blind_index
+
+Entry = tuple[bytes, str]
+"""(digest, subject), the order of the entries of one key version"""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexVersion:
+    """One key version of a site's field."""
+
+    site: str
+    field: Field
+    version: int
+
+    @property
+    def lock(self) -> int:
+        """The advisory lock of those who write digests of this version."""
+        return lock_key(self.site, f"\0index\0{self.field}\0{self.version}")
+
+    @property
+    def here(self) -> ColumnElement[bool]:
+        """The rows of this version."""
+        return and_(
+            blind_index.c.site_id == self.site,
+            blind_index.c.field == str(self.field),
+            blind_index.c.key_version == self.version,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    """A subject's digest under another version; None where the subject has no such datum."""
+
+    subject: str
+    digest: bytes | None = field(repr=False)
+
+
+def hold_version(connection: Connection, site: str, indexed: Field, version: int) -> None:
+    """Keep a version from being retired until the transaction ends."""
+    lock = IndexVersion(site, indexed, version).lock
+    connection.execute(select(func.pg_advisory_xact_lock_shared(lock)))
+
+
+def close_version(connection: Connection, version: IndexVersion) -> None:
+    """Wait until nobody writes digests of this version any more."""
+    connection.execute(select(func.pg_advisory_xact_lock(version.lock)))
+
+
+def rows_of_version(connection: Connection, version: IndexVersion) -> int:
+    """How many digests stand under this version."""
+    connection.execute(text("SET LOCAL statement_timeout = '10min'"))
+    statement = select(func.count()).select_from(blind_index).where(version.here)
+    return int(connection.execute(statement).scalar_one())
+
+
+def versions_standing(connection: Connection, site: str, indexed: Field) -> set[int]:
+    """The versions of a site's field that have digests."""
+    connection.execute(text("SET LOCAL statement_timeout = '10min'"))
+    names = {"site_id": site, "field": str(indexed)}
+    rows = connection.execute(select(blind_index.c.key_version).filter_by(**names).distinct())
+    return set(rows.scalars())
+
+
+def rows_by_version(connection: Connection) -> dict[tuple[str, str, int], int]:
+    """How many digests stand under each (site, field, version)."""
+    connection.execute(text("SET LOCAL statement_timeout = '10min'"))
+    names = (blind_index.c.site_id, blind_index.c.field, blind_index.c.key_version)
+    rows = connection.execute(select(*names, func.count()).group_by(*names))
+    return {(site, name, version): count for site, name, version, count in rows}
+
+
+def next_entries(
+    connection: Connection, version: IndexVersion, after: Entry | None, limit: int
+) -> list[Entry]:
+    """The next entries of a version, not locked."""
+    here = [version.here]
+    if after is not None:
+        here.append(tuple_(blind_index.c.digest, blind_index.c.subject_id) > tuple_(*after))
+    order = (blind_index.c.digest, blind_index.c.subject_id)
+    rows = connection.execute(select(*order).where(*here).order_by(*order).limit(limit))
+    return [(bytes(row.digest), row.subject_id) for row in rows]
+
+
+def try_lock_exclusive(connection: Connection, site: str, subjects: Sequence[str]) -> list[str]:
+    """Those of the subjects whose lock is free, taken exclusively: nobody waits for another."""
+    wanted = {lock_key(site, subject): subject for subject in subjects}
+    each = (
+        func.unnest(cast(literal(list(wanted), ARRAY(BigInteger)), ARRAY(BigInteger)))
+        .table_valued(column("key", BigInteger))
+        .render_derived("wanted")
+    )
+    rows = connection.execute(select(each.c.key, func.pg_try_advisory_xact_lock(each.c.key)))
+    return [wanted[key] for key, locked in rows if locked]
+
+
+def move_entries(
+    connection: Connection, old: IndexVersion, new: int, entries: Collection[NewEntry]
+) -> int:
+    """Replace subjects' entries, whose locks are held, by those under another version.
+
+    Returns how many stood under the old version still.
+    """
+    ids = [entry.subject for entry in entries]
+    gone = connection.execute(
+        delete(blind_index)
+        .where(old.here, blind_index.c.subject_id.in_(ids))
+        .returning(blind_index.c.subject_id)
+    )
+    moved = set(gone.scalars())
+    rows = [
+        {
+            "site_id": old.site,
+            "field": str(old.field),
+            "key_version": new,
+            "digest": entry.digest,
+            "subject_id": entry.subject,
+        }
+        for entry in entries
+        if entry.subject in moved and entry.digest is not None
+    ]
+    if rows:
+        connection.execute(insert(blind_index), rows)
+    return len(moved)
+
+
+def find(
+    connection: Connection, site: str, indexed: Field, digests: Mapping[int, bytes]
+) -> list[str]:
+    """The subjects with one of those digests, each under its version, in order of id."""
+    if not digests:
+        return []
+    either = or_(
+        *(
+            and_(IndexVersion(site, indexed, version).here, blind_index.c.digest == digest)
+            for version, digest in digests.items()
+        )
+    )
+    rows = connection.execute(
+        select(blind_index.c.subject_id).where(either).distinct().order_by(blind_index.c.subject_id)
+    )
+    return [row[0] for row in rows]

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sealed documents of claims and orders: kept by the vault alone, bound to their place."""
+
+import secrets
+from typing import Any
+
+import pytest
+
+from qupia.vault.v1 import vault_pb2
+from services.chassis.ids import new_uuid
+from services.chassis.sealing import DocumentPlace, seal
+from tests.vault.person import Person
+from tests.vault.vault_process import House, VaultProcess
+from tests.vault.wire_client import Caller, Refused
+
+TEXT = "Телефон нөмірім қате көрсетілген, түзетуді талап етемін"
+
+
+@pytest.fixture
+def claims(vault: VaultProcess) -> Caller:
+    """The claims service."""
+    return vault.as_process("claims")
+
+
+def _place(person: Person, **members: Any) -> vault_pb2.DocumentPlace:
+    own = {
+        "site_id": person.site,
+        "owner_id": person.subject_id,
+        "bound_to": new_uuid(),
+        "document_id": new_uuid(),
+        "kind": vault_pb2.Document.STATEMENT,
+    }
+    return vault_pb2.DocumentPlace(**{**own, **members})
+
+
+def _sealed(
+    caller: Caller, place: vault_pb2.DocumentPlace, text: str = TEXT
+) -> vault_pb2.PutDocumentRequest:
+    key = caller.call(vault_pb2.GetSealingKeyRequest())
+    where = DocumentPlace(
+        place.site_id,
+        place.bound_to,
+        place.document_id,
+        vault_pb2.Document.Kind.Name(place.kind),
+    )
+    return vault_pb2.PutDocumentRequest(
+        place=place,
+        sealing_key_id=key.key_id,
+        sealed=seal(key.public_key, where, text.encode()),
+    )
+
+
+def _text(caller: Caller, place: vault_pb2.DocumentPlace) -> str:
+    request = vault_pb2.GetDocumentRequest(place=place, reader="https://id.example#aigerim")
+    return str(caller.call(request).text)
+
+
+def test_a_sealed_document_comes_back_for_a_named_reader_and_it_is_recorded(
+    claims: Caller, person: Person, house: House
+) -> None:
+    place = _place(person)
+    claims.call(_sealed(claims, place))
+    assert _text(claims, place) == TEXT
+    [entry] = [
+        e
+        for e in house.entries(event="document.read")
+        if e["refs"]["document_id"] == place.document_id
+    ]
+    assert entry["refs"]["reader"] == "https://id.example#aigerim"
+    assert entry["principal"] == "process/claims"
+
+
+def test_a_document_is_readable_under_a_block_and_kept_for_a_claim_without_a_person(
+    claims: Caller, person: Person
+) -> None:
+    person.is_blocked()
+    place = _place(person)
+    claims.call(_sealed(claims, place))
+    assert _text(claims, place) == TEXT
+    unknown = _place(person, owner_id=new_uuid())
+    claims.call(_sealed(claims, unknown))
+    assert _text(claims, unknown) == TEXT
+
+
+def test_putting_a_document_twice_is_one_document(
+    claims: Caller, person: Person, house: House
+) -> None:
+    place = _place(person)
+    request = _sealed(claims, place)
+    for _ in range(3):
+        claims.call(request)
+    stored = [
+        e
+        for e in house.entries(event="document.stored")
+        if e["refs"]["document_id"] == place.document_id
+    ]
+    assert len(stored) == 1
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        {"bound_to": new_uuid()},
+        {"document_id": new_uuid()},
+        {"kind": vault_pb2.Document.ANSWER},
+        {"site_id": "other"},
+    ],
+)
+def test_a_document_opens_only_for_the_place_it_was_sealed_to(
+    claims: Caller, person: Person, elsewhere: dict[str, Any]
+) -> None:
+    place = _place(person)
+    request = _sealed(claims, place)
+    request.place.CopyFrom(_place(person, bound_to=place.bound_to, document_id=place.document_id))
+    for name, value in elsewhere.items():
+        setattr(request.place, name, value)
+    with pytest.raises(Refused, match="INVALID_ARGUMENT") as caught:
+        claims.call(request)
+    assert caught.value.fields == (("sealed", "sealed"),)
+
+
+@pytest.mark.parametrize("sealed", [b"\x01", b"", secrets.token_bytes(200), b"\x01" + bytes(99)])
+def test_bytes_that_nobody_sealed_are_refused(
+    claims: Caller, person: Person, sealed: bytes
+) -> None:
+    request = _sealed(claims, _place(person))
+    request.sealed = sealed
+    with pytest.raises(Refused, match="INVALID_ARGUMENT"):
+        claims.call(request)
+
+
+def test_a_sealing_key_that_the_vault_never_had_is_refused(claims: Caller, person: Person) -> None:
+    request = _sealed(claims, _place(person))
+    request.sealing_key_id = "0" * 32
+    with pytest.raises(Refused) as caught:
+        claims.call(request)
+    assert caught.value.fields == (("sealingKeyId", "sealed"),)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"owner_id": "1" * 32}, {"bound_to": new_uuid()}, {"site_id": "other"}],
+)
+def test_a_document_is_not_found_in_another_place(
+    claims: Caller, person: Person, asked: dict[str, str]
+) -> None:
+    place = _place(person)
+    claims.call(_sealed(claims, place))
+    for name, value in asked.items():
+        setattr(place, name, value)
+    with pytest.raises(Refused, match="NOT_FOUND"):
+        _text(claims, place)
+
+
+def test_a_document_id_that_stands_for_another_document_is_not_silently_lost(
+    claims: Caller, person: Person
+) -> None:
+    first = _place(person)
+    claims.call(_sealed(claims, first))
+    second = _place(person, document_id=first.document_id)
+    with pytest.raises(Refused, match="ALREADY_EXISTS"):
+        claims.call(_sealed(claims, second, "another text"))
+    assert _text(claims, first) == TEXT
+
+
+def test_a_document_moved_to_another_row_is_data_loss(
+    claims: Caller, person: Person, house: House
+) -> None:
+    one, two = _place(person), _place(person)
+    for place in (one, two):
+        claims.call(_sealed(claims, place))
+    with house.owner() as owner:
+        owner.execute(
+            "UPDATE documents SET ciphertext ="
+            " (SELECT ciphertext FROM documents WHERE document_id = %s) WHERE document_id = %s",
+            (one.document_id, two.document_id),
+        )
+    with pytest.raises(Refused, match="DATA_LOSS"):
+        _text(claims, two)
+    assert _text(claims, one) == TEXT
+
+
+@pytest.mark.parametrize("process", ["gateway", "consent"])
+def test_nobody_else_reads_documents(
+    vault: VaultProcess, claims: Caller, person: Person, process: str
+) -> None:
+    place = _place(person)
+    claims.call(_sealed(claims, place))
+    with pytest.raises(Refused, match="PEER_NOT_ALLOWED"):
+        _text(vault.as_process(process), place)
