@@ -9,7 +9,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.status import Status
 from rich.text import Text
-from sqlalchemy.exc import SQLAlchemyError
 
 from cli.consistency.checks import Check, all_checks
 from cli.consistency.fault import Fault
@@ -62,8 +61,8 @@ def fsck(
         CalendarFileError,
     ) as error:
         return report.could_not_run(str(error))
-    except (SQLAlchemyError, OSError) as error:
-        return report.could_not_run(type(error).__name__)
+    except Exception as error:  # noqa: BLE001 - an exit code of 1 would say that faults were found
+        return report.could_not_run(f"the inspection ended by {type(error).__name__}")
     finally:
         report.close()
     return report.said(inspection)

@@ -13,6 +13,16 @@ from cli.private_file import write_private
 from services.chassis.process import StartError
 
 SECRET_BYTES = 32
+DEVELOPMENT_OPERATOR = """\
+# Who operates the sites; it stands in every record of a consent. [sites.<id>] is for one site.
+[operator]
+name = "«Үлгі дүкен» ЖШС"
+bin = "150240010003"
+address = "050000, Алматы қ., Абай даңғылы, 1"
+contact = "privacy@example.kz"
+responsible = "Дербес деректер жөніндегі маман"
+withdrawal = "https://example.kz/consents"
+"""
 _LOCK_SECONDS = 10.0
 
 
@@ -53,6 +63,11 @@ class Layout:
         return self.home / "issuers.json"
 
     @property
+    def sites(self) -> Path:
+        """Who operates each site, for the records of consents."""
+        return self.home / "sites.toml"
+
+    @property
     def credentials(self) -> Path:
         """The gateway's address and what to call it with."""
         return self.home / "credentials.json"
@@ -89,6 +104,11 @@ class Layout:
         path = self.secret(process)
         if not path.exists():
             write_private(path, secrets.token_bytes(SECRET_BYTES))
+
+    def ensure_sites(self) -> None:
+        """Names an invented operator for all sites, where nobody has named the real ones."""
+        if not self.sites.exists():
+            write_private(self.sites, DEVELOPMENT_OPERATOR.encode())
 
     def lock(self) -> IO[str]:
         """Takes the folder for this process, until the file that is returned is closed.

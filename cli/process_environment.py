@@ -78,6 +78,8 @@ def _decided(process: str, layout: Layout, addresses: Addresses) -> dict[str, st
     }
     if process in DECIDERS:
         common["VAULT"] = addresses.grpc("vault")
+    if process == "consent":
+        common["SITES"] = str(layout.sites)
     if process == "vault":
         common["KEY_FILE"] = str(layout.key_file)
     return common

@@ -122,6 +122,7 @@ class Run:
             ensure_certificates(layout.certificates, PROCESSES, self.clock.now())
             for process in SERVICES:
                 layout.ensure_secret(process)
+            layout.ensure_sites()
             part.detail = f"mutual TLS between {len(PROCESSES)} processes, secrets, issuer"
             return DevelopmentIssuer.ensure(layout)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from cli.consistency.fault import Fault
 from cli.consistency.matching import gathered, matched
-from cli.consistency.store_standing import ActRow, HeldSlice, Place, PushedSlice
+from cli.consistency.store_standing import ActRow, HeldSlice, Place, PushedSlice, VerdictRow
 from services.chassis.decider.store import (
     IN_FORCE,
     PENDING,
@@ -39,8 +39,26 @@ def act_faults(
             what = _own_fault(act, mine) or _standing_fault(act, mine, stands)
             if what:
                 yield Fault.of(DECIDER_OF[topic], "acts", what, act_id=act.act_id)
-        if stands is not None:
-            yield from _verdict_faults(topic, rows, mine, stands)
+
+
+def verdict_faults(
+    topic: str, recorded: Iterable[ActRow], given: Iterable[VerdictRow]
+) -> Iterator[Fault]:
+    """Verdicts that are not what became of their proposals; both by place, then by act."""
+    for act, verdict in matched(
+        recorded, given, lambda a: (*a.place, a.act_id), lambda v: (*v.place, v.proposal)
+    ):
+        what = "" if verdict is None else _verdict_fault(act, verdict)
+        if what and verdict is not None:
+            yield Fault.of(
+                "vault",
+                "proposal_verdicts",
+                what,
+                site_id=verdict.place[0],
+                subject_id=verdict.place[1],
+                topic=topic,
+                proposal_id=verdict.proposal,
+            )
 
 
 def _own_fault(act: ActRow, mine: PushedSlice | None) -> str:
@@ -71,25 +89,17 @@ def _standing_fault(act: ActRow, mine: PushedSlice | None, stands: HeldSlice | N
     return ""
 
 
-def _verdict_faults(
-    topic: str, acts: list[ActRow], mine: PushedSlice | None, stands: HeldSlice
-) -> Iterator[Fault]:
-    known = {act.act_id: act for act in acts}
-    for proposal, verdict in sorted(stands.verdicts.items()):
-        act = known.get(proposal)
-        name, reason = (*verdict, "", "")[:2]
-        if act is None or not act.proposal:
-            what = f"a verdict on {proposal}, which was never proposed"
-        elif act.enforcement == PENDING and mine is not None and mine.waiting:
-            continue
-        elif act.enforcement not in _AS_THE_VAULT_SAID.get(name, ()):
-            what = f"the verdict on {proposal} is not what became of it"
-        elif act.enforcement == REFUSED and act.reason not in (reason, "NOT_FOUND"):
-            what = f"the reason of the verdict on {proposal} is another one"
-        else:
-            continue
-        site, subject = stands.place
-        yield Fault.of("vault", "slices", what, site_id=site, subject_id=subject, topic=topic)
+def _verdict_fault(act: ActRow | None, given: VerdictRow) -> str:
+    if act is None or not act.proposal:
+        return "nobody proposed what it decides"
+    if act.enforcement == PENDING:
+        # The decider has yet to hear of it.
+        return ""
+    if act.enforcement not in _AS_THE_VAULT_SAID.get(given.verdict, ()):
+        return "the verdict is not what became of the proposal"
+    if act.enforcement == REFUSED and act.reason not in {given.reason, "NOT_FOUND"}:
+        return "the reason is not the one that the decider was told"
+    return ""
 
 
 def _place_of(pair: tuple[PushedSlice | None, HeldSlice | None]) -> Place:

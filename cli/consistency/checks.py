@@ -23,6 +23,7 @@ from cli.consistency import (
     store_disclosure,
     store_evidence,
     store_keys,
+    store_records,
     store_standing,
     store_vault,
     writes,
@@ -147,6 +148,11 @@ def _acts(records: Records) -> Iterator[Fault]:
             store_standing.pushed(decider, topic),
             store_standing.held(records.vault, topic),
         )
+        yield from acts.verdict_faults(
+            topic,
+            store_standing.acts_by_place(decider, topic),
+            store_standing.verdicts(records.vault, topic),
+        )
 
 
 def _blocks(records: Records) -> Iterator[Fault]:
@@ -175,6 +181,8 @@ def _ciphertexts(records: Records) -> Iterator[Fault]:
         store_vault.former,
         store_vault.kept_documents,
         store_vault.staged_corrections,
+        store_records.recorded_visits,
+        store_records.stored_purchases,
     ):
         yield from ciphertexts.ciphertext_faults(
             sealed(vault), store_keys.owners(records.keystore), _open_key(records)

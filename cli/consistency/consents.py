@@ -4,12 +4,13 @@
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from cli.consistency.fault import Fault
 from cli.consistency.matching import matched
 from cli.consistency.store_consent import History, StandingRows
 from cli.consistency.store_standing import Place, PushedSlice
-from services.consent.book import Book, Kind
+from services.consent.book import Book, Event, Kind
 from services.consent.wire_vault import slice_body
 
 _ANSWERS = (Kind.APPLIED, Kind.REFUSED)
@@ -32,7 +33,7 @@ def replay(history: History) -> Replay:
     """
     book, pushed_body = Book(), b""
     seen: set[str] = set()
-    for event in history.events:
+    for event in history.events or ():
         book = book.apply(event).book
         if event.kind not in _ANSWERS and event.act_id not in seen:
             seen.add(event.act_id)
@@ -52,8 +53,8 @@ def history_faults(histories: Iterable[History], rows: Iterable[StandingRows]) -
             yield _fault(history.place, "subjects", "has a history but no row")
         elif stands.book is None:
             yield _fault(history.place, "agreements", "holds what the service never writes")
-        elif history.unreadable is None:
-            yield from _row_faults(history, stands, stands.book)
+        elif history.events is not None:
+            yield from _row_faults(history, history.events, stands, stands.book)
 
 
 def slice_faults(histories: Iterable[History], slices: Iterable[PushedSlice]) -> Iterator[Fault]:
@@ -63,7 +64,7 @@ def slice_faults(histories: Iterable[History], slices: Iterable[PushedSlice]) ->
             place = history.place if history is not None else pushed.place if pushed else ("", "")
             lacks = "history" if history is None else "slice"
             yield _fault(place, "slices", f"the subject has no {lacks}")
-        elif history.unreadable is None and slice_body(replay(history).book) != pushed.body:
+        elif history.events is not None and slice_body(replay(history).book) != pushed.body:
             yield _fault(history.place, "slices", "the slice is not what the history gives")
 
 
@@ -76,24 +77,24 @@ def wording_faults(wordings: Iterable[tuple[str, str, str]]) -> Iterator[Fault]:
 
 
 def _sequence_faults(history: History) -> Iterator[Fault]:
-    if history.unreadable is not None:
-        yield _event_fault(history, history.unreadable, "is of a kind that nobody knows")
+    if history.events is None:
+        yield _fault(history.place, "consent_events", "an event is nothing there is")
     for expected, sequence in enumerate(history.sequences, start=1):
         if sequence != expected:
             yield _event_fault(history, expected, "is missing in the history")
             return
-    for sequence, (former, event) in enumerate(
-        zip(history.events, history.events[1:], strict=False), start=2
-    ):
+    for sequence, (former, event) in enumerate(pairwise(history.events or ()), start=2):
         if event.time <= former.time:
             yield _event_fault(history, sequence, "is not later than the one before")
 
 
-def _row_faults(history: History, stands: StandingRows, book: Book) -> Iterator[Fault]:
+def _row_faults(
+    history: History, events: tuple[Event, ...], stands: StandingRows, book: Book
+) -> Iterator[Fault]:
     told = replay(history).book
     if (told.events, told.last_time) != (book.events, book.last_time):
         yield _fault(history.place, "subjects", "count or time of the last event differ")
-    if history.events and stands.register_time != history.events[0].time:
+    if events and stands.register_time != events[0].time:
         yield _fault(history.place, "subjects", "the time of registration differs")
     if told.agreement != book.agreement:
         yield _fault(history.place, "agreements", "the agreement is not what the history gives")

@@ -6,17 +6,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import and_, select, union
 
 from cli.consistency.matching import gathered, matched
 from cli.consistency.store_snapshot import Snapshot, plain
 from cli.consistency.store_standing import Place
-from services.consent.agreement import Agreement, Mode, Stance
-from services.consent.book import Book, Event, Kind
-from services.consent.consent import Consent, Fact
+from services.consent.book import Book, Event
 from services.consent.policy import PolicyText
+from services.consent.store_events import read_events
+from services.consent.store_subjects import read_book
 from services.consent.tables import (
     agreements,
     consents,
@@ -26,7 +25,6 @@ from services.consent.tables import (
     subjects,
     wordings,
 )
-from services.consent.use import Strength, Use, UseKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +43,11 @@ class PolicyRow:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What happened to a subject, by its sequence; `unreadable` names an event nobody knows."""
+    """What happened to a subject; `events` is None where one of them is nothing there is."""
 
     place: Place
     sequences: tuple[int, ...]
-    events: tuple[Event, ...]
-    unreadable: int | None
+    events: tuple[Event, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,40 +85,29 @@ def histories(consent: Snapshot) -> Iterator[History]:
     """The whole history of every subject by place."""
     e = events.c
     order = plain(e.site_id), plain(e.subject_id), e.sequence
-    rows = consent.stream(select(events).order_by(*order))
+    rows = consent.stream(select(e.site_id, e.subject_id, e.sequence).order_by(*order))
     for place, members in gathered(rows, lambda r: (r.site_id, r.subject_id)):
-        known: list[Event] = []
-        unreadable = None
-        for row in members:
-            try:
-                known.append(_event(row))
-            except ValueError:
-                unreadable = row.sequence
-                break
-        yield History(place, tuple(r.sequence for r in members), tuple(known), unreadable)
+        yield History(place, tuple(r.sequence for r in members), _events(consent, place))
 
 
 def standing_rows(consent: Snapshot) -> Iterator[StandingRows]:
     """What stands of every subject by place, also where only parts of it do."""
-    subject_rows = consent.stream(
-        select(subjects).order_by(plain(subjects.c.site_id), plain(subjects.c.subject_id))
+    tables = subjects, agreements, consents
+    every = union(*(select(t.c.site_id, t.c.subject_id) for t in tables)).subquery()
+    statement = (
+        select(every, subjects.c.register_time)
+        .outerjoin(
+            subjects,
+            and_(
+                subjects.c.site_id == every.c.site_id,
+                subjects.c.subject_id == every.c.subject_id,
+            ),
+        )
+        .order_by(plain(every.c.site_id), plain(every.c.subject_id))
     )
-    a, c = agreements.c, consents.c
-    stances = gathered(
-        consent.stream(
-            select(agreements).order_by(plain(a.site_id), plain(a.subject_id), plain(a.slot))
-        ),
-        _place,
-    )
-    order = plain(c.site_id), plain(c.subject_id), plain(c.purpose), plain(c.slot)
-    facts = gathered(consent.stream(select(consents).order_by(*order)), _place)
-    agreed = matched(subject_rows, stances, _place, lambda g: g[0])
-    for pair, given in matched(agreed, facts, _place_of_pair, lambda g: g[0]):
-        subject, stood = pair or (None, None)
-        members = stood[1] if stood else []
-        place = _place_of_pair((subject, stood)) if pair else given[0] if given else ("", "")
-        book = _book(subject, members, given[1] if given else []) if subject else None
-        yield StandingRows(place, subject.register_time if subject else None, book)
+    for row in consent.stream(statement):
+        place = (row.site_id, row.subject_id)
+        yield StandingRows(place, row.register_time, _book(consent, place))
 
 
 def wording_rows(consent: Snapshot) -> Iterator[tuple[str, str, str]]:
@@ -130,71 +116,15 @@ def wording_rows(consent: Snapshot) -> Iterator[tuple[str, str, str]]:
         yield row.site_id, row.sha256, row.wording
 
 
-def _place(row: Row[*tuple[Any, ...]]) -> Place:
-    return row.site_id, row.subject_id
-
-
-def _place_of_pair(pair: tuple[Any, Any]) -> Place:
-    subject, stood = pair
-    place: Place = _place(subject) if subject is not None else stood[0]
-    return place
-
-
-def _event(row: Row[*tuple[Any, ...]]) -> Event:
-    use = None
-    if row.use_kind is not None:
-        use = Use(UseKind(row.use_kind), row.page_digest, row.notice_shown, row.client_time)
-    return Event(
-        event_id=row.event_id,
-        kind=Kind(row.kind),
-        time=row.time,
-        principal=row.principal,
-        act_id=row.act_id,
-        policy_version=row.policy_version,
-        policy_sha256=row.policy_sha256,
-        language=row.language,
-        use=use,
-        purpose=row.purpose,
-        wording_sha256=row.wording_sha256,
-        expire_time=row.expire_time,
-    )
-
-
-def _book(subject: Any, stances: list[Any], facts: list[Any]) -> Book | None:
+def _events(consent: Snapshot, place: Place) -> tuple[Event, ...] | None:
     try:
-        by_purpose: dict[str, dict[str, Fact]] = {}
-        for row in facts:
-            by_purpose.setdefault(row.purpose, {})[row.slot] = _fact(row)
-        return Book(
-            subject.events,
-            subject.last_time,
-            Agreement(**{row.slot: _stance(row) for row in stances}),
-            {purpose: Consent(**slots) for purpose, slots in by_purpose.items()},
-        )
+        return tuple(consent.ask(lambda connection: read_events(connection, *place)))
     except (ValueError, TypeError):
         return None
 
 
-def _stance(row: Any) -> Stance:
-    return Stance(
-        Mode(row.mode),
-        row.policy_version,
-        row.policy_sha256,
-        row.language,
-        Strength(row.strength) if row.strength else None,
-        row.time,
-        row.act_id,
-    )
-
-
-def _fact(row: Any) -> Fact:
-    return Fact(
-        row.act_id,
-        row.given,
-        row.policy_version,
-        row.time,
-        row.language,
-        row.wording_sha256,
-        row.expire_time,
-        row.withdraw_time,
-    )
+def _book(consent: Snapshot, place: Place) -> Book | None:
+    try:
+        return consent.ask(lambda connection: read_book(connection, *place))
+    except (ValueError, TypeError):
+        return None

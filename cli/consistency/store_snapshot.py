@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
@@ -23,6 +23,7 @@ from services.chassis import migration
 from services.chassis.database import sqlstate_of
 from services.chassis.migration import SchemaMismatch
 
+T = TypeVar("T")
 _AT_ONCE = 1000
 _OPTIONS = (
     "-c default_transaction_read_only=on -c statement_timeout=0 "
@@ -60,6 +61,13 @@ class Snapshot:
         """The only row of a statement, None where there is none. Raises CannotRead."""
         try:
             return self._open().execute(statement).one_or_none()
+        except SQLAlchemyError as error:
+            raise self._unreadable(error) from None
+
+    def ask(self, read: Callable[[Connection], T]) -> T:
+        """What a service's own store reads. Raises CannotRead."""
+        try:
+            return read(self._open())
         except SQLAlchemyError as error:
             raise self._unreadable(error) from None
 

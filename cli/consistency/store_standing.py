@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,8 +12,8 @@ from sqlalchemy import and_, select
 from cli.consistency.store_snapshot import Snapshot, plain
 from services.chassis.decider.tables import acts, outbox
 from services.chassis.decider.tables import slices as pushed_slices
+from services.vault.tables import proposal_verdicts, subjects
 from services.vault.tables import slices as held_slices
-from services.vault.tables import subjects
 
 Place = tuple[str, str]
 """(site, subject)"""
@@ -37,7 +37,16 @@ class HeldSlice:
     version: tuple[int, int]
     digest: bytes
     body: bytes = field(repr=False)
-    verdicts: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictRow:
+    """What the vault once decided of a proposal."""
+
+    place: Place
+    proposal: str
+    verdict: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +98,15 @@ def held(vault: Snapshot, topic: str) -> Iterator[HeldSlice]:
             (row.incarnation, row.counter),
             row.digest,
             row.body,
-            row.verdicts,
         )
+
+
+def verdicts(vault: Snapshot, topic: str) -> Iterator[VerdictRow]:
+    """The vault's verdicts on the proposals of a topic by place, then by proposal."""
+    v = proposal_verdicts.c
+    order = plain(v.site_id), plain(v.subject_id), plain(v.proposal_id)
+    for row in vault.stream(select(proposal_verdicts).where(v.topic == topic).order_by(*order)):
+        yield VerdictRow((row.site_id, row.subject_id), row.proposal_id, row.verdict, row.reason)
 
 
 def strange_topics(vault: Snapshot, known: Sequence[str]) -> Iterator[tuple[Place, str]]:

@@ -3,10 +3,10 @@
 
 from google.protobuf.message import DecodeError
 
+from qupia.vault.v1 import vault_pb2
 from services.vault import wire, wire_case
 from services.vault.policy_schedule import PolicySchedule
 from services.vault.standing import ClaimsStanding, ConsentStanding, OrderStanding
-from services.vault.store import Case, SliceRow
 
 Content = ConsentStanding | ClaimsStanding | OrderStanding | PolicySchedule
 
@@ -44,9 +44,4 @@ def _content(topic: str, body: bytes) -> Content | None:
         return wire_case.claims_of(body)
     if topic == wire_case.ORDERS:
         return wire_case.orders_of(body)
-    return _schedule(body)
-
-
-def _schedule(body: bytes) -> PolicySchedule:
-    row = SliceRow(0, 0, b"", body, {})
-    return wire_case.schedule_of(Case(None, 0, {wire_case.SCHEDULE: row}))
+    return wire.schedule_from(vault_pb2.PolicySchedule.FromString(body))

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The databases of a suite that has lived a little, and copies of them to tamper with."""
+
+import json
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from cli.consistency.checks import all_checks
+from cli.consistency.inspection import Inspection, Outcome, inspect
+from cli.consistency.records import open_records
+from cli.conversation import Answered, Conversation
+from cli.databases import BOOKS
+from cli.demo import STEPS
+from cli.postgres import Cluster
+from cli.story import Story
+from services.claims.calendar import load_calendar
+from tests.harness.suite import Suite
+
+ROOT = Path(__file__).parents[2]
+COPY = "tampered_copy"
+_RUN = "import sys; from cli.fsck import fsck; sys.exit(fsck(as_json='--json' in sys.argv))"
+
+
+class Deaf:
+    """Hears the story and the checks, and says nothing."""
+
+    def exchanged(self, answered: Answered) -> None:
+        """A request was answered."""
+
+    def held(self, fact: str, clause: str) -> None:
+        """A fact holds."""
+
+    def begun(self, check: object) -> None:
+        """A check begins."""
+
+    def ended(self, outcome: Outcome) -> None:
+        """A check has ended."""
+
+
+def live(suite: Suite) -> None:
+    """The whole story, and what it leaves out: open claims, disagreement, clearing, returning."""
+    with Conversation(suite.gateway, suite.credentials) as conversation:
+        story = Story(conversation, Deaf())
+        for step in STEPS:
+            step.tell(story)
+    storefront = suite.as_("storefront")
+    returning = suite.new_subject({"givenName": "Айгүл", "phone": "+77051112233"})
+    path = f"/v1/subjects/{returning}"
+    wording = {"language": "kk", "wording": "Жаңалықтарды алғым келеді"}
+    for verb, body in (("grant", wording), ("withdraw", {}), ("grant", wording)):
+        _good(storefront.post(f"{path}/consents/NEWS:{verb}", json=body))
+    _good(storefront.patch(f"{path}/data", json={"data": {"phone": None, "email": "a@example.kz"}}))
+    _good(storefront.post(f"{path}/policy:reject", json={}))
+    _good(storefront.post(f"{path}/policy:accept", json={"language": "kk"}))
+    visit = {"ip": "203.0.113.9", "cookie": "sid-1", "accessTime": datetime.now(UTC).isoformat()}
+    visits = {"items": [{"subjectId": returning, "visit": visit}]}
+    _good(storefront.post("/v1/visits", json=visits))
+    line = {"title": "Кітап", "quantity": 1, "amount": "4990", "currency": "KZT"}
+    purchase = {"purchase": {"orderId": "F-1", "lines": [line]}}
+    _good(storefront.post(f"{path}/purchases", json=purchase))
+    ordering = suite.new_subject({"givenName": "Дана", "phone": "+77052223344"})
+    _order, delivery = suite.new_order(ordering)
+    for _ in range(2):
+        _good(suite.as_("courier").post(f"/v1/deliveries/{delivery}:release", json={}))
+    claiming = suite.new_subject({"familyName": "Өтегенов", "phone": "+77053334455"})
+    suite.new_claim(claiming)
+    suite.new_claim(claiming, kind="CONSUMER")
+    _good(suite.as_("privacyOfficer").post("/v1/policies", json={"texts": [_TEXT]}))
+
+
+@contextmanager
+def at_work(suite: Suite) -> Iterator[None]:
+    """Within, people come, consent, order, complain and go, without a pause."""
+    done = threading.Event()
+    came: list[str] = []
+
+    def work() -> None:
+        while not done.is_set():
+            phone = f"+7705{secrets.randbelow(10**7):07d}"
+            subject = suite.new_subject({"givenName": "Ерлан", "phone": phone})
+            order, delivery = suite.new_order(subject)
+            _good(suite.as_("courier").post(f"/v1/deliveries/{delivery}:release", json={}))
+            _good(suite.as_("storefront").post(f"/v1/orders/{order}:close", json={}))
+            suite.new_claim(subject)
+            came.append(subject)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+    assert len(came) > 3
+
+
+@contextmanager
+def pending_claim(suite: Suite) -> Iterator[None]:
+    """Within, the vault is frozen and a claim waits to come into force."""
+    subject = suite.new_subject({"givenName": "Сәуле"})
+    suite.stop_process("vault")
+    claim = {
+        "subjectIds": [subject],
+        "kind": "UNLAWFUL_ACTS",
+        "claimant": "SUBJECT",
+        "statement": "Данные переданы третьим лицам.",
+        "demand": "Прекратить.",
+        "language": "ru",
+    }
+    filed = suite.as_("storefront").post("/v1/claims", json={"claim": claim})
+    assert filed.status_code == 202, filed.text
+    try:
+        yield
+    finally:
+        suite.continue_process("vault")
+
+
+_TEXT = {"language": "ru", "title": "Вторая редакция", "body": "Всё остаётся как было."}
+
+
+def _good(answer: Any) -> None:
+    assert answer.status_code == 200, answer.text
+
+
+@dataclass
+class Run:
+    """One run of the command: its exit code and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """What it said with --json."""
+        found: dict[str, Any] = json.loads(self.out)
+        return found
+
+
+def command(environ: Mapping[str, str], *arguments: str) -> Run:
+    """`qupia fsck` as a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", _RUN, *arguments],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": f"{ROOT}:{ROOT / 'protos'}", **environ},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return Run(done.returncode, done.stdout, done.stderr)
+
+
+def own_folder() -> Path:
+    """A folder that PostgreSQL's account can enter, also when the tests run as root."""
+    folder = Path(tempfile.mkdtemp(prefix="qupia-fsck-", dir="/tmp"))
+    folder.chmod(0o755)
+    return folder
+
+
+def remove(folder: Path) -> None:
+    """Take a folder away, with the place that a link in it points to."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass
+class Books:
+    """The databases of a suite that was stopped, on a server of their own."""
+
+    cluster: Cluster
+    key_file: Path
+
+    @contextmanager
+    def tampered(self, database: str, *statements: str) -> Iterator[dict[str, str]]:
+        """The URLs with a copy in the place of `database`, on which the statements were run."""
+        urls = self.urls()
+        self._on("postgres", _copy(database))
+        try:
+            self._on(COPY, *(sql.SQL(s) for s in statements))
+            yield urls | {database: self.cluster.superuser_url(COPY)}
+        finally:
+            self._on("postgres", sql.SQL("DROP DATABASE IF EXISTS tampered_copy WITH (FORCE)"))
+
+    def urls(self) -> dict[str, str]:
+        """The URLs of the runtime roles by database."""
+        return {book.name: self.cluster.url(book.name, book.name) for book in BOOKS}
+
+    def inspect(self, urls: Mapping[str, str], *only: str) -> Inspection:
+        """All checks, or these only. Nothing else changes the databases: nothing to wait for."""
+        with open_records(urls, self.key_file, lambda _rows: None) as records:
+            every = all_checks(load_calendar(None))
+            checks = [check for check in every if check.name in only] if only else every
+            return inspect(records, checks, Deaf(), pause=lambda _seconds: None)
+
+    def query(self, database: str, statement: str) -> list[tuple[Any, ...]]:
+        """Rows of the database as it was left."""
+        with psycopg.connect(_libpq(self.cluster.superuser_url(database))) as connection:
+            return connection.execute(sql.SQL(statement)).fetchall()
+
+    def _on(self, database: str, *statements: sql.SQL | sql.Composed) -> None:
+        url = _libpq(self.cluster.superuser_url(database))
+        with psycopg.connect(url, autocommit=True) as connection:
+            for statement in statements:
+                # Foreign keys and unique indexes do not stop whoever owns the files.
+                changed = connection.execute(statement).rowcount
+                assert changed != 0, f"nothing was tampered with: {statement}"
+
+
+def _copy(database: str) -> sql.Composed:
+    return sql.SQL("CREATE DATABASE tampered_copy TEMPLATE {}").format(sql.Identifier(database))
+
+
+def _libpq(url: str) -> str:
+    return url.replace("postgresql+psycopg:", "postgresql:", 1)

@@ -1,0 +1,332 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nothing personal is written anywhere but encrypted: not by the story, not by any refusal (I8)."""
+
+import base64
+import io
+import json
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import psycopg
+import pytest
+
+from tests.harness.canary import KAZAKH, Canary, Hit, Person, Scanner, forms
+from tests.harness.suite import Suite
+
+PROCESSES = ("consent", "vault", "claims", "disclosure", "gateway")
+DATABASES = ("consent", "vault", "keystore", "disclosure", "claims", "gateway")
+
+
+@dataclass
+class Told:
+    """What came of telling canaries to a suite."""
+
+    suite: Suite
+    scanner: Scanner
+    person: Person
+    refusals: list[httpx.Response]
+
+
+class Teller:
+    """Tells a person's values to every place that takes or refuses any."""
+
+    def __init__(self, suite: Suite, person: Person) -> None:
+        self._suite = suite
+        self._person = person
+        self.refusals: list[httpx.Response] = []
+
+    def good(self, who: str, verb: str, path: str, body: object) -> dict[str, Any]:
+        """A request that has to be granted."""
+        answer = self._suite.as_(who).request(verb, path, json=body)
+        assert answer.status_code == 200, f"{verb} {path}: {answer.status_code}"
+        document: dict[str, Any] = answer.json()
+        return document
+
+    def refused(self, who: str, verb: str, path: str, **sent: Any) -> None:
+        """A request that has to be refused; what came back is kept."""
+        answer = self._suite.as_(who).request(verb, path, **sent)
+        assert 400 <= answer.status_code < 500, f"{verb} {path}: {answer.status_code}"
+        self.refusals.append(answer)
+
+    def story(self) -> str:
+        """The steps of the story that take personal data; the subject's id."""
+        person = self._person
+        self._suite.ensure_policy()
+        use = {"kind": "FORM_SUBMIT", "page": f"/{person.family_name}", "noticeShown": True}
+        use["language"] = "kk"
+        subject = self.good("storefront", "POST", "/v1/subjects", {"use": use})["subjectId"]
+        path = f"/v1/subjects/{subject}"
+        self.errors(path)
+        self.good("storefront", "PATCH", f"{path}/data", {"data": self.data()})
+        read = {"purpose": "IDENTIFY_FOR_ORDER"}
+        shown = self.good("storefront", "POST", f"{path}/data:read", read)["data"]
+        assert shown["familyName"] == person.family_name
+        items = [{"subjectId": subject, **read}, {"subjectId": subject, "purpose": "NEWS"}]
+        self.good("storefront", "POST", "/v1/data:batchRead", {"items": items})
+        self.refused("storefront", "POST", f"{path}/data:read", json={"purpose": "NEWS"})
+        _order, delivery = self._suite.new_order(subject)
+        details = self.good("courier", "POST", f"/v1/deliveries/{delivery}:release", {})["details"]
+        assert details["address"]["street"] == person.street
+        self.refused("otherCourier", "POST", f"/v1/deliveries/{delivery}:release", json={})
+        self.claim(subject, path, delivery)
+        return str(subject)
+
+    def claim(self, subject: str, path: str, delivery: str) -> None:
+        """A claim from its filing to its answer, and what is refused under it."""
+        person = self._person
+        claim = {
+            "subjectIds": [subject],
+            "kind": "INACCURATE_DATA",
+            "claimant": "SUBJECT",
+            "statement": person.statement,
+            "demand": person.demand,
+            "replyAddress": person.reply_address,
+            "proposedCorrection": {"phone": person.corrected_phone},
+            "language": "kk",
+        }
+        filed = self.good("storefront", "POST", "/v1/claims", {"claim": claim})["claim"]
+        self.refused("storefront", "PATCH", f"{path}/data", json={"data": self.data()})
+        self.refused("courier", "POST", f"/v1/deliveries/{delivery}:release", json={})
+        wrong = {**claim, "claimant": person.unknown_value}
+        self.refused("storefront", "POST", "/v1/claims", json={"claim": wrong})
+        step = f"/v1/claims/{filed['claimId']}"
+        outcome = {"outcome": "INACCURATE_CONFIRMED", "evidence": person.evidence}
+        bad = {**outcome, "correction": {"phone": person.wrong_phone}}
+        self.refused("claimsOfficer", "POST", f"{step}:concludeVerification", json=bad)
+        right = {**outcome, "correction": {"phone": person.corrected_phone}}
+        self.good("claimsOfficer", "POST", f"{step}:concludeVerification", right)
+        self.good("claimsOfficer", "GET", step, None)
+        dispatch = {"channel": "EMAIL", "proof": person.proof}
+        answer = {"decision": "SATISFIED", "text": person.answer, "dispatch": dispatch}
+        self.refused("claimsOfficer", "POST", f"{step}:answer", json=answer)
+        dispatch["time"] = datetime.now(UTC).isoformat()
+        self.good("claimsOfficer", "POST", f"{step}:answer", answer)
+
+    def errors(self, path: str) -> None:
+        """Values where they do not belong, in every way that a caller gets wrong."""
+        person, data = self._person, self.data()
+        patch = "PATCH", f"{path}/data"
+        for wrong in (
+            {"data": {**data, "phone": person.wrong_phone}},
+            {"data": {**data, "email": f"{person.email}@{person.unknown_value}"}},
+            {"data": {**data, "shoeSize": person.unknown_value}},
+            {"data": {**data, "phone": {"number": person.phone}}},
+            {"data": {**data, "familyName": [person.family_name]}},
+            {"data": {**data, "address": person.street}},
+            {"data": {**data, "address": {"country": person.locality, "street": person.street}}},
+            {"data": {"familyName": person.family_name * 200}},
+            {"data": {"givenName": f"{person.given_name}\u0007"}},
+            {"data": data, "supplier": person.unknown_value},
+            {"data": data, "ifVersion": person.phone},
+            {"subjectId": person.phone, "data": data},
+            [person.family_name],
+            person.family_name,
+        ):
+            self.refused("storefront", *patch, json=wrong)
+        plain = json.dumps({"data": data}, ensure_ascii=False).encode()
+        name = f'"familyName": "{person.family_name}"'.encode()
+        headers = {"Content-Type": "application/json"}
+        for content in (
+            plain[:-1],
+            plain.replace(name, name + b", " + name),
+            plain.replace(name, name + b", " + name[:-4] + b"\xff"),
+            plain.decode().encode("utf-16"),
+            plain + b" " * 1_000_000,
+            person.phone.encode(),
+        ):
+            self.refused("storefront", *patch, content=content, headers=headers)
+        self.refused("storefront", *patch, content=plain, headers={"Content-Type": "text/plain"})
+        self.misplaced(path)
+
+    def misplaced(self, path: str) -> None:
+        """Values in URLs, headers, names of fields and tokens."""
+        person = self._person
+        read = {"purpose": "IDENTIFY_FOR_ORDER"}
+        for wrong in (
+            {"purpose": person.unknown_value},
+            {**read, "reference": person.unknown_value},
+            {**read, "fields": [person.family_name]},
+        ):
+            self.refused("storefront", "POST", f"{path}/data:read", json=wrong)
+        named = quote(person.family_name)
+        for url in (
+            f"/v1/subjects/{named}/standing",
+            f"{path}/standing?phone={quote(person.phone)}",
+            f"{path}/consents?atTime={named}",
+            f"/v1/claims?state={named}",
+            f"/v1/deliveries?pageToken={named}",
+            f"/v1/{named}",
+        ):
+            self.refused("storefront", "GET", url)
+        for header in ("Idempotency-Key", "If-Match", "Authorization", "Qupia-Site"):
+            value = person.family_name.encode()
+            headers = {header: b"Bearer " + value if header == "Authorization" else value}
+            body = {"data": {"givenName": person.given_name}}
+            self.refused("storefront", "PATCH", f"{path}/data", json=body, headers=headers)
+        order = {"orderId": person.email, "subjectId": path.rsplit("/", 1)[1]}
+        self.refused("storefront", "POST", "/v1/orders", json={"order": order})
+        grant = {"language": person.unknown_value, "wording": "Жаңалықтар"}
+        self.refused("storefront", "POST", f"{path}/consents/NEWS:grant", json=grant)
+
+    def data(self) -> dict[str, Any]:
+        """The person's data."""
+        person = self._person
+        return {
+            "familyName": person.family_name,
+            "givenName": person.given_name,
+            "patronymic": person.patronymic,
+            "phone": person.phone,
+            "email": person.email,
+            "address": {
+                "country": "KZ",
+                "locality": person.locality,
+                "street": person.street,
+                "house": "10",
+            },
+        }
+
+
+@pytest.fixture(scope="module")
+def told() -> Iterator[Told]:
+    """A suite of its own that was told a person, rightly and wrongly."""
+    person = Person.mint()
+    with Suite() as suite:
+        teller = Teller(suite, person)
+        teller.story()
+        _write_out(suite)
+        yield Told(suite, Scanner(person.canaries), person, teller.refusals)
+
+
+def _write_out(suite: Suite) -> None:
+    with psycopg.connect(_libpq(suite, "postgres"), autocommit=True) as server:
+        server.execute("CHECKPOINT")
+
+
+def _libpq(suite: Suite, database: str) -> str:
+    url = suite.database_url(database, "superuser")
+    return url.replace("postgresql+psycopg:", "postgresql:", 1)
+
+
+def _folders(suite: Suite) -> tuple[Path, Path]:
+    """All that the suite keeps; the database may lie elsewhere."""
+    return suite.home, Path(suite.state["postgres"]["data"])
+
+
+def test_no_file_of_the_suite_holds_a_canary(told: Told) -> None:
+    hits = set(told.scanner.in_files(*_folders(told.suite)))
+    assert hits == set()
+
+
+def test_no_refusal_says_a_canary_back(told: Told) -> None:
+    assert len(told.refusals) > 40
+    hits = [
+        hit
+        for answer in told.refusals
+        for hit in told.scanner.in_bytes(_whole(answer), f"the answer {answer.status_code}")
+    ]
+    assert hits == []
+
+
+def _whole(answer: httpx.Response) -> bytes:
+    head = b"".join(name + b": " + value + b"\n" for name, value in answer.headers.raw)
+    return head + answer.content
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_no_figure_of_a_process_holds_a_canary(told: Told, process: str) -> None:
+    figures = told.suite.metrics(process).encode()
+    assert b"qupia_" in figures
+    assert list(told.scanner.in_bytes(figures, process)) == []
+
+
+def test_a_canary_that_is_planted_in_a_table_is_found_in_its_files(told: Told) -> None:
+    planted = Canary("planted", told.person.family_name + told.person.given_name)
+    with psycopg.connect(_libpq(told.suite, "consent"), autocommit=True) as database:
+        database.execute("INSERT INTO wordings VALUES ('planted', 'planted', %s)", [planted.text])
+    _write_out(told.suite)
+    try:
+        _home, data = _folders(told.suite)
+        places = {Path(hit.place).parts[len(data.parts)] for hit in _found(planted, data)}
+    finally:
+        with psycopg.connect(_libpq(told.suite, "consent"), autocommit=True) as database:
+            database.execute("DELETE FROM wordings WHERE site_id = 'planted'")
+    assert {"base", "pg_wal"} <= places
+
+
+def test_a_canary_that_is_planted_in_a_log_is_found(told: Told, tmp_path: Path) -> None:
+    line = json.dumps({"event": "refused", "phone": told.person.given_name})
+    (tmp_path / "vault.log").write_text(line)
+    hits = list(told.scanner.in_files(tmp_path))
+    assert {(hit.canary, hit.form) for hit in hits} == {("given_name", "\\u")}
+
+
+def _found(canary: Canary, folder: Path) -> list[Hit]:
+    return list(Scanner([canary]).in_files(folder))
+
+
+WORD = "Әғқңөұүһі"
+ENCODED = {
+    "utf-8": WORD.encode(),
+    "utf-16-le": WORD.encode("utf-16-le"),
+    "utf-16-be": WORD.encode("utf-16-be"),
+    "hex": WORD.encode().hex().encode(),
+    "HEX": WORD.encode().hex().upper().encode(),
+    "\\u": json.dumps(WORD).encode(),
+    "url": quote(WORD).encode(),
+    "lower case": WORD.lower().encode(),
+    "upper case": WORD.upper().encode(),
+}
+
+
+@pytest.mark.parametrize("form", ENCODED)
+def test_a_canary_is_found_in_every_form(form: str) -> None:
+    hits = list(Scanner([Canary("word", WORD)]).in_bytes(b"\0\xd3" + ENCODED[form] + b"\n", "here"))
+    assert form in {hit.form for hit in hits}
+
+
+@pytest.mark.parametrize("before", range(7))
+@pytest.mark.parametrize("after", range(3))
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+def test_a_canary_is_found_in_base64_wherever_it_stands(
+    before: int, after: int, encode: Any
+) -> None:
+    content = encode(b"\xfb" * before + WORD.encode() + b"\xfe" * after)
+    hits = list(Scanner([Canary("word", WORD)]).in_bytes(content, "here"))
+    assert {hit.form.split(" ")[0] for hit in hits} & {"base64", "base64url"}
+
+
+def test_a_decomposed_canary_is_found() -> None:
+    word = f"{WORD}й"
+    content = unicodedata.normalize("NFD", word).encode()
+    assert [h.form for h in Scanner([Canary("word", word)]).in_bytes(content, "here")] == ["nfd"]
+
+
+def test_a_phone_number_is_found_by_its_digits() -> None:
+    person = Person.mint()
+    for text in (person.phone, f"8{person.phone[2:]}", person.phone[2:]):
+        hits = Scanner(person.canaries).in_bytes(text.encode(), "here")
+        assert {hit.canary for hit in hits} == {"phone"}
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 64])
+def test_a_canary_is_found_across_the_border_of_two_chunks(size: int) -> None:
+    content = b"-" * 50 + WORD.encode() + b"-" * 50
+    stream = io.BytesIO(content)
+    hits = set(Scanner([Canary("word", WORD)]).in_stream(stream, "here", size))
+    assert Hit("word", "utf-8", "here", 50) in hits
+
+
+def test_a_minted_person_has_all_kazakh_letters_and_nobody_elses_values() -> None:
+    first, second = Person.mint(), Person.mint()
+    for person in (first, second):
+        words = [canary.text for canary in person.canaries if not canary.text.isascii()]
+        assert len(words) >= 13
+        assert all(set(KAZAKH) <= set(word.lower()) for word in words)
+    assert not {c.text for c in first.canaries} & {c.text for c in second.canaries}
+    assert len(forms(first.family_name)) >= 12
