@@ -26,6 +26,7 @@ ROLES: dict[str, dict[tuple[str, ...], tuple[str, ...]]] = {
         for service in SERVICES
     },
     "gateway/": {DATABASE: ("store", "migrations")},
+    "cli/consistency/": {DATABASE: ("store",)},
 }
 
 

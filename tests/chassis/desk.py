@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import grpc
 from google.protobuf.message import Message
@@ -131,13 +131,12 @@ class Desk:
     ) -> bytes:
         """The answer's bytes. Raises Refused, or grpc's own error where nothing typed came."""
         body = payload if isinstance(payload, bytes) else payload.SerializeToString()
-        call = (channel or self.gateway).unary_unary(path)
+        call: Any = (channel or self.gateway).unary_unary(path)
         try:
             return bytes(call(body, timeout=seconds, metadata=tuple(metadata)))
         except grpc.RpcError as error:
-            if getattr(error, "trailing_metadata", None) is None:
-                raise
-            if "grpc-status-details-bin" not in dict(error.trailing_metadata() or ()):  # type: ignore[attr-defined]
+            trailers = cast("Any", error).trailing_metadata() or ()
+            if "grpc-status-details-bin" not in {key for key, _ in trailers}:
                 raise
             raise refused(error) from None
 

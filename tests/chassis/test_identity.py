@@ -23,6 +23,7 @@ from services.chassis.refusal import Unauthenticated
 from tests.chassis.desk import ISSUER, OTHER_ISSUER, SUBJECT, VERIFY, Desk, shop
 
 CLAIM = "0192f0c0-0000-7000-8000-000000000002"
+STOREFRONT = contract_pb2.Caller.STOREFRONT
 REQUEST = vault_pb2.ReadForVerificationRequest(subject_id=SUBJECT, claim_id=CLAIM)
 
 
@@ -193,14 +194,19 @@ def test_one_credential_and_no_more(desk: Desk) -> None:
     [
         b"",
         b"\xff\xff",
-        contract_pb2.Principal(principal_id="shop", role=1).SerializeToString(),
-        contract_pb2.Principal(site_id="demo", role=1).SerializeToString(),
+        contract_pb2.Principal(principal_id="shop", role=STOREFRONT).SerializeToString(),
+        contract_pb2.Principal(site_id="demo", role=STOREFRONT).SerializeToString(),
         contract_pb2.Principal(principal_id="shop", site_id="demo").SerializeToString(),
         *(
             contract_pb2.Principal(
                 principal_id="shop", site_id="demo", role=role
             ).SerializeToString()
-            for role in (3, 4, 5, 6)
+            for role in (
+                contract_pb2.Caller.CLAIMS_OFFICER,
+                contract_pb2.Caller.PRIVACY_OFFICER,
+                contract_pb2.Caller.KEY_CUSTODIAN,
+                contract_pb2.Caller.AUDITOR,
+            )
         ),
         b"\x0a\x04shop\x12\x04demo\x18\x63",
     ],

@@ -32,8 +32,8 @@ def test_the_stages_stand_in_their_order() -> None:
         "size",
         "parse",
         "deadline",
-        "identity",
         "record",
+        "identity",
         "authorization",
         "validation",
     ]
@@ -113,14 +113,12 @@ def test_every_refusal_of_a_handler_reaches_its_caller_as_it_is(desk: Desk, reas
     with pytest.raises(Refused, match=reason) as caught:
         desk.ask(REQUEST, shop())
     rule = reasons()[reason]
-    assert caught.value.code.value[0] == rule.grpc_status  # type: ignore[index]
+    assert caught.value.code.value[0] == rule.grpc_status
     assert caught.value.clause == rule.clause
 
 
 @pytest.mark.parametrize("reason", sorted(reasons()))
-def test_a_recipient_learns_that_something_is_not_available_and_never_why(
-    desk: Desk, reason: str
-) -> None:
+def test_a_recipient_learns_that_something_is_not_available_and_never_why(reason: str) -> None:
     veiled = next(m for m in load_contract().methods.values() if m.veil)
     call = Call(veiled, b"", None, {}, "ref")  # type: ignore[arg-type]
     pipeline = Pipeline([scrub(None, Metrics())], {veiled.path: _raises(refusal_of(reason))})
@@ -149,10 +147,15 @@ def test_a_decision_is_recorded_before_its_answer_leaves(desk: Desk) -> None:
 def test_what_only_concerns_the_requests_form_is_not_recorded(desk: Desk) -> None:
     desk.why_not(vault_pb2.ReadDataRequest(subject_id="?"), shop())
     desk.why_not(b"\xff", shop())
-    desk.why_not(REQUEST)
+    desk.why_not(REQUEST, shop(), seconds=None)
     desk.answer = _raises(Unavailable())
     desk.why_not(REQUEST, shop())
     assert desk.recorded == []
+
+
+def test_a_caller_whom_nobody_vouches_for_is_recorded(desk: Desk) -> None:
+    assert desk.why_not(REQUEST) == "UNAUTHENTICATED"
+    assert desk.recorded == [("ReadData", "UNAUTHENTICATED")]
 
 
 def test_what_the_handler_recorded_is_not_recorded_twice(desk: Desk) -> None:

@@ -94,7 +94,9 @@ def test_an_answer_that_lacks_a_part_closes_nothing(
 
 
 @pytest.mark.parametrize("moment", [NOW - timedelta(days=1), NOW + timedelta(hours=2, minutes=2)])
-def test_an_answer_leaves_between_the_day_of_receipt_and_now(suite: Suite, moment: datetime) -> None:
+def test_an_answer_leaves_between_the_day_of_receipt_and_now(
+    suite: Suite, moment: datetime
+) -> None:
     claim_id = _verified(suite)
     assert isinstance(suite.clock, FixedClock)
     suite.clock.instant = NOW + timedelta(hours=2)

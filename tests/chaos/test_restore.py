@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A database that is set back to an earlier state: no block of an acknowledged claim is lost, and
+a vault that was set back serves nobody before it has heard all deciders again."""
+
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from tests.chaos.backup import AnotherDatabase, Backup, SameDatabase, without
+from tests.harness.suite import Suite
+from tests.matrix.things import new_data
+
+NAME = "Нұрсұлтан"
+_ORDER_STATUS = "ORDER_STATUS"
+_RESTART_SECONDS = "4"
+_QUIET_SECONDS = 1.5
+_PATIENCE_SECONDS = 60.0
+
+
+@pytest.fixture(scope="module")
+def patient() -> Iterator[Suite]:
+    """A suite that leaves a dead process dead for some seconds."""
+    with Suite({"QUPIA_RESTART_SECONDS": _RESTART_SECONDS}) as own:
+        yield own
+
+
+@dataclass
+class People:
+    """Those to whom something happens after the backup, and one to whom nothing does."""
+
+    suite: Suite
+    order_id: str
+    claimed: str
+    cleared: str
+    cleared_claim: str
+    withdrawn: str
+    buyer: str
+    quiet: str
+
+    @classmethod
+    def before(cls, suite: Suite) -> "People":
+        """What stands at the time of the backup."""
+        made = [suite.new_subject(new_data()) for _ in range(5)]
+        claimed, cleared, withdrawn, buyer, quiet = made
+        claim_id = suite.new_claim(cleared)
+        _consent(suite, withdrawn, "grant", {"language": "ru", "wording": "Хочу"})
+        order_id = f"R-{secrets.token_hex(6)}"
+        return cls(suite, order_id, claimed, cleared, claim_id, withdrawn, buyer, quiet)
+
+    def go_on(self) -> None:
+        """What is acknowledged after it."""
+        storefront, officer = self.suite.as_("storefront"), self.suite.as_("claimsOfficer")
+        self.suite.new_claim(self.claimed)
+        _consent(self.suite, self.withdrawn, "withdraw", {})
+        order = {"order": {"orderId": self.order_id, "subjectId": self.buyer}}
+        _in_force(storefront.post("/v1/orders", json=order))
+        path = f"/v1/claims/{self.cleared_claim}:concludeVerification"
+        outcome = {"outcome": "NOT_CONFIRMED", "evidence": "Сверено."}
+        _in_force(officer.post(path, json=outcome))
+
+    def check(self) -> None:
+        """All that was acknowledged holds."""
+        assert _told(self.suite, self.claimed) == "SUBJECT_BLOCKED"
+        assert _told(self.suite, self.withdrawn, "NEWS") == "CONSENT_WITHDRAWN"
+        assert _told(self.suite, self.withdrawn) == "OK"
+        assert _told(self.suite, self.buyer, _ORDER_STATUS, self.order_id) == "OK"
+        assert _told(self.suite, self.cleared) == "OK"
+        assert _told(self.suite, self.quiet) == "OK"
+
+
+def _consent(suite: Suite, subject_id: str, act: str, body: object) -> None:
+    path = f"/v1/subjects/{subject_id}/consents/NEWS:{act}"
+    _in_force(suite.as_("storefront").post(path, json=body))
+
+
+def _in_force(answer: httpx.Response) -> None:
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["enforcement"] == "IN_FORCE"
+
+
+def _told(
+    suite: Suite, subject_id: str, purpose: str = "IDENTIFY_FOR_ORDER", reference: str = ""
+) -> str:
+    body = {"purpose": purpose} | ({"reference": reference} if reference else {})
+    answer = suite.as_("storefront").post(f"/v1/subjects/{subject_id}/data:read", json=body)
+    if answer.status_code == 200:
+        assert answer.json()["data"]["givenName"] == NAME
+        return "OK"
+    assert NAME not in answer.text
+    return str(answer.json()["code"])
+
+
+def _await_told(suite: Suite, subject_id: str, *codes: str) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while (told := _told(suite, subject_id)) not in codes:
+        assert told in ("UNAVAILABLE", "DEADLINE_EXCEEDED", "VAULT_NOT_READY"), told
+        assert time.monotonic() < deadline, f"still {told}"
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    "backup", [AnotherDatabase(), SameDatabase()], ids=["replaced", "in place"]
+)
+def test_a_vault_that_was_set_back_serves_nobody_before_it_has_heard_all(
+    patient: Suite, backup: Backup
+) -> None:
+    people = People.before(patient)
+    with without(patient, "vault"):
+        backup.take(patient, "vault")
+    _await_told(patient, people.quiet, "OK")
+    people.go_on()
+    people.check()
+    patient.stop_process("claims")
+    try:
+        with without(patient, "vault"):
+            backup.restore(patient, "vault")
+        _await_told(patient, people.quiet, "VAULT_NOT_READY")
+        until = time.monotonic() + _QUIET_SECONDS
+        while time.monotonic() < until:
+            for subject_id in (people.claimed, people.withdrawn, people.quiet):
+                assert _told(patient, subject_id) == "VAULT_NOT_READY"
+            time.sleep(0.1)
+    finally:
+        patient.continue_process("claims")
+    _await_told(patient, people.quiet, "OK")
+    people.check()
+
+
+def test_a_book_of_claims_that_was_set_back_lifts_no_block(patient: Suite) -> None:
+    subject_id = patient.new_subject(new_data())
+    backup = AnotherDatabase()
+    with without(patient, "claims"):
+        backup.take(patient, "claims")
+    _await_health(patient)
+    patient.new_claim(subject_id)
+    assert _told(patient, subject_id) == "SUBJECT_BLOCKED"
+    with without(patient, "claims"):
+        backup.restore(patient, "claims")
+    _await_health(patient)
+    # A claim after the loss is a slice without the block that the vault holds: it is carried on.
+    patient.new_claim(subject_id, kind="OTHER")
+    _await_told(patient, subject_id, "SUBJECT_BLOCKED")
+    alarm = 'qupia_alarms_total{kind="restriction_carried"}'
+    assert alarm in patient.metrics("claims")
+
+
+def _await_health(suite: Suite) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while not suite.healthy():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One row per RPC with an HTTP route: how it is asked for, and what an owner is answered.
+
+Who may call stands in the contract and not here. Whatever a row says of an owner's own, for
+everybody else another site's thing has to be the absent thing, byte for byte.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from services.chassis.contract import Method
+from tests.harness.suite import POLICY, USE
+from tests.matrix.things import Thing, email_of, new_claim, new_recipient
+
+OK = "OK"
+
+
+class NoRow(Exception):
+    """An RPC has no row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """How an RPC is asked for.
+
+    `about` is what it concerns: "person" (a subject and what hangs on it: all four relations),
+    "delivery" (the same, but of one recipient), "object" (of a site, never blocked), "version" (the
+    sites count theirs alike) or "site" (nothing that could be another's). `body` makes the JSON for
+    a thing. `own`, `blocked` and `absent` are the codes of the answers, OK where it is none;
+    `tells` finds the code within an answer 200. `unlike` holds callers whose answer for their own
+    is another one.
+    """
+
+    about: str
+    body: Callable[[Thing], object] | None = None
+    own: str = OK
+    blocked: str = OK
+    absent: str = "NOT_FOUND"
+    tells: Callable[[Mapping[str, Any]], str] = lambda _answer: OK
+    unlike: Mapping[str, str] = field(default_factory=dict)
+
+
+def _empty(_thing: Thing) -> object:
+    return {}
+
+
+def _outcome(answer: Mapping[str, Any]) -> str:
+    (outcome,) = answer["outcomes"]
+    return str(outcome["problem"]["code"]) if "problem" in outcome else OK
+
+
+def _standing(answer: Mapping[str, Any]) -> str:
+    return str(answer["standing"]["state"])
+
+
+def _ledger(answer: Mapping[str, Any]) -> str:
+    return OK if answer["disclosures"] else "EMPTY"
+
+
+def _order(thing: Thing) -> object:
+    return {"order": {"orderId": f"M-{secrets.token_hex(6)}", "subjectId": thing.subject_id}}
+
+
+def _answer(_thing: Thing) -> object:
+    dispatch = {"channel": "POST", "time": datetime.now(UTC).isoformat(), "proof": "RR1"}
+    return {"decision": "REJECTED", "text": "Отказано.", "dispatch": dispatch}
+
+
+def _template(_thing: Thing) -> object:
+    texts = [{"language": "kk", "sha256": secrets.token_hex(32)}]
+    template_id = f"template:{secrets.token_hex(6)}"
+    return {"template": {"templateId": template_id, "kind": "SERVICE", "texts": texts}}
+
+
+def _purchase(_thing: Thing) -> object:
+    line = {"title": "Кітап", "quantity": 1, "amount": "4990", "currency": "KZT"}
+    return {"purchase": {"orderId": f"M-{secrets.token_hex(6)}", "lines": [line]}}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+_READ = {"purpose": "IDENTIFY_FOR_ORDER"}
+_CONCLUSION = {"outcome": "NOT_CONFIRMED", "evidence": "Документы сверены."}
+_SITE = Row("site")
+_OFFICERS_WITHOUT_PAPER = dict.fromkeys(
+    (
+        "privacyOfficer",
+        "secondPrivacyOfficer",
+        "otherPrivacyOfficer",
+        "otherSecondPrivacyOfficer",
+    ),
+    "INVALID_ARGUMENT",
+)
+
+ROWS: Mapping[str, Row] = {
+    "ConsentService.PublishPolicy": Row("site", lambda _: POLICY),
+    "ConsentService.GetPolicy": Row("version"),
+    "ConsentService.ListPolicies": _SITE,
+    "ConsentService.GetPolicyInForce": _SITE,
+    "ConsentService.RegisterSubject": Row("site", lambda _: {"use": USE}),
+    # What restricts or only records is never held up by a block; a new consent is (6.2.3).
+    "ConsentService.RecordUse": Row("person", lambda _: {"use": USE}),
+    "ConsentService.AcceptPolicy": Row("person", lambda _: {"language": "ru"}),
+    "ConsentService.RejectPolicy": Row("person", _empty),
+    # An officer enters what stands on paper, and this is none.
+    "ConsentService.GrantConsent": Row(
+        "person",
+        lambda _: {"language": "ru", "wording": "Хочу"},
+        blocked="SUBJECT_BLOCKED",
+        unlike=_OFFICERS_WITHOUT_PAPER,
+    ),
+    "ConsentService.WithdrawConsent": Row("person", _empty, unlike=_OFFICERS_WITHOUT_PAPER),
+    "ConsentService.RefuseConsent": Row("person", _empty, unlike=_OFFICERS_WITHOUT_PAPER),
+    "ConsentService.ListConsents": Row("person"),
+    "ConsentService.ProveConsent": Row("person"),
+    "ConsentService.ListAcceptances": Row("version"),
+    "ConsentService.IssuePartnerToken": Row(
+        "person", _empty, own="CONSENT_REQUIRED", blocked="CONSENT_REQUIRED"
+    ),
+    # Nobody's token: all that is refused looks like this.
+    "ConsentService.RedeemPartnerToken": Row(
+        "site", lambda _: {"token": "qt_nobodys"}, own="NOT_AVAILABLE"
+    ),
+    "ConsentService.GetAct": Row("person"),
+    "VaultService.StoreData": Row(
+        "person", lambda _: {"data": {"givenName": "Нұрлан"}}, blocked="SUBJECT_BLOCKED"
+    ),
+    "VaultService.ReadData": Row("person", lambda _: _READ, blocked="SUBJECT_BLOCKED"),
+    "VaultService.BatchReadData": Row(
+        "person",
+        lambda thing: {"items": [{"subjectId": thing.subject_id, **_READ}]},
+        blocked="SUBJECT_BLOCKED",
+        tells=_outcome,
+    ),
+    # Opens under a block only, for the claim that blocks.
+    "VaultService.ReadForVerification": Row(
+        "person", lambda thing: {"subjectId": thing.subject_id}, own="NOT_FOUND"
+    ),
+    "VaultService.GetStanding": Row("person", own="ACTIVE", blocked="BLOCKED", tells=_standing),
+    # A storefront finds nobody who is blocked; an officer with a case does.
+    "VaultSearchService.FindSubjects": Row(
+        "person",
+        lambda thing: {"email": email_of(thing.subject_id), "reference": "case-7"},
+        blocked="NONE",
+        absent="NONE",
+        tells=lambda answer: OK if answer["subjectIds"] else "NONE",
+        unlike=dict.fromkeys(("claimsOfficer", "privacyOfficer", "secondPrivacyOfficer"), OK),
+    ),
+    "VaultSearchService.CheckPermissions": Row(
+        "person",
+        lambda thing: {"items": [{"subjectId": thing.subject_id, **_READ}]},
+        blocked="SUBJECT_BLOCKED",
+        tells=_outcome,
+    ),
+    # Its ids are the site's own: registering one that another site has is registering a new one.
+    "VaultRecordService.BatchStoreData": Row(
+        "person",
+        lambda thing: {"items": [{"subjectId": thing.subject_id, "data": {"givenName": "Нұр"}}]},
+        blocked="SUBJECT_BLOCKED",
+        tells=_outcome,
+    ),
+    "VaultRecordService.RecordVisits": Row(
+        "person",
+        lambda thing: {"items": [{"subjectId": thing.subject_id, "visit": {"accessTime": _now()}}]},
+        blocked="SUBJECT_BLOCKED",
+        tells=_outcome,
+    ),
+    "VaultRecordService.SummarizeVisits": _SITE,
+    "VaultRecordService.StorePurchase": Row("person", _purchase, blocked="SUBJECT_BLOCKED"),
+    "VaultTemplateService.RegisterTemplate": Row("site", _template),
+    "VaultTemplateService.ListTemplates": _SITE,
+    "DisclosureService.RegisterRecipient": Row("site", lambda _: {"recipient": new_recipient()}),
+    # Two people: whoever registered it does not activate it (5.2).
+    "DisclosureService.ActivateRecipient": Row(
+        "object",
+        _empty,
+        unlike={
+            "privacyOfficer": "AWAITING_SECOND_APPROVAL",
+            "otherPrivacyOfficer": "AWAITING_SECOND_APPROVAL",
+        },
+    ),
+    "DisclosureService.SuspendRecipient": Row("object", _empty),
+    "DisclosureService.ListRecipients": _SITE,
+    "DisclosureService.RegisterOrder": Row("person", _order, blocked="SUBJECT_BLOCKED"),
+    "DisclosureService.AssignOrder": Row(
+        "person", lambda thing: {"recipientId": thing.recipient_id}
+    ),
+    "DisclosureService.CloseOrder": Row("person", _empty),
+    "DisclosureService.GetOrder": Row("person"),
+    "DisclosureService.ListDeliveries": _SITE,
+    "DisclosureService.ReleaseDelivery": Row(
+        "delivery", _empty, blocked="NOT_AVAILABLE", absent="NOT_AVAILABLE"
+    ),
+    "DisclosureService.ListDisclosures": Row("person", absent="EMPTY", tells=_ledger),
+    "DisclosureService.GetAct": Row("person"),
+    "ClaimsService.FileClaim": Row(
+        "person", lambda thing: {"claim": new_claim(thing.subject_id, blocks=True)}
+    ),
+    "ClaimsService.GetClaim": Row("person"),
+    "ClaimsService.ListClaims": _SITE,
+    # A claim that blocks nothing has nothing to verify; one that blocks is verified, then answered.
+    "ClaimsService.ConcludeVerification": Row(
+        "person", lambda _: _CONCLUSION, own="STATE_CONFLICT"
+    ),
+    "ClaimsService.AnswerClaim": Row("person", _answer, blocked="STATE_CONFLICT"),
+    "ClaimsService.GetAct": Row("person"),
+}
+
+
+def name_of(method: Method) -> str:
+    """The RPC's name as the rows have it."""
+    return f"{method.service.rpartition('.')[2]}.{method.name}"
+
+
+def row_of(method: Method) -> Row:
+    """The row of an RPC with a route. Raises NoRow, which says what to add."""
+    row = ROWS.get(name_of(method))
+    if row is None:
+        raise NoRow(
+            f"{name_of(method)} stands in the contract and not in the matrix: add to ROWS in "
+            f'tests/matrix/rows.py a line "{name_of(method)}": Row(<what it is about>, <its JSON '
+            "body for a thing>, own=…, blocked=…, absent=…), and where its path has a variable of "
+            "a new name, give Thing a field for it in tests/matrix/asking.py"
+        )
+    return row

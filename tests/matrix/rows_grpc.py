@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One row per RPC without a route: the request of a peer that may call, and what it is answered.
+
+The requests change nothing that stands: slices name another life of the vault, releases another
+recipient, documents a key that never was.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from google.protobuf.message import Message
+
+from qupia.subject.v1 import subject_pb2
+from qupia.vault.v1 import vault_pb2
+from services.chassis.contract import Method
+from services.chassis.ids import new_uuid
+from tests.matrix.rows import OK, NoRow, name_of
+from tests.matrix.things import Thing
+
+
+@dataclass(frozen=True, slots=True)
+class PeerRow:
+    """How a peer asks, and the code of its answer for a thing that is there and for an absent."""
+
+    request: Callable[[Thing], Message]
+    own: str = OK
+    absent: str = OK
+
+
+def _site(thing: Thing) -> str:
+    return thing.site or "demo"
+
+
+def _header(thing: Thing) -> vault_pb2.SliceHeader:
+    return vault_pb2.SliceHeader(
+        site_id=_site(thing),
+        subject_id=thing.subject_id,
+        version=vault_pb2.SliceVersion(incarnation=1, counter=1),
+        vault_incarnation=new_uuid(),
+    )
+
+
+def _consent_slice(thing: Thing) -> Message:
+    return vault_pb2.ApplyConsentSliceRequest(header=_header(thing), slice=vault_pb2.ConsentSlice())
+
+
+def _claims_slice(thing: Thing) -> Message:
+    return vault_pb2.ApplyClaimsSliceRequest(header=_header(thing), slice=vault_pb2.ClaimsSlice())
+
+
+def _order_slice(thing: Thing) -> Message:
+    return vault_pb2.ApplyOrderSliceRequest(header=_header(thing), slice=vault_pb2.OrderSlice())
+
+
+def _schedule(thing: Thing) -> Message:
+    return vault_pb2.ApplyPolicyScheduleRequest(
+        header=_header(thing), schedule=vault_pb2.PolicySchedule()
+    )
+
+
+def _resync(_thing: Thing) -> Message:
+    return vault_pb2.CompleteResyncRequest(incarnation=1, vault_incarnation=new_uuid())
+
+
+def _correction(thing: Thing) -> Message:
+    return vault_pb2.StageCorrectionRequest(
+        site_id=_site(thing),
+        subject_id=thing.subject_id,
+        claim_id=thing.claim_id,
+        correction_id=new_uuid(),
+        data=subject_pb2.PersonalData(given_name="Нұрлан"),
+    )
+
+
+def _look_up(thing: Thing) -> Message:
+    return vault_pb2.LookUpSubjectRequest(site_id=_site(thing), subject_ids=[thing.subject_id])
+
+
+def _release(thing: Thing) -> Message:
+    item = vault_pb2.ReleaseItem(
+        site_id=_site(thing),
+        subject_id=thing.subject_id,
+        release_id=new_uuid(),
+        order_id=thing.order_id,
+        delivery_id=thing.delivery_id,
+        recipient_id=new_uuid(),
+    )
+    return vault_pb2.ReadForReleaseRequest(items=[item])
+
+
+def _release_entry(thing: Thing) -> Message:
+    return vault_pb2.GetReleaseEntryRequest(site_id=_site(thing), release_id=new_uuid())
+
+
+def _place(thing: Thing) -> vault_pb2.DocumentPlace:
+    return vault_pb2.DocumentPlace(
+        site_id=_site(thing),
+        owner_id=thing.subject_id,
+        bound_to=thing.claim_id,
+        document_id=new_uuid(),
+        kind=vault_pb2.Document.STATEMENT,
+    )
+
+
+def _put(thing: Thing) -> Message:
+    return vault_pb2.PutDocumentRequest(
+        place=_place(thing), sealing_key_id="no-such-key", sealed=b"?"
+    )
+
+
+def _get(thing: Thing) -> Message:
+    return vault_pb2.GetDocumentRequest(place=_place(thing), reader="issuer/officer")
+
+
+PEER_ROWS: Mapping[str, PeerRow] = {
+    "VaultDeciderService.OpenIncarnation": PeerRow(lambda _: vault_pb2.OpenIncarnationRequest()),
+    "VaultDeciderService.CompleteResync": PeerRow(_resync),
+    "VaultDeciderService.GetSealingKey": PeerRow(lambda _: vault_pb2.GetSealingKeyRequest()),
+    "VaultConsentService.ApplyConsentSlice": PeerRow(_consent_slice),
+    "VaultConsentService.ApplyPolicySchedule": PeerRow(_schedule),
+    "VaultClaimsService.ApplyClaimsSlice": PeerRow(_claims_slice),
+    "VaultClaimsService.StageCorrection": PeerRow(_correction, absent="NOT_FOUND"),
+    "VaultClaimsService.LookUpSubject": PeerRow(_look_up),
+    "VaultDisclosureService.ApplyOrderSlice": PeerRow(_order_slice),
+    "VaultDisclosureService.ReadForRelease": PeerRow(_release),
+    "VaultDisclosureService.GetReleaseEntry": PeerRow(_release_entry),
+    "VaultDocumentService.PutDocument": PeerRow(
+        _put, own="INVALID_ARGUMENT", absent="INVALID_ARGUMENT"
+    ),
+    "VaultDocumentService.GetDocument": PeerRow(_get, own="NOT_FOUND", absent="NOT_FOUND"),
+}
+
+
+def peer_row_of(method: Method) -> PeerRow:
+    """The row of an RPC without a route. Raises NoRow, which says what to add."""
+    row = PEER_ROWS.get(name_of(method))
+    if row is None:
+        raise NoRow(
+            f"{name_of(method)} stands in the contract and not in the matrix: add to PEER_ROWS in "
+            f'tests/matrix/rows_grpc.py a line "{name_of(method)}": PeerRow(<its request for a '
+            "thing>, own=…, absent=…)"
+        )
+    return row

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What requests are about: a person, an order, a claim of one site; another's; blocked; absent."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import httpx
+
+from cli.seed import OTHER_SITE, PARTNERS, SITE
+from services.chassis.ids import new_subject_id, new_uuid
+from tests.harness.suite import POLICY, USE, Suite
+from tests.matrix.callers import Caller, known_callers, partner_callers, recipient_caller
+
+OWN, OTHERS, ABSENT, BLOCKED = "own", "anotherSites", "absent", "blocked"
+_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """A person with all that hangs on them. Ids of the contract's forms, whether or not they are
+    anybody's. `registered_id` is a recipient that waits for its activation, `policy_version` a
+    version that the site has."""
+
+    site: str
+    subject_id: str
+    order_id: str
+    delivery_id: str
+    claim_id: str
+    recipient_id: str
+    registered_id: str
+    consent_act_id: str
+    disclosure_act_id: str
+    claims_act_id: str
+    policy_version: int
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """What may stand in no answer to another site."""
+        members = (getattr(self, field.name) for field in fields(self) if field.name != "site")
+        return tuple(each for each in members if isinstance(each, str))
+
+
+def absent_thing() -> Thing:
+    """Nobody's: ids that never were."""
+    return Thing(
+        site="",
+        subject_id=new_subject_id(),
+        order_id=f"N-{secrets.token_hex(6)}",
+        delivery_id=new_uuid(),
+        claim_id=new_uuid(),
+        recipient_id=new_uuid(),
+        registered_id=new_uuid(),
+        consent_act_id=new_uuid(),
+        disclosure_act_id=new_uuid(),
+        claims_act_id=new_uuid(),
+        policy_version=1_000_000,
+    )
+
+
+class World:
+    """The two sites of a suite, with all their callers; makes things on either.
+
+    `versions` is each site's newest policy version.
+    """
+
+    def __init__(self, suite: Suite) -> None:
+        self.suite = suite
+        self.client = httpx.Client(base_url=suite.gateway, timeout=_SECONDS, trust_env=False)
+        self.callers = known_callers(suite) | partner_callers(suite)
+        self.versions: dict[str, int] = {}
+        self._ensure_versions()
+        recipient_id = self._activated(OTHER_SITE)
+        other = recipient_caller(suite, OTHER_SITE, recipient_id)
+        self.callers[other.name] = other
+        self._shared: dict[str, Thing] = {}
+
+    def things(self, *, fresh: bool) -> dict[str, Thing]:
+        """One thing of each kind; those of earlier tests may serve again unless `fresh`."""
+        if fresh or not self._shared:
+            self._ensure_versions()
+            made = {
+                OWN: self.make(SITE),
+                OTHERS: self.make(OTHER_SITE),
+                ABSENT: absent_thing(),
+                BLOCKED: self.make(SITE, blocked=True),
+            }
+            if fresh:
+                return made
+            self._shared = made
+        return self._shared
+
+    def make(self, site: str, *, blocked: bool = False) -> Thing:
+        """A person with data, an open order that was released once, and a claim.
+
+        The claim blocks the data where `blocked`, and blocks nothing otherwise.
+        """
+        shop = self.callers["storefront" if site == SITE else "otherStorefront"]
+        recipient = self.callers["courier" if site == SITE else "otherRecipient"]
+        born = self.ask(shop, "POST", "/v1/subjects", {"use": USE})
+        subject_id = born["subjectId"]
+        data = {**new_data(), "email": email_of(subject_id)}
+        self.ask(shop, "PATCH", f"/v1/subjects/{subject_id}/data", {"data": data})
+        order_id = f"M-{secrets.token_hex(6)}"
+        order = {"orderId": order_id, "subjectId": subject_id}
+        opened = self.ask(shop, "POST", "/v1/orders", {"order": order})
+        body = {"recipientId": recipient.recipient_id}
+        assigned = self.ask(shop, "POST", f"/v1/orders/{order_id}:assign", body)
+        delivery_id = assigned["delivery"]["deliveryId"]
+        self.ask(recipient, "POST", f"/v1/deliveries/{delivery_id}:release", {})
+        filed = self.ask(shop, "POST", "/v1/claims", {"claim": new_claim(subject_id, blocked)})
+        assert filed["claim"]["blocks"] is blocked
+        return Thing(
+            site=site,
+            subject_id=subject_id,
+            order_id=order_id,
+            delivery_id=delivery_id,
+            claim_id=filed["claim"]["claimId"],
+            recipient_id=recipient.recipient_id,
+            registered_id=self._registered(site),
+            consent_act_id=born["actId"],
+            disclosure_act_id=opened["actId"],
+            claims_act_id=filed["actId"],
+            policy_version=self.versions[site],
+        )
+
+    def ask(self, caller: Caller, verb: str, path: str, body: object) -> dict[str, Any]:
+        """A request that has to be answered 200."""
+        answer = self.client.request(verb, path, json=body, headers=caller.headers)
+        assert answer.status_code == 200, f"{caller.name} {verb} {path}: {answer.text}"
+        document: dict[str, Any] = answer.json()
+        return document
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.client.close()
+
+    def _officer(self, site: str, *, second: bool = False) -> Caller:
+        names = {
+            SITE: ("privacyOfficer", "secondPrivacyOfficer"),
+            OTHER_SITE: ("otherPrivacyOfficer", "otherSecondPrivacyOfficer"),
+        }
+        return self.callers[names[site][second]]
+
+    def _ensure_versions(self) -> None:
+        """Publishes until the other site has a version that the first has not."""
+        versions = {site: self._newest(site) for site in (SITE, OTHER_SITE)}
+        while versions[OTHER_SITE] <= versions[SITE] or not versions[SITE]:
+            behind = OTHER_SITE if versions[SITE] else SITE
+            published = self.ask(self._officer(behind), "POST", "/v1/policies", POLICY)
+            versions[behind] = int(published["policy"]["version"])
+        self.versions = versions
+
+    def _newest(self, site: str) -> int:
+        listed = self.client.get("/v1/policies", headers=self._officer(site).headers).json()
+        return max((int(policy["version"]) for policy in listed["policies"]), default=0)
+
+    def _registered(self, site: str) -> str:
+        body = {"recipient": new_recipient()}
+        made = self.ask(self._officer(site), "POST", "/v1/recipients", body)
+        return str(made["recipient"]["recipientId"])
+
+    def _activated(self, site: str) -> str:
+        recipient_id = self._registered(site)
+        path = f"/v1/recipients/{recipient_id}:activate"
+        self.ask(self._officer(site, second=True), "POST", path, {})
+        return recipient_id
+
+
+def email_of(subject_id: str) -> str:
+    """The address by which that person is found, and nobody else."""
+    return f"{subject_id}@example.kz"
+
+
+def new_data() -> dict[str, str]:
+    """Data with a contact that nobody else has: who shares one shares a block, some day."""
+    number = f"{secrets.randbelow(10**7):07}"
+    return {
+        "givenName": "Нұрсұлтан",
+        "phone": f"+7701{number}",
+        "email": f"nursultan-{secrets.token_hex(6)}@example.kz",
+    }
+
+
+def new_recipient() -> Mapping[str, object]:
+    """A recipient to register."""
+    return {
+        "kind": "COURIER",
+        "legalName": "ТОО «Курьер»",
+        "bin": PARTNERS["courier"].bin,
+        "agreement": "ДГ-2026/1",
+    }
+
+
+def new_claim(subject_id: str, blocks: bool) -> Mapping[str, object]:
+    """A claim to file."""
+    return {
+        "subjectIds": [subject_id],
+        "kind": "INACCURATE_DATA" if blocks else "OTHER",
+        "claimant": "SUBJECT",
+        "statement": "Данные неверны.",
+        "demand": "Исправить.",
+        "language": "ru",
+    }

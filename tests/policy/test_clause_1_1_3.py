@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clause 1.1.3: whatever is done with data has a verb of one closed list."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+
+from services.chassis.contract import Method, load_contract
+from tests.policy.person import DATA, is_refused, release
+from tests.policy.records import Records
+from tests.policy.site import Site
+from tests.policy.visiting import bought, visit, visited
+
+VERBS = {
+    *("COLLECT", "RECORD", "SYSTEMATISE", "ACCUMULATE", "STORE", "CLARIFY", "RETRIEVE", "USE"),
+    *("TRANSFER", "DEPERSONALISE", "BLOCK", "DELETE", "DESTROY"),
+}
+SERVICES = ("vault", "disclosure")
+
+
+def test_every_call_of_vault_and_broker_leaves_one_verb_of_the_list_done_or_refused(
+    own_site: Site, records: Records
+) -> None:
+    """T-1.1.3-a"""
+    requests = _one_of_each(own_site)
+    methods = [m for s in SERVICES for m in load_contract().of_process(s) if _is_recorded(m)]
+    asked = {method.name: _of(method, requests) for method in methods}
+    for verb, path, body in asked.values():
+        # A role that may call none of them.
+        assert is_refused(
+            own_site.ask("keyCustodian", verb, path, body), 403, "PERMISSION_DENIED", "1.1.1"
+        )
+    outcomes = defaultdict(set)
+    for service in SERVICES:
+        for entry in records.of_site(service, own_site.site_id):
+            assert entry["verb"] in VERBS, entry
+            outcomes[entry["event"]].add(entry["outcome"])
+    for method in methods:
+        assert "REFUSED" in outcomes[method.evidence], method.name
+        assert outcomes[method.evidence] & {"DONE", "PERMITTED"}, method.name
+
+
+def test_the_contract_names_one_verb_of_the_list_for_every_call() -> None:
+    """T-1.1.3-a"""
+    for method in load_contract().methods.values():
+        assert method.verb in VERBS, method.name
+
+
+Request = tuple[str, str, object]
+
+
+def _one_of_each(site: Site) -> list[Request]:
+    """Makes every call of a person's life once, from data to a claim; the requests made."""
+    person = site.person(DATA)
+    delivery_id = person.assigned()
+    order_id = person.ordered()
+    release(site, delivery_id)
+    person.data()
+    person.disclosures()
+    batch = {"items": [{"subjectId": person.subject_id, "purpose": "IDENTIFY_FOR_ORDER"}]}
+    site.good("storefront", "POST", "/v1/data:batchRead", batch)
+    site.good("storefront", "POST", "/v1/permissions:batchCheck", batch)
+    site.good("storefront", "POST", "/v1/subjects:find", {"email": DATA["email"]})
+    stored = {"items": [{"subjectId": site.person().subject_id, "data": {"givenName": "Әсел"}}]}
+    site.good("storefront", "POST", "/v1/data:batchStore", stored)
+    visited(person, visit())
+    bought(person, order_id, "Шай")
+    site.good("storefront", "GET", "/v1/visits:summarize")
+    site.template()
+    site.good("storefront", "POST", f"/v1/orders/{order_id}:close", {})
+    suspended = site.recipients["otherCourier"]
+    site.good("privacyOfficer", "POST", f"/v1/recipients/{suspended}:suspend", {})
+    claim_id = person.claimed()["claimId"]
+    verification = {"subjectId": person.subject_id}
+    site.good("claimsOfficer", "POST", f"/v1/claims/{claim_id}/data:read", verification)
+    person.standing()
+    return [(a.verb, a.path, a.body) for a in site.asked if a.status == 200]
+
+
+def _is_recorded(method: Method) -> bool:
+    return method.http is not None and method.evidence != "none"
+
+
+def _of(method: Method, requests: Iterable[Request]) -> Request:
+    assert method.http is not None
+    template = re.sub(r"\{[a-z_]+\}", "[^/:]+", method.http.path)
+    for verb, path, body in requests:
+        if verb == method.http.verb and re.fullmatch(template, path):
+            return verb, path, body
+    raise AssertionError(f"{method.name} is missing among the requests of _one_of_each")

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clause 3.1: what users supply leaves the house by one door."""
+
+from collections.abc import Iterator
+
+import pytest
+from google.protobuf.descriptor import Descriptor
+
+from services.chassis.contract import Method, fields_of, is_personal, load_contract
+from services.chassis.ids import new_uuid
+from tests.policy.person import DATA, is_refused
+from tests.policy.site import Site
+
+# The routes by which decrypted personal data are answered, and to whom.
+TO_THE_SITE = {
+    "ReadData": {"STOREFRONT"},
+    "BatchReadData": {"STOREFRONT"},
+    "ReadForVerification": {"CLAIMS_OFFICER"},
+}
+TO_OTHERS = {"ReleaseDelivery": {"RECIPIENT"}}
+BETWEEN_PROCESSES = {"ReadForRelease": {"disclosure"}, "GetDocument": {"claims", "disclosure"}}
+PAGES = ("/", "/docs", "/openapi.json", "/healthz", "/problems/NOT_FOUND")
+
+
+def test_only_the_broker_answers_outsiders_with_personal_data() -> None:
+    """T-3.1-a"""
+    answering = [m for m in load_contract().methods.values() if _tells(m.output)]
+    routes = {m.name: set(m.roles or {"anyone"}) for m in answering if m.http}
+    assert routes == TO_THE_SITE | TO_OTHERS
+    for method in answering:
+        if method.http and "RECIPIENT" in (method.roles or ()):
+            assert (method.process, method.name) == ("disclosure", "ReleaseDelivery")
+
+
+def test_what_has_no_route_answers_personal_data_to_our_own_processes_only() -> None:
+    """T-3.1-a"""
+    answering = [m for m in load_contract().methods.values() if _tells(m.output) and not m.http]
+    assert {m.name: set(m.peers) for m in answering} == BETWEEN_PROCESSES
+
+
+def test_the_gateway_has_no_route_that_the_contract_does_not_name(site: Site) -> None:
+    """T-3.1-a"""
+    served = site.good("", "GET", "/openapi.json").json["paths"]
+    found = {(verb.upper(), path) for path, verbs in served.items() for verb in verbs}
+    named = {(m.http.verb, _spelled(m)) for m in load_contract().methods.values() if m.http}
+    assert named <= found
+    assert {path for _, path in found - named} <= set(PAGES)
+
+
+@pytest.mark.parametrize("name", TO_THE_SITE)
+def test_a_recipient_is_refused_by_every_door_but_its_own(site: Site, name: str) -> None:
+    """T-3.1-a"""
+    person = site.person(DATA)
+    person.assigned()
+    [method] = [m for m in load_contract().methods.values() if m.name == name]
+    assert method.http is not None
+    path = method.http.path.format(subject_id=person.subject_id, claim_id=new_uuid())
+    item = {"subjectId": person.subject_id, "purpose": "IDENTIFY_FOR_ORDER"}
+    body: object = {
+        "ReadData": {"purpose": "IDENTIFY_FOR_ORDER"},
+        "BatchReadData": {"items": [item]},
+        "ReadForVerification": {"subjectId": person.subject_id},
+    }[name]
+    for who in ("courier", "post", "telecom", site.stranger()):
+        asked = site.ask(who, "POST", path, body)
+        assert is_refused(asked, 403, "PERMISSION_DENIED", "1.1.1")
+
+
+def _tells(message: Descriptor) -> bool:
+    return any(_personal(message, set()))
+
+
+def _personal(message: Descriptor, seen: set[str]) -> Iterator[bool]:
+    if message.full_name in seen or message.full_name.startswith("google."):
+        return
+    seen.add(message.full_name)
+    for field in message.fields:
+        if field.message_type is not None:
+            yield from _personal(field.message_type, seen)
+        elif field.type in (field.TYPE_STRING, field.TYPE_BYTES):
+            yield is_personal(field)
+
+
+def _spelled(method: Method) -> str:
+    """The path as OpenAPI writes it, its variables by their JSON names."""
+    assert method.http is not None
+    path = method.http.path
+    for field in fields_of(method.input_class()):
+        path = path.replace(f"{{{field.name}}}", f"{{{field.json_name}}}")
+    return path

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clause 4.1.12: the click-through token that takes a person to a partner's site."""
+
+import secrets
+from contextlib import closing
+
+from cli.conversation import Answered, Conversation
+from gateway.book import CredentialBook
+from gateway.credential import Holder, KeyRole
+from services.chassis.clock import SystemClock
+from services.chassis.database import Database
+from tests.policy.person import DATA, Person, is_refused
+from tests.policy.records import Records
+
+
+def partner_asks(person: Person, verb: str, path: str, body: object = None) -> Answered:
+    """A request with a key of a new partner of the person's site."""
+    suite = person.site.suite
+    holder = Holder(f"partner-{secrets.token_hex(4)}", person.site.site_id, KeyRole.PARTNER)
+    with closing(Database(suite.database_url("gateway"), pool_size=1)) as database:
+        key = CredentialBook(database, SystemClock(), "operator/test").issue(holder).key
+    with Conversation(suite.gateway, {"partner": {"token": key}}) as conversation:
+        return conversation.ask("partner", verb, path, body)
+
+
+def test_a_token_takes_the_person_there_once_and_names_nobody(
+    person: Person, records: Records
+) -> None:
+    """T-4.1.12-a, T-2.3-b"""
+    refused = person.ask("POST", "/partner-tokens", {})
+    assert is_refused(refused, 403, "CONSENT_REQUIRED", "4.1.12")
+    assert person.grant("PARTNER_SITES").status == 200
+    issued = person.ask("POST", "/partner-tokens", {})
+    assert issued.status == 200
+    token = issued.json["token"]
+    for secret in (person.subject_id, *(v for v in DATA.values() if isinstance(v, str))):
+        assert secret not in issued.content.decode()
+    first = partner_asks(person, "POST", "/v1/partner-tokens:redeem", {"token": token})
+    assert (first.status, set(first.json)) == (200, {"redeemTime"})
+    again = partner_asks(person, "POST", "/v1/partner-tokens:redeem", {"token": token})
+    assert is_refused(again, 404, "NOT_AVAILABLE")
+    [entry] = records.entries("consent", person, "partner_token.redeemed")
+    assert (entry["clause"], entry["outcome"]) == ("4.1.12", "DONE")
+
+
+def test_a_partner_can_do_nothing_else(person: Person) -> None:
+    """T-4.1.12-a"""
+    for verb, path in (
+        ("GET", "/v1/policies"),
+        ("GET", "/v1/policies:inForce"),
+        ("GET", f"{person.path}/consents"),
+        ("GET", "/v1/deliveries"),
+    ):
+        assert is_refused(partner_asks(person, verb, path), 403, "PERMISSION_DENIED")
+    read = partner_asks(person, "POST", f"{person.path}/data:read", {"purpose": "PARTNER_SITES"})
+    assert is_refused(read, 403, "PERMISSION_DENIED")

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clause 6.1.2: users keep their data up to date."""
+
+from tests.policy.person import CONTACT, DATA, Person, is_refused
+from tests.policy.records import Records
+
+_CURRENT = "SELECT ciphertext, version FROM data WHERE subject_id=:p AND field='phone'"
+_FORMER = "SELECT * FROM data_history WHERE subject_id=:p ORDER BY version"
+NEW = "+77017654321"
+
+
+def test_an_update_is_a_new_version_and_the_former_is_kept_as_it_was(
+    person: Person, records: Records
+) -> None:
+    """T-6.1.2-a"""
+    [first] = records.rows("vault", _CURRENT, p=person.subject_id)
+    assert person.placed({"phone": NEW}) == 2
+    [former] = records.rows("vault", _FORMER, p=person.subject_id)
+    assert (former.field, former.version, former.end_version) == ("phone", 1, 2)
+    assert former.ciphertext == first.ciphertext
+    [current] = records.rows("vault", _CURRENT, p=person.subject_id)
+    assert (current.version, current.ciphertext != first.ciphertext) == (2, True)
+    assert person.placed({"email": "new@example.kz"}) == 3
+    kept = records.rows("vault", _FORMER, p=person.subject_id)
+    assert former in kept
+    assert len(kept) == 2
+
+
+def test_no_read_answers_the_former_version(person: Person) -> None:
+    """T-6.1.2-a"""
+    person.placed({"phone": NEW})
+    assert person.data() == {**{name: DATA[name] for name in CONTACT}, "phone": NEW}
+    order_id = person.ordered()
+    references = dict.fromkeys(("SUPPORT", "PAYMENT", "ORDER_STATUS"), order_id)
+    references["FEEDBACK"] = person.site.template()
+    for purpose, reference in references.items():
+        assert person.data(purpose, reference=reference)["phone"] == NEW
+
+
+def test_data_can_be_supplemented_and_taken_back(person: Person) -> None:
+    """T-6.1.2-a"""
+    bare = person.site.person({"givenName": "Әсел"})
+    assert bare.placed({"phone": NEW}) == 2
+    assert bare.data() == {"givenName": "Әсел", "phone": NEW}
+    assert bare.placed({"phone": None}) == 3
+    assert bare.data() == {"givenName": "Әсел"}
+
+
+def test_under_a_block_nothing_is_updated(person: Person, records: Records) -> None:
+    """T-6.1.2-a"""
+    person.claimed()
+    assert is_refused(person.place({"phone": NEW}), 409, "SUBJECT_BLOCKED", "6.2.3")
+    assert person.standing()["dataVersion"] == 1
+    assert records.rows("vault", _FORMER, p=person.subject_id) == []
+
+
+def test_the_proposed_correction_is_kept_sealed_in_the_claim(
+    person: Person, records: Records
+) -> None:
+    """T-6.1.2-a"""
+    filed = person.claim(proposedCorrection={"phone": NEW})
+    claim_id = filed.json["claim"]["claimId"]
+    assert NEW not in filed.content.decode()
+    sql = "SELECT * FROM documents WHERE bound_to=:c AND kind='PROPOSED_CORRECTION'"
+    [document] = records.rows("vault", sql, c=claim_id)
+    assert document.owner_id == person.subject_id
+    assert NEW.encode() not in bytes(document.ciphertext)
+    for service in ("claims", "vault"):
+        for entry in records.entries(service, person):
+            assert NEW not in str(entry)
+    assert person.standing()["dataVersion"] == 1

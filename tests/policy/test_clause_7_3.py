@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clause 7.3: who supplies data answers for them, so it is known who did."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.policy.person import DATA, Person
+from tests.policy.records import Records
+from tests.policy.site import Site
+
+_SUPPLIED = "SELECT field, supplier, store_time FROM data WHERE subject_id=:p"
+
+
+@pytest.mark.parametrize("supplier", ["SUBJECT", "REPRESENTATIVE", "STOREFRONT_IMPORT"])
+def test_every_datum_keeps_who_supplied_it_and_when(
+    site: Site, records: Records, supplier: str
+) -> None:
+    """T-7.3-a"""
+    person, start = site.person(), datetime.now(UTC)
+    person.placed(DATA, supplier=supplier)
+    rows = records.rows("vault", _SUPPLIED, p=person.subject_id)
+    assert {row.field for row in rows} == set(DATA)
+    for row in rows:
+        assert row.supplier == supplier
+        assert start <= row.store_time <= datetime.now(UTC)
+
+
+def test_what_nobody_says_more_about_the_person_has_supplied(
+    person: Person, records: Records
+) -> None:
+    """T-7.3-a"""
+    rows = records.rows("vault", _SUPPLIED, p=person.subject_id)
+    assert {row.supplier for row in rows} == {"SUBJECT"}
+
+
+def test_a_correction_is_told_apart_from_what_the_person_supplied(
+    person: Person, records: Records
+) -> None:
+    """T-7.3-a"""
+    claim_id = person.claimed()["claimId"]
+    person.concluded(claim_id, "INACCURATE_CONFIRMED", correction={"phone": "+77017654321"})
+    found = {r.field: r.supplier for r in records.rows("vault", _SUPPLIED, p=person.subject_id)}
+    assert found == {**dict.fromkeys(DATA, "SUBJECT"), "phone": "VERIFICATION"}
+    sql = "SELECT supplier FROM data_history WHERE subject_id=:p AND field='phone'"
+    [former] = records.rows("vault", sql, p=person.subject_id)
+    assert former.supplier == "SUBJECT"
