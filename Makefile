@@ -59,8 +59,8 @@ proto: $(VENV)/run.stamp ## generate the contract's Python modules
 lock: ## resolve the dependencies anew into requirements/ (needs uv)
 	uv pip compile $(LOCK) --extra embedded --group pyproject.toml:build \
 		pyproject.toml -o requirements/run.lock
-	uv pip compile $(LOCK) --extra embedded --group pyproject.toml:build --group pyproject.toml:dev \
-		-c requirements/run.lock pyproject.toml -o requirements/dev.lock
+	uv pip compile $(LOCK) --extra embedded --extra pkcs11 --group pyproject.toml:build \
+		--group pyproject.toml:dev -c requirements/run.lock pyproject.toml -o requirements/dev.lock
 
 LOCK := -q --generate-hashes --no-emit-index-url --no-annotate --no-header --universal \
 	--python-version 3.11

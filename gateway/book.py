@@ -169,7 +169,7 @@ def _check_holder(holder: Holder) -> None:
             raise CredentialRefused(f"{what} {PATTERNS[form]}")
     if (holder.role is KeyRole.RECIPIENT) != bool(holder.recipient_id):
         raise CredentialRefused(
-            "a RECIPIENT's key names its recipient, a STOREFRONT's names none: see --recipient"
+            "a RECIPIENT's key names its recipient, all others name none: see --recipient"
         )
     if holder.purposes and holder.role is not KeyRole.STOREFRONT:
         raise CredentialRefused("only a STOREFRONT's key is limited to purposes: see --purpose")

@@ -20,6 +20,7 @@ class KeyRole(StrEnum):
 
     STOREFRONT = "STOREFRONT"
     RECIPIENT = "RECIPIENT"
+    PARTNER = "PARTNER"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ Transaction = Connection
 """An open transaction on the gateway's database."""
 
 metadata = MetaData()
+_ROLES = "role IN ('STOREFRONT', 'RECIPIENT', 'PARTNER')"
 
 credentials = Table(
     "credentials",
@@ -34,7 +35,7 @@ credentials = Table(
     Column("credential_id", Text, primary_key=True),
     Column("principal_id", Text, nullable=False, index=True),
     Column("site_id", Text, nullable=False),
-    Column("role", Text, CheckConstraint("role IN ('STOREFRONT', 'RECIPIENT')"), nullable=False),
+    Column("role", Text, CheckConstraint(_ROLES), nullable=False),
     Column("purposes", ARRAY(Text), nullable=False),
     Column("recipient_id", Text, nullable=False),
     Column(
