@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from qupia.vault.v1 import vault_pb2
 from services.vault import wire
 from services.vault.decide import RULES_VERSION, Life
@@ -33,6 +35,12 @@ def schedule_of(case: Case) -> PolicySchedule:
     body = _body(case, SCHEDULE)
     if body is None:
         return PolicySchedule()
+    return _schedule_from(body)
+
+
+@lru_cache(maxsize=64)
+def _schedule_from(body: bytes) -> PolicySchedule:
+    # The same bytes are the same schedule: every subject of a site is decided on them.
     return wire.schedule_from(vault_pb2.PolicySchedule.FromString(body))
 
 

@@ -70,7 +70,8 @@ class DrivenClock:
 class StandInVault:
     """Records what is pushed and answers as it was told to; decides nothing by itself."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: DrivenClock) -> None:
+        self._clock = clock
         self.absent = False
         self.refusing: str = ""
         self.consents: list[tuple[vault_pb2.SliceHeader, vault_pb2.ConsentSlice]] = []
@@ -114,7 +115,7 @@ class StandInVault:
                 for each in header.open_proposals
             ],
         )
-        receipt.apply_time.GetCurrentTime()
+        receipt.apply_time.FromDatetime(self._clock.now())
         return receipt
 
 
@@ -123,8 +124,8 @@ class Suite:
 
     def __init__(self, url: str) -> None:
         self.database = Database(url, pool_size=8)
-        self.vault = StandInVault()
         self.clock = DrivenClock()
+        self.vault = StandInVault(self.clock)
         self.site = ""
         log, metrics = structlog.get_logger(), Metrics()
         self.journal = store_journal.Journal(self.clock, slice_body)
