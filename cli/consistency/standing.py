@@ -99,7 +99,7 @@ def _bodies(topic: str, told: Told) -> Mapping[tuple[int, int], bytes]:
     """The bytes of the versions that the vault may hold of a confirmed slice."""
     incarnation, counter = told.slice.version
     bodies = {told.slice.version: told.slice.body}
-    if topic == CONSENT and told.before_answers and told.before_answers != told.slice.body:
+    if topic == CONSENT and told.before_answers:
         bodies[(incarnation, counter - 1)] = told.before_answers
     return bodies
 
