@@ -33,6 +33,9 @@ __all__ = ["AddressInUse", "Certificate", "Server"]
 # gRPC needs some head room over the largest request of the contract.
 _LARGEST_MESSAGE = 4 * 1024 * 1024
 _REFERENCE_KEY = "qupia-reference"
+# A call that works and three that wait: enough for a burst of as many callers
+# as share a transaction at the gate, few enough that no wait is long.
+_HELD_PER_WORKER = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,7 @@ class Server:
             pipeline,
             self._normal,
             self._critical,
-            cap=2 * workers,
+            cap=_HELD_PER_WORKER * workers,
         )
         self._server = grpc.server(
             self._critical,

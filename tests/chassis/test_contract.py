@@ -43,6 +43,10 @@ CLAUSES = {
 }
 
 
+# The same act on one subject and on many: each entry of evidence is of one subject.
+BATCHES = {"BatchStoreData": "StoreData"}
+
+
 def _each(methods: list[Method]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("method", methods, ids=lambda m: m.path)
 
@@ -116,7 +120,10 @@ def test_no_two_routes_meet() -> None:
 
 
 def test_an_evidence_name_stands_for_one_act() -> None:
-    names = Counter(m.evidence for m in METHODS if m.mutates)
+    by_name = {m.name: m for m in METHODS}
+    for batch, single in BATCHES.items():
+        assert by_name[batch].evidence == by_name[single].evidence
+    names = Counter(m.evidence for m in METHODS if m.mutates and m.name not in BATCHES)
     assert [name for name, times in names.items() if times > 1] == []
     reads = {m.evidence for m in METHODS if not m.mutates} - {"none"}
     assert not reads & set(names)
@@ -139,12 +146,14 @@ def test_every_list_pages() -> None:
             assert {"page_size", "page_token"} <= set(method.input.fields_by_name)
 
 
-def test_nobody_but_a_recipient_is_veiled_and_every_release_is() -> None:
+def test_nobody_but_an_outsider_is_veiled_and_all_that_an_outsider_does_is() -> None:
+    # Neither a recipient nor a partner may learn from a refusal what stands about a person.
+    outsiders = (frozenset({"RECIPIENT"}), frozenset({"PARTNER"}))
     for method in METHODS:
-        if method.roles == frozenset({"RECIPIENT"}) and method.evidence != "none":
+        if method.roles in outsiders and method.evidence != "none":
             assert method.veil == "NOT_AVAILABLE", method.path
         if method.veil:
-            assert method.roles == frozenset({"RECIPIENT"})
+            assert method.roles in outsiders, method.path
 
 
 def test_what_restricts_is_critical() -> None:

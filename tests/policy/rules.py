@@ -42,7 +42,6 @@ def _missing(rules: Mapping[str, tuple[int, str]]) -> Mapping[str, Missing]:
 
 OPEN = _missing(
     {
-        "T-2.3-b": (3, "no click-through token is issued"),
         "T-5.1-b": (3, "no DestroySubject"),
         "T-5.3-a": (4, "no requests of state bodies"),
         "T-5.3-b": (4, "no requests of state bodies"),
@@ -67,7 +66,6 @@ PARTLY = _missing(
         "T-3.2-b": (3, "the form is kept where it is named; it need not be"),
         "T-3.2.4-a": (3, "a new category needs a new contract, configuration cannot add one"),
         "T-3.3.1-a": (3, "use events carry no cookie that could be missing"),
-        "T-4.1.12-a": (3, "no click-through token is issued"),
         "T-5.1-a": (3, "shown by back-dated data and by the gate's decision at later times"),
         "T-5.2-a": (4, "a telecom operator gets the phone, but no message text can be given"),
         "T-6.1.2-a": (3, "no audit reads former versions, no verifier the proposed correction"),

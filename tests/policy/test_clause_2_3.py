@@ -6,7 +6,8 @@ from typing import Any
 
 from cli.conversation import Answered
 from services.chassis.ids import new_subject_id, new_uuid
-from tests.policy.person import Person, is_refused, release
+from tests.policy.partner import partner_asks
+from tests.policy.person import DATA, Person, is_refused, release
 from tests.policy.site import Site
 
 WHO = ("storefront", "claimsOfficer", "privacyOfficer", "auditor")
@@ -64,6 +65,25 @@ def test_a_site_has_policy_versions_of_its_own(bare_site: Site, own_site: Site) 
     assert bare_site.good("privacyOfficer", "GET", "/v1/policies").json["policies"] == []
     assert is_refused(bare_site.ask("privacyOfficer", "GET", "/v1/policies/1"), 404, "NOT_FOUND")
     assert bare_site.publish().json["policy"]["version"] == 1
+
+
+def test_a_person_goes_to_a_partners_site_by_consent_only_and_unnamed(
+    person: Person, own_site: Site
+) -> None:
+    """T-2.3-b"""
+    refused = person.ask("POST", "/partner-tokens", {})
+    assert is_refused(refused, 403, "CONSENT_REQUIRED", "4.1.12")
+    assert person.grant("PARTNER_SITES").status == 200
+    issued = person.ask("POST", "/partner-tokens", {})
+    assert set(issued.json) == {"token", "expireTime"}
+    token = {"token": issued.json["token"]}
+    abroad = partner_asks(own_site.person(), "POST", "/v1/partner-tokens:redeem", token)
+    assert is_refused(abroad, 404, "NOT_AVAILABLE")
+    redeemed = partner_asks(person, "POST", "/v1/partner-tokens:redeem", token)
+    assert (redeemed.status, set(redeemed.json)) == (200, {"redeemTime"})
+    told = (issued.content + redeemed.content).decode()
+    for named in (person.subject_id, *(v for v in DATA.values() if isinstance(v, str))):
+        assert named not in told
 
 
 def _all_that_stands(person: Person) -> tuple[object, ...]:

@@ -1,32 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clause 4.1.12: the click-through token that takes a person to a partner's site."""
 
-import secrets
-from contextlib import closing
-
-from cli.conversation import Answered, Conversation
-from gateway.book import CredentialBook
-from gateway.credential import Holder, KeyRole
-from services.chassis.clock import SystemClock
-from services.chassis.database import Database
+from tests.policy.partner import partner_asks
 from tests.policy.person import DATA, Person, is_refused
 from tests.policy.records import Records
-
-
-def partner_asks(person: Person, verb: str, path: str, body: object = None) -> Answered:
-    """A request with a key of a new partner of the person's site."""
-    suite = person.site.suite
-    holder = Holder(f"partner-{secrets.token_hex(4)}", person.site.site_id, KeyRole.PARTNER)
-    with closing(Database(suite.database_url("gateway"), pool_size=1)) as database:
-        key = CredentialBook(database, SystemClock(), "operator/test").issue(holder).key
-    with Conversation(suite.gateway, {"partner": {"token": key}}) as conversation:
-        return conversation.ask("partner", verb, path, body)
 
 
 def test_a_token_takes_the_person_there_once_and_names_nobody(
     person: Person, records: Records
 ) -> None:
-    """T-4.1.12-a, T-2.3-b"""
+    """T-4.1.12-a"""
     refused = person.ask("POST", "/partner-tokens", {})
     assert is_refused(refused, 403, "CONSENT_REQUIRED", "4.1.12")
     assert person.grant("PARTNER_SITES").status == 200
