@@ -67,6 +67,8 @@ def _voice(suite: Suite, method: Method) -> Metadata:
         return key_of("STOREFRONT")
     if "RECIPIENT" in roles:
         return key_of("RECIPIENT", recipient_id=suite.credentials["courier"]["recipientId"])
+    if "PARTNER" in roles:
+        return key_of("PARTNER")
     officer = next(name for role, name in _OFFICERS.items() if role in roles)
     return token_of(suite.credentials[officer]["token"])
 

@@ -89,7 +89,11 @@ class Snapshot:
                 migration.check(connection, self._migrations)
             except SchemaMismatch as mismatch:
                 connection.close()
-                raise CannotRead(f"the database {self.name}: {mismatch}") from None
+                # Each service counts its own schemas: another's database shows here first.
+                raise CannotRead(
+                    f"the database {self.name} cannot be read: {mismatch}, "
+                    f"if the URL is that of {self.name}"
+                ) from None
             self._connection = connection
         return self._connection
 

@@ -133,9 +133,10 @@ class VaultServicer:
             case = self._permitted(connection, subject)
             now = self._clock.now()
             version = case.data_version + 1
-            stood = int(self._idempotency.begin(connection, call, str(version), now))
-            if stood != version:
-                return _stored(stood, now)
+            fresh = _result_id(version, now)
+            stood = self._idempotency.begin(connection, call, fresh, now)
+            if stood != fresh:
+                return _stored(*_result_of(stood))
             if request.HasField("if_version") and request.if_version != case.data_version:
                 raise VersionMismatch
             with told_apart("data"):
@@ -143,7 +144,7 @@ class VaultServicer:
                     connection, subject, version, change, Provenance(supplier, request.form), now
                 )
             if not changed:
-                self._idempotency.amend(connection, call, str(case.data_version))
+                self._idempotency.amend(connection, call, _result_id(case.data_version, now))
             entry = self._stored_entry(call, case, subject, changed, version)
             evidence.append(connection, entry, now)
         return _stored(version if changed else case.data_version, now)
@@ -309,6 +310,17 @@ def _supplier(request: vault_pb2.StoreDataRequest) -> str:
             fields=[FieldViolation("supplier", "enum", "is the supplier of corrections only")]
         )
     return kinds.Kind.Name(request.supplier or kinds.SUBJECT)
+
+
+def _result_id(version: int, now: datetime) -> str:
+    """What stands under the key of a storing: version and time, so a repeat is told the same."""
+    return f"{version}@{now.isoformat()}"
+
+
+def _result_of(result_id: str) -> tuple[int, datetime]:
+    """The version and the time of a storing that came about before."""
+    version, _, time = result_id.partition("@")
+    return int(version), datetime.fromisoformat(time)
 
 
 def _stored(version: int, now: datetime) -> vault_pb2.StoreDataResponse:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -31,9 +32,12 @@ _CALLERS = {
     # The one who did not register the recipient.
     "PRIVACY_OFFICER": "secondPrivacyOfficer",
     "RECIPIENT": "courier",
+    "PARTNER": "partner",
 }
 # The thing's order has its courier already, and the same assignment again would be no act.
 _ANOTHER_RECIPIENT = "DisclosureService.AssignOrder"
+# Need the person's word for partners' sites.
+_TOKENS = ("IssuePartnerToken", "RedeemPartnerToken")
 _OTHER_BODIES: Mapping[str, object] = {
     "ConsentService.PublishPolicy": {**POLICY, "prevailingLanguage": "kk"},
     "ConsentService.RegisterSubject": {"use": {**USE, "page": "/elsewhere"}},
@@ -58,12 +62,31 @@ def _caller(world: World, method: Method) -> Caller:
 
 
 def _thing(world: World, method: Method) -> Thing:
-    return world.make("demo", blocked=method.name == "ConcludeVerification")
+    thing = world.make("demo", blocked=method.name == "ConcludeVerification")
+    if method.name in _TOKENS:
+        path = f"/v1/subjects/{thing.subject_id}/consents/PARTNER_SITES:grant"
+        body = {"language": "ru", "wording": "Хочу"}
+        granted = world.ask(world.callers["storefront"], "POST", path, body)
+        assert granted["enforcement"] == "IN_FORCE"
+    return thing
+
+
+def _row(world: World, method: Method) -> Row:
+    """The RPC's row; what redeems does so with one token for each thing."""
+    if method.name != "RedeemPartnerToken":
+        return row_of(method)
+
+    @cache
+    def body(thing: Thing) -> object:
+        path = f"/v1/subjects/{thing.subject_id}/partner-tokens"
+        return {"token": world.ask(world.callers["storefront"], "POST", path, {})["token"]}
+
+    return replace(row_of(method), body=body)
 
 
 def _fixed(world: World, method: Method, thing: Thing) -> Row:
     """The RPC's row with one body for all requests."""
-    row = row_of(method)
+    row = _row(world, method)
     body = row.body(thing) if row.body else {}
     if name_of(method) == _ANOTHER_RECIPIENT:
         body = {"recipientId": world.callers["otherCourier"].recipient_id}
@@ -119,7 +142,7 @@ def test_a_repeated_patch_that_changes_nothing_answers_as_the_first_time(world: 
 
 @pytest.mark.parametrize("method", MUTATING, ids=name_of)
 def test_a_key_stands_for_one_request_only(method: Method, world: World) -> None:
-    thing, caller, row = _thing(world, method), _caller(world, method), row_of(method)
+    thing, caller, row = _thing(world, method), _caller(world, method), _row(world, method)
     key = secrets.token_hex(16)
     first = _settled(world, caller, method, row, thing, key)
     assert first.status == 200, first.content

@@ -129,9 +129,10 @@ def test_what_cannot_be_read_is_said_and_ends_with_exit_code_2(
     assert told in _text(err)
 
 
-def test_another_services_database_is_not_taken_for_ones_own(books: Books) -> None:
+@pytest.mark.parametrize("other", ["gateway", "disclosure"])
+def test_another_services_database_is_not_taken_for_ones_own(books: Books, other: str) -> None:
     urls = books.urls()
-    environ = _environ(books, urls | {"claims": urls["gateway"]})
+    environ = _environ(books, urls | {"claims": urls[other]})
     err = _page()
     assert fsck(environ=environ, out=_page(), err=err) == COULD_NOT_RUN
     assert "the database claims cannot be read" in _text(err)

@@ -291,7 +291,7 @@ def test_a_batch_item_names_its_own_subject(ask: Ask, services: Any) -> None:
     )
     answer = ask("POST", "/v1/data:batchRead", json={"items": items})
     assert answer.json()["outcomes"] == [
-        {"read": {"data": {"givenName": "Нұр"}, "version": 0}},
+        {"read": {"data": {"givenName": "Нұр"}, "version": 0, "visits": [], "purchases": []}},
         {"problem": {"code": "NOT_FOUND"}},
     ]
     assert "Нұр".encode() in answer.content

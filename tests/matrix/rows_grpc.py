@@ -53,9 +53,9 @@ def _order_slice(thing: Thing) -> Message:
 
 
 def _schedule(thing: Thing) -> Message:
-    return vault_pb2.ApplyPolicyScheduleRequest(
-        header=_header(thing), schedule=vault_pb2.PolicySchedule()
-    )
+    header = _header(thing)
+    header.ClearField("subject_id")  # a schedule is the whole site's
+    return vault_pb2.ApplyPolicyScheduleRequest(header=header, schedule=vault_pb2.PolicySchedule())
 
 
 def _resync(_thing: Thing) -> Message:

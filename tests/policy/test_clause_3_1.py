@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from google.protobuf.descriptor import Descriptor
 
+from qupia.consent.v1 import consent_pb2
 from services.chassis.contract import Method, fields_of, is_personal, load_contract
 from services.chassis.ids import new_uuid
 from tests.policy.person import DATA, is_refused
@@ -35,6 +36,24 @@ def test_only_the_broker_answers_outsiders_with_personal_data() -> None:
     for method in answering:
         if method.http and OUTSIDERS & set(method.roles or OUTSIDERS):
             assert (method.process, method.name) == ("disclosure", "ReleaseDelivery")
+
+
+def test_a_proof_of_consent_tells_of_the_operators_people_only() -> None:
+    """T-3.1-a"""
+    told = {
+        f"{message.name}.{field.name}"
+        for message in consent_pb2.DESCRIPTOR.message_types_by_name.values()
+        for field in message.fields
+        if message.name.startswith(("ProveConsentResponse", "Consent", "Policy", "Declaration"))
+        and field.type in (field.TYPE_STRING, field.TYPE_BYTES)
+        and is_personal(field)
+    }
+    # The page shows the contact and the responsible person too, and the subject by pseudonym.
+    assert told == {
+        "ConsentController.contact",
+        "ConsentController.responsible",
+        "ConsentPage.html",
+    }
 
 
 def test_what_has_no_route_answers_personal_data_to_our_own_processes_only() -> None:
