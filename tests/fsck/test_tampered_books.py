@@ -6,6 +6,9 @@ import pytest
 from tests.fsck.books import Books
 from tests.fsck.tampering import Case, name_of, require_named
 
+# Each case copies a database; data and standing are tampered with in every run.
+pytestmark = pytest.mark.deep
+
 _ORDERED = "SELECT subject_id FROM orders WHERE state = 'OPEN' ORDER BY order_id LIMIT 1"
 _NEWS = "SELECT subject_id FROM consents WHERE slot = 'standing' AND withdraw_time IS NULL"
 

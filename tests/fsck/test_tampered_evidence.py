@@ -6,6 +6,9 @@ import pytest
 from tests.fsck.books import Books
 from tests.fsck.tampering import Case, name_of, require_named
 
+# Each case copies a database; data and standing are tampered with in every run.
+pytestmark = pytest.mark.deep
+
 _RELEASED = "SELECT min(release_id) FROM releases WHERE state = 'RELEASED'"
 _GIVEN = "SELECT min(release_id) FROM release_entries"
 

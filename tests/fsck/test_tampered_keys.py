@@ -6,6 +6,9 @@ import pytest
 from tests.fsck.books import Books
 from tests.fsck.tampering import FLIPPED, PHONES, Case, name_of, require_named
 
+# Each case copies a database; data and standing are tampered with in every run.
+pytestmark = pytest.mark.deep
+
 _WITHOUT_DOCUMENTS = (
     "SELECT min(subject_id) FROM subjects WHERE subject_id NOT IN (SELECT owner_id FROM documents)"
 )
