@@ -3,14 +3,14 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from datetime import UTC
 
 from cli.consistency.fault import Fault
 from cli.consistency.matching import Reference, dangling, gathered, matched
 from cli.consistency.store_evidence import EntryRow
 from services.chassis.decider.store import IN_FORCE, REFUSED
+from services.chassis.evidence import instant
 
-_COLUMNS = ("entryId", "siteId", "event", "outcome", "subject", "recordTime")
+_COLUMNS = ("entryId", "siteId", "event", "outcome", "subject", "recordTime", "secretUntil")
 
 
 def entry_faults(database: str, entries: Iterable[EntryRow]) -> Iterator[Fault]:
@@ -62,9 +62,9 @@ def _fault(entry: EntryRow) -> str:
         return "the body is no JSON"
     if form != entry.body or not isinstance(members, dict):
         return "the body is not canonical JSON"
-    time = entry.record_time.astimezone(UTC).isoformat(timespec="microseconds")
-    told = (entry.entry_id, entry.site, entry.event, entry.outcome, entry.subject, time)
-    for name, column in zip(_COLUMNS, told, strict=True):
+    told = (entry.entry_id, entry.site, entry.event, entry.outcome, entry.subject)
+    times = [instant(t) if t else "" for t in (entry.record_time, entry.secret_until)]
+    for name, column in zip(_COLUMNS, (*told, *times), strict=True):
         if members.get(name, "") != column:
             return f"the column of {name} is not what the body says"
     return ""

@@ -53,14 +53,16 @@ class EntryRow:
     outcome: str
     subject: str
     record_time: datetime
+    secret_until: datetime | None
     body: str = field(repr=False)
 
 
 def evidence(source: Snapshot) -> Iterator[EntryRow]:
     """Entries by id."""
     e = entries.c
-    columns = e.entry_id, e.site_id, e.event, e.outcome, e.subject, e.record_time, e.body
-    for row in source.stream(select(*columns).order_by(plain(e.entry_id))):
+    columns = e.entry_id, e.site_id, e.event, e.outcome, e.subject, e.record_time
+    statement = select(*columns, e.secret_until, e.body)
+    for row in source.stream(statement.order_by(plain(e.entry_id))):
         yield EntryRow(*row)
 
 

@@ -43,6 +43,7 @@ entries = Table(
     Column("subject", Text, nullable=False),
     Column("record_time", DateTime(timezone=True), nullable=False),
     Column("body", Text, nullable=False),
+    Column("secret_until", DateTime(timezone=True)),
 )
 """One row per entry; INSERT and SELECT only, by privilege."""
 
@@ -67,7 +68,8 @@ class Entry:
 
     `subject` is the pseudonym, empty where no known subject is concerned.
     `refs` are ids (order_id, claim_id, …), `decided_on` what a decision rested
-    on, `digests` salted digests of a caller's free text.
+    on, `digests` salted digests of a caller's free text. Until `secret_until`
+    the person concerned is not told of it (clause 5.3, a request under secrecy).
     """
 
     event: str
@@ -82,6 +84,7 @@ class Entry:
     refs: Mapping[str, str] = field(default_factory=dict)
     decided_on: Mapping[str, object] = field(default_factory=dict)
     digests: Mapping[str, str] = field(default_factory=dict)
+    secret_until: datetime | None = None
     entry_id: str = field(default_factory=new_uuid)
 
     def body(self, record_time: datetime) -> str:
@@ -100,10 +103,16 @@ class Entry:
             "refs": dict(self.refs),
             "decidedOn": dict(self.decided_on),
             "digests": dict(self.digests),
-            "recordTime": record_time.astimezone(UTC).isoformat(timespec="microseconds"),
+            "secretUntil": instant(self.secret_until) if self.secret_until else "",
+            "recordTime": instant(record_time),
         }
         present = {key: value for key, value in members.items() if value not in ("", {})}
         return json.dumps(present, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def instant(time: datetime) -> str:
+    """An instant as bodies have it: UTC, to the microsecond."""
+    return time.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def append(connection: Connection, entry: Entry, record_time: datetime) -> None:
@@ -127,6 +136,7 @@ def append_all(connection: Connection, batch: Sequence[Entry], record_time: date
             "subject": e.subject,
             "record_time": record_time,
             "body": e.body(record_time),
+            "secret_until": e.secret_until,
         }
         for e in batch
     ]

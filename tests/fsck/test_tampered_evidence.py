@@ -130,6 +130,15 @@ EVIDENCE = [
         "SELECT min(entry_id) FROM evidence_entries",
     ),
     Case(
+        "an entry was made secret",
+        "vault",
+        "UPDATE evidence_entries SET secret_until = '2099-01-01Z' WHERE entry_id ="
+        " (SELECT max(entry_id) FROM evidence_entries)",
+        "evidence",
+        "vault.evidence_entries",
+        "SELECT max(entry_id) FROM evidence_entries",
+    ),
+    Case(
         "an entry's body is another form",
         "gateway",
         "UPDATE evidence_entries SET body = replace(body, ',', ', ')",

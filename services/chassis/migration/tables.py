@@ -46,3 +46,19 @@ def create_common() -> None:
     op.execute(
         text("CREATE INDEX evidence_by_subject ON evidence_entries (site_id, subject, entry_id)")
     )
+
+
+def let_evidence_be_read() -> None:
+    """What the evidence of one person is read by: an index in time, and how long it is secret."""
+    # A database of today has the column from its first revision on.
+    op.execute(
+        text("ALTER TABLE evidence_entries ADD COLUMN IF NOT EXISTS secret_until timestamptz")
+    )
+    op.execute(
+        text(
+            "CREATE INDEX evidence_by_time ON evidence_entries "
+            "(site_id, subject, record_time, entry_id)"
+        )
+    )
+    # Nothing reads by (site, subject, entry) alone.
+    op.execute(text("DROP INDEX evidence_by_subject"))
