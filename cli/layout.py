@@ -68,6 +68,11 @@ class Layout:
         return self.home / "sites.toml"
 
     @property
+    def mail(self) -> Path:
+        """Where a development suite puts the letters it writes to people."""
+        return self.home / "mail"
+
+    @property
     def credentials(self) -> Path:
         """The gateway's address and what to call it with."""
         return self.home / "credentials.json"

@@ -12,6 +12,8 @@ from services.chassis.config import ConfigError
 
 MODULES = {p: "gateway" if p == "gateway" else f"services.{p}" for p in PROCESSES}
 SERVICES = tuple(p for p in PROCESSES if p != "gateway")
+WRITERS = ("vault", "claims")
+"""Those that write letters to people."""
 DECIDERS = ("consent", "claims", "disclosure")
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "LD_LIBRARY_PATH")
 
@@ -52,6 +54,8 @@ def environment_of(
     prefix = f"QUPIA_{process.upper()}_"
     decided = _decided(process, layout, addresses)
     given = {k.removeprefix(prefix): v for k, v in environ.items() if k.startswith(prefix)}
+    if process in WRITERS and "SMTP_HOST" not in given:
+        decided["MAIL_FOLDER"] = str(layout.mail)
     for key in sorted(given.keys() & decided.keys()):
         hint = "; the port is QUPIA_HTTP_PORT" if key == "LISTEN" else ""
         raise ConfigError(f"{prefix}{key} is decided by `qupia run`: take it away{hint}")

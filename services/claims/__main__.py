@@ -12,6 +12,7 @@ from services.chassis.config import load_settings
 from services.chassis.decider.dispatcher import Dispatcher
 from services.chassis.decider.pusher import Pusher, Topic
 from services.chassis.idempotency import IdempotencyKeys
+from services.chassis.mail import MailSettings
 from services.chassis.paging import PageTokens
 from services.chassis.process import ProcessSettings, StartError
 from services.chassis.pseudonym import known_pseudonym
@@ -32,7 +33,7 @@ PROCESS = "claims"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-class ClaimsSettings(ProcessSettings):
+class ClaimsSettings(ProcessSettings, MailSettings):
     """What the claims process is told besides: where the vault listens, and a calendar file.
 
     `calendar` is the override file of the working calendar (`services.claims.calendar`).

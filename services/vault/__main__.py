@@ -14,6 +14,7 @@ from services.chassis.assembly import Parts, prepare, serve
 from services.chassis.config import ConfigError, load_settings
 from services.chassis.database import Database
 from services.chassis.idempotency import IdempotencyKeys
+from services.chassis.mail import MailSettings
 from services.chassis.paging import PageTokens
 from services.chassis.pipeline import Handler
 from services.chassis.process import ProcessSettings, StartError, run
@@ -43,7 +44,7 @@ _HERE = Path(__file__).parent
 _V = TypeVar("_V")
 
 
-class VaultSettings(ProcessSettings):
+class VaultSettings(ProcessSettings, MailSettings):
     """The vault's settings: `key_store_url` is a database of its own.
 
     The KEK is in `key_file`, or with `key_provider` pkcs11 in the token `pkcs11_token` behind
