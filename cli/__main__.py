@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The `qupia` command. Exit codes: 0 done, 1 something does not hold, 2 wrong usage, 69 a part
-cannot be reached or started, 70 a process ended again and again, 78 wrong configuration."""
+"""The `qupia` command.
+
+Exit codes (`cli/exit_codes.py`, printed by `qupia --help`): 0 done; 1 refused, or something does
+not hold; 2 wrong usage; 69 a part cannot be reached or started; 70 a process ended again and again;
+75 not now: recorded and not yet in force, still running, or too much asked at once; 77 the
+credential is not valid or may not do this; 78 wrong configuration.
+"""
 
 import os
 from collections.abc import Iterator
@@ -10,10 +15,11 @@ from typing import Annotated
 
 import typer
 
-from cli import contract_table
+from cli import contract_table, policy
 from cli.credentials import DATABASE_VARIABLE, environment_url, make_credentials
 from cli.demo import demo as tell_story
 from cli.development_issuer import PEOPLE, DevelopmentIssuer
+from cli.exit_codes import MEANINGS
 from cli.fsck import fsck as check_records
 from cli.layout import Layout
 from cli.migrate import migrate as migrate_databases
@@ -26,6 +32,7 @@ from services.chassis.process import EXIT_CONFIG, EXIT_START, StartError
 
 app = typer.Typer(
     help="Qupia: a privacy policy as a system that cannot break it.",
+    epilog="Exit codes: " + "; ".join(f"{code} {text}" for code, text in MEANINGS.items()) + ".",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -112,6 +119,7 @@ def gateway_database() -> str:
 
 
 app.add_typer(make_credentials(gateway_database), name="credentials")
+app.add_typer(policy.app, name="policy")
 
 
 def main() -> None:

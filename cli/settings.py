@@ -13,6 +13,15 @@ from services.chassis.config import ConfigError, Settings, load_settings
 PROCESSES = ("vault", "consent", "claims", "disclosure", "gateway")
 """In the order of their start; a stop goes the other way."""
 
+OFFICERS_VARIABLES = (
+    "QUPIA_GATEWAY",
+    "QUPIA_TOKEN",
+    "QUPIA_TOKEN_FILE",
+    "QUPIA_SITE",
+    "QUPIA_LANGUAGE",
+)
+"""For the commands that call a gateway (`cli.office_place`); `qupia run` passes over them."""
+
 _PREFIX = "QUPIA_"
 _OF_A_PROCESS = tuple(f"{_PREFIX}{process.upper()}_" for process in PROCESSES)
 
@@ -37,7 +46,9 @@ def run_settings(environ: Mapping[str, str] | None = None) -> RunSettings:
     own = {
         f"{_PREFIX}RUN_{name.removeprefix(_PREFIX)}": value
         for name, value in environ.items()
-        if name.startswith(_PREFIX) and not name.startswith(_OF_A_PROCESS)
+        if name.startswith(_PREFIX)
+        and not name.startswith(_OF_A_PROCESS)
+        and name not in OFFICERS_VARIABLES
     }
     settings = load_settings(RunSettings, "run", own)
     if settings.restart_seconds != "never" and not 0 <= settings.restart_seconds <= 3600:
