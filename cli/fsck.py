@@ -18,9 +18,9 @@ from cli.consistency.records import open_records
 from cli.consistency.sources import find_sources
 from cli.consistency.store_snapshot import CannotRead
 from cli.postgres import PostgresError
+from services.chassis.calendar import CalendarFileError, load_calendar
 from services.chassis.config import ConfigError
 from services.chassis.process import StartError
-from services.claims.calendar import CalendarFileError, load_calendar
 from services.vault.provider import KeyProviderError
 
 CLEAN, FAULTY, COULD_NOT_RUN = 0, 1, 2

@@ -79,7 +79,7 @@ def test_every_module_imports_only_what_its_role_allows() -> None:
         ("services/vault/servicer.py", "import sqlalchemy"),
         ("services/vault/__main__.py", "from sqlalchemy import Engine"),
         ("services/claims/store.py", "import grpc"),
-        ("services/claims/deadline.py", "from psycopg import sql"),
+        ("services/claims/state.py", "from psycopg import sql"),
         ("gateway/transcoder.py", "import sqlalchemy"),
         ("gateway/app.py", "from gateway import __main__"),
         ("cli/run.py", "import services.vault.__main__"),

@@ -19,11 +19,11 @@ from cli.run import EXIT_GAVE_UP
 from cli.settings import RunSettings
 from gateway.figures import Figures
 from gateway.settings import GatewaySettings
+from services.chassis.calendar import load_calendar
 from services.chassis.config import Settings
 from services.chassis.metrics import Metrics
 from services.chassis.process import EXIT_CONFIG, EXIT_START, ProcessSettings
 from services.claims.__main__ import ClaimsSettings
-from services.claims.calendar import load_calendar
 from services.consent.__main__ import ConsentSettings
 from services.disclosure.__main__ import DisclosureSettings
 from services.vault.__main__ import VaultSettings

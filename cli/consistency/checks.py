@@ -33,7 +33,7 @@ from cli.consistency.matching import Reference, chunked, matched
 from cli.consistency.records import Records
 from cli.consistency.standing import Told
 from cli.consistency.store_keys import OwnerRow
-from services.claims.calendar import WorkingCalendar
+from services.chassis.calendar import WorkingCalendar
 from services.vault.secret_key import SecretKey
 from services.vault.wire_case import CLAIMS, CONSENT, DECIDER_OF, ORDERS, SCHEDULE
 

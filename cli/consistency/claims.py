@@ -7,9 +7,9 @@ from cli.consistency.fault import Fault
 from cli.consistency.matching import gathered, matched
 from cli.consistency.store_claims import ClaimRow, FactRow
 from cli.consistency.store_standing import Place, PushedSlice
-from services.claims.calendar import WorkingCalendar
+from services.chassis.calendar import WorkingCalendar
+from services.chassis.deadline import due
 from services.claims.claim import ClaimFact
-from services.claims.deadline import due
 from services.claims.intake import claim_number
 from services.claims.state import (
     Claimant,

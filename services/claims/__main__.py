@@ -7,6 +7,7 @@ from pathlib import Path
 
 from services.chassis import assembly, process
 from services.chassis.assembly import Background, Parts
+from services.chassis.calendar import CalendarFileError, WorkingCalendar, load_calendar
 from services.chassis.client import Client
 from services.chassis.config import load_settings
 from services.chassis.decider.dispatcher import Dispatcher
@@ -18,7 +19,6 @@ from services.chassis.process import ProcessSettings, StartError
 from services.chassis.pseudonym import known_pseudonym
 from services.claims import store_acts
 from services.claims.background import Rounds
-from services.claims.calendar import CalendarFileError, WorkingCalendar, load_calendar
 from services.claims.courier import Courier
 from services.claims.sealing_key import SealingKeyKeeper
 from services.claims.servicer import handlers
@@ -36,7 +36,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 class ClaimsSettings(ProcessSettings, MailSettings):
     """What the claims process is told besides: where the vault listens, and a calendar file.
 
-    `calendar` is the override file of the working calendar (`services.claims.calendar`).
+    `calendar` is the override file of the working calendar (`services.chassis.calendar`).
     """
 
     vault: str

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.claims.deadline import Deadline
+from services.chassis.deadline import Deadline
 from services.claims.state import (
     Claimant,
     ClaimKind,

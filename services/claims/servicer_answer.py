@@ -6,11 +6,11 @@ from typing import cast
 
 from qupia.claims.v1 import claims_pb2
 from services.chassis.call import Call
+from services.chassis.deadline import local_date
 from services.chassis.ids import new_uuid
 from services.chassis.refusal import FieldViolation, InvalidArgument, NotFound, StateConflict
 from services.claims import store, store_documents, store_steps, wire
 from services.claims.claim import Claim
-from services.claims.deadline import local_date
 from services.claims.documents import DocumentKind, Text
 from services.claims.servicer_common import Office, refuse, require_officer
 from services.claims.state import (

@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import cast
 
 from qupia.claims.v1 import claims_pb2
+from services.chassis.calendar import WorkingCalendar
 from services.chassis.call import Call
+from services.chassis.deadline import due
 from services.chassis.ids import new_uuid
 from services.chassis.refusal import (
     FieldViolation,
@@ -17,9 +19,7 @@ from services.chassis.refusal import (
     StateConflict,
 )
 from services.claims import intake, store_acts, store_documents, store_steps, wire
-from services.claims.calendar import WorkingCalendar
 from services.claims.claim import Claim
-from services.claims.deadline import due
 from services.claims.documents import DocumentKind, Text
 from services.claims.servicer_common import Office, blank_texts, is_officer, refuse
 from services.claims.state import Claimant, ClaimKind, ClaimState, term_days

@@ -9,10 +9,10 @@ from sqlalchemy import Row, Select, insert, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Connection
 
+from services.chassis.deadline import Deadline
 from services.chassis.decider.tables import acts
 from services.chassis.ids import new_uuid
 from services.claims.claim import Claim, ClaimFact, least_enforcement
-from services.claims.deadline import Deadline
 from services.claims.state import Claimant, ClaimKind, ClaimState, Decision, Outcome
 from services.claims.tables import (
     claim_acts,

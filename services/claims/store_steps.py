@@ -11,9 +11,9 @@ from datetime import datetime
 from sqlalchemy import insert
 from sqlalchemy.engine import Connection
 
+from services.chassis.deadline import local_date
 from services.claims import store, store_acts, store_documents
 from services.claims.claim import Attribution, Claim
-from services.claims.deadline import local_date
 from services.claims.documents import SealedDocument
 from services.claims.intake import CLAIMS_PER_SUBJECT, claim_number
 from services.claims.state import (

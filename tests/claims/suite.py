@@ -16,6 +16,7 @@ from joserfc.jwk import KeySet, OKPKey
 from qupia.claims.v1 import claims_pb2
 from qupia.contract.v1 import contract_pb2
 from services.chassis import log
+from services.chassis.calendar import load_calendar
 from services.chassis.call import Call
 from services.chassis.clock import Clock, FixedClock
 from services.chassis.contract import load_contract
@@ -33,7 +34,6 @@ from services.chassis.process import peer_names
 from services.chassis.pseudonym import known_pseudonym
 from services.chassis.recorder import RefusalRecorder
 from services.claims import store_acts
-from services.claims.calendar import load_calendar
 from services.claims.courier import Courier
 from services.claims.sealing_key import SealingKeyKeeper
 from services.claims.servicer import handlers

@@ -27,7 +27,9 @@ from services.claims.wire import instant, stamp
 from tests.claims.suite import NOW, Claim, Suite, in_threads, new_claim
 
 State = subject_pb2.Enforcement
-VECTORS = json.loads((Path(__file__).parent / "deadline_vectors.json").read_text())["vectors"]
+VECTORS = json.loads((Path(__file__).parents[1] / "chassis" / "deadline_vectors.json").read_text())[
+    "vectors"
+]
 
 
 def _fields(refused: pytest.ExceptionInfo[InvalidArgument]) -> list[str]:

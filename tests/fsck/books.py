@@ -26,7 +26,7 @@ from cli.databases import BOOKS
 from cli.demo import STEPS
 from cli.postgres import Cluster
 from cli.story import Story
-from services.claims.calendar import load_calendar
+from services.chassis.calendar import load_calendar
 from tests.harness.suite import Suite
 
 ROOT = Path(__file__).parents[2]

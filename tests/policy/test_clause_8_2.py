@@ -8,8 +8,8 @@ import holidays
 import pytest
 
 from cli.conversation import Answered
-from services.claims.calendar import load_calendar
-from services.claims.deadline import due
+from services.chassis.calendar import load_calendar
+from services.chassis.deadline import due
 from tests.policy.person import Person, is_refused
 from tests.policy.site import Site
 

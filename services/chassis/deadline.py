@@ -11,7 +11,7 @@ from functools import cache
 from importlib.resources import files
 from zoneinfo import ZoneInfo
 
-from services.claims.calendar import WorkingCalendar
+from services.chassis.calendar import WorkingCalendar
 
 _ONE_DAY = timedelta(days=1)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from holidays.countries.kazakhstan import Kazakhstan
 
-from services.claims.calendar import (
+from services.chassis.calendar import (
     CalendarFileError,
     DateOutsideCalendar,
     WorkingCalendar,
@@ -173,6 +173,6 @@ def test_a_calendar_is_shared_between_threads_without_change(calendar: WorkingCa
 
 
 def test_importing_the_calendar_does_not_pay_for_the_holiday_library() -> None:
-    program = "import sys, services.claims.deadline; sys.exit('holidays' in sys.modules)"
+    program = "import sys, services.chassis.deadline; sys.exit('holidays' in sys.modules)"
     root = Path(__file__).parents[2]
     subprocess.run([sys.executable, "-c", program], cwd=root, check=True, timeout=30)

@@ -14,8 +14,8 @@ from holidays.countries.kazakhstan import Kazakhstan
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.claims.calendar import DateOutsideCalendar, WorkingCalendar, load_calendar
-from services.claims.deadline import Deadline, due, local_date, plus_working_days
+from services.chassis.calendar import DateOutsideCalendar, WorkingCalendar, load_calendar
+from services.chassis.deadline import Deadline, due, local_date, plus_working_days
 
 _VECTORS = json.loads(Path(__file__).with_name("deadline_vectors.json").read_bytes())["vectors"]
 _LIBRARY = Kazakhstan(years=range(2012, 2101))
@@ -275,7 +275,7 @@ def test_the_zone_comes_from_the_wheel_even_beside_old_or_absent_zone_files(tmp_
     old_zone.write_bytes(b"TZif" + bytes(16) + counts + only_type)
     program = (
         "from datetime import UTC, datetime; from zoneinfo import ZoneInfo;"
-        "from services.claims.deadline import local_date;"
+        "from services.chassis.deadline import local_date;"
         "instant = datetime(2026, 11, 23, 18, 30, tzinfo=UTC);"
         "print(instant.astimezone(ZoneInfo('Asia/Almaty')).day, local_date(instant).day)"
     )
