@@ -5,6 +5,7 @@ Numbers, booleans and lists always stand in the JSON; a text, a name, a time or 
 where the service set it.
 """
 
+import base64
 import json
 import re
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from google.api import httpbody_pb2
 from google.protobuf.message import Message
 
 from gateway.instant import write_instant
@@ -67,6 +69,8 @@ def _json_value(field: FieldPlan, value: Any) -> Any:
     if field.kind is Kind.NAME:
         # A newer service may know a value that this gateway does not; its number stands for it.
         return field.labels.get(value, value)
+    if field.kind is Kind.BYTES:
+        return base64.b64encode(value).decode()
     if field.kind is Kind.MASK:
         return ",".join(value.paths)
     return value
@@ -77,7 +81,10 @@ class Presenter:
 
     def __init__(self, method: Method) -> None:
         self._location = method.act_location
-        fields = {f.name: f for f in plan(method.output).values()}
+        self._media_type = method.media_type
+        self._file_name = _file_name(method)
+        described = {} if method.media_type else plan(method.output)
+        fields = {f.name: f for f in described.values()}
         enforcement = fields.get("enforcement")
         self._pending = enforcement.names.get(_PENDING) if enforcement else None
         if (self._pending is None) != (self._location is None):
@@ -89,7 +96,12 @@ class Presenter:
         self._version = version if version and version.kind is Kind.INTEGER else None
 
     def answer(self, response: Message) -> Answer:
-        """200, or 202 with Location while the act is not in force; ETag where data have one."""
+        """200, or 202 with Location while the act is not in force; ETag where data have one.
+
+        Raises ContractError for a file of another type than the contract's.
+        """
+        if isinstance(response, httpbody_pb2.HttpBody):
+            return self._file(response)
         headers = {"content-type": JSON_TYPE}
         status = 200
         if self._location and getattr(response, "enforcement", 0) == self._pending:
@@ -102,8 +114,24 @@ class Presenter:
             headers["etag"] = tag
         return Answer(status, headers, encode(to_json(response)))
 
+    def _file(self, response: httpbody_pb2.HttpBody) -> Answer:
+        if self._media_type is None or response.content_type != self._media_type:
+            raise ContractError(f"a file of type {response.content_type} is not in the contract")
+        # Saved, never shown within a page of ours.
+        disposition = f'attachment; filename="{self._file_name}"'
+        headers = {"content-type": self._media_type, "content-disposition": disposition}
+        return Answer(200, headers, response.data)
+
     def _tag(self, response: Message) -> str | None:
         field = self._version
         if field is None or (field.explicit and not response.HasField(field.name)):
             return None
         return f'"{getattr(response, field.name)}"'
+
+
+def _file_name(method: Method) -> str:
+    """What a file is saved as: GetAnswer and application/pdf make answer.pdf. It names nobody."""
+    words = re.findall("[A-Z][a-z]+", method.name)
+    noun = "-".join(words[1:] or words).lower()
+    kind = (method.media_type or "").rpartition("/")[2]
+    return f"{noun}.{kind.rpartition('+')[2]}"

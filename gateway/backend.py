@@ -10,12 +10,11 @@ import grpc.aio
 from grpc_health.v1 import health_pb2
 
 from gateway.identity import Metadata
-from services.chassis.contract import Method
+from services.chassis.contract import LARGEST_REQUEST_BYTES, LARGEST_RESPONSE_BYTES, Method
 from services.chassis.server import Certificate
 
 PROCESSES = ("consent", "vault", "disclosure", "claims")
 _DETAILS_KEY = "grpc-status-details-bin"
-_LARGEST_MESSAGE = 4 * 1024 * 1024
 # Together longer than the longest pause between two attempts of grpc to connect.
 _PAUSES = (0.05, 0.1, 0.2, 0.4, 0.4, 0.4)
 _LEAST_SECONDS = 0.3
@@ -114,8 +113,8 @@ def _options(process: str) -> list[tuple[str, str | int]]:
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.min_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 400),
-        ("grpc.max_receive_message_length", _LARGEST_MESSAGE),
-        ("grpc.max_send_message_length", _LARGEST_MESSAGE),
+        ("grpc.max_receive_message_length", LARGEST_RESPONSE_BYTES),
+        ("grpc.max_send_message_length", LARGEST_REQUEST_BYTES),
     ]
 
 

@@ -86,9 +86,14 @@ class Reference:
             f"leaves in evidence: <code>{escape(evidence)}</code></p>"
             + self._fields("Path", named)
             + self._fields(place, body_fields(method))
-            + self._fields("Answer", plan(method.output).values())
+            + self._answer(method)
             + _headers(method)
         )
+
+    def _answer(self, method: Method) -> str:
+        if method.media_type:
+            return f"<p>Answer: a file of type <code>{escape(method.media_type)}</code></p>"
+        return self._fields("Answer", plan(method.output).values())
 
     def _fields(self, heading: str, fields: Iterable[FieldPlan]) -> str:
         rows = "".join(map(self._field, fields))
@@ -186,6 +191,8 @@ def _plain_type(field: FieldPlan) -> str:
         rule = text_rule(field.field)
         form = contract_pb2.TextRule.Form.Name(rule.form).lower().replace("_", " ")
         return f"{form}, at most {rule.max_length}" if rule.max_length else form
+    if field.kind is Kind.BYTES:
+        return f"base64 of at most {text_rule(field.field).max_length} bytes"
     return {Kind.INTEGER: "integer", Kind.BOOLEAN: "true or false"}.get(
         field.kind, "time, RFC 3339"
     )

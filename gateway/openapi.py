@@ -24,7 +24,8 @@ _PROBLEM = "Problem"
 def make_openapi(contract: Contract, comments: Mapping[str, str]) -> Document:
     """The document of every RPC that has an HTTP route."""
     methods = [m for m in contract.methods.values() if m.http is not None]
-    schemas = Schemas(comments, [m.input for m in methods], [m.output for m in methods])
+    sent = [m.output for m in methods if m.media_type is None]
+    schemas = Schemas(comments, [m.input for m in methods], sent)
     paths: Document = {"/healthz": _health_path()}
     for method in methods:
         assert method.http is not None
@@ -131,9 +132,13 @@ def _url_parameter(field: FieldPlan, place: str, schemas: Schemas) -> Document:
 
 
 def _responses(method: Method, schemas: Schemas) -> Document:
-    content = {"application/json": {"schema": schemas.reference(method.output)}}
+    content = (
+        {method.media_type: {"schema": {"type": "string", "format": "binary"}}}
+        if method.media_type
+        else {"application/json": {"schema": schemas.reference(method.output)}}
+    )
     headers: Document = {"X-Request-Id": {"$ref": "#/components/headers/requestId"}}
-    if "version" in method.output.fields_by_name:
+    if method.media_type is None and "version" in method.output.fields_by_name:
         headers["ETag"] = {"$ref": "#/components/headers/etag"}
     responses: Document = {"200": {"description": "Done.", "headers": headers, "content": content}}
     if method.act_location:

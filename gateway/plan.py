@@ -31,6 +31,7 @@ class Kind(Enum):
     """What stands in the JSON for a field."""
 
     TEXT = auto()
+    BYTES = auto()  # in base64
     INTEGER = auto()
     BOOLEAN = auto()
     NAME = auto()  # of an enum value
@@ -41,6 +42,7 @@ class Kind(Enum):
 
 _SCALARS = {
     FieldDescriptor.TYPE_STRING: Kind.TEXT,
+    FieldDescriptor.TYPE_BYTES: Kind.BYTES,
     FieldDescriptor.TYPE_INT32: Kind.INTEGER,
     FieldDescriptor.TYPE_BOOL: Kind.BOOLEAN,
     FieldDescriptor.TYPE_ENUM: Kind.NAME,

@@ -5,6 +5,7 @@ It fills the message and gathers what is wrong, each by its JSON path and a code
 caller enters a violation, and of the names only those that could be names of a field.
 """
 
+import base64
 import re
 from collections.abc import Callable, Mapping
 
@@ -29,6 +30,7 @@ FAULTS: Mapping[str, str] = {
     "type": "the value is of another JSON type than the field",
     "null": "null is taken only in a merge patch; leave the field out",
     "text": "the text holds a character that is no text",
+    "base64": "the text is not base64 (RFC 4648, with padding)",
     "time": "the text is not an RFC 3339 time",
     "range": "the number is out of range",
     "enum": "the field takes no such value",
@@ -202,6 +204,11 @@ def _of_text(field: FieldPlan, value: str) -> object:
             return read_instant(value)
         except ValueError:
             raise Fault("time") from None
+    if field.kind is Kind.BYTES:
+        try:
+            return base64.b64decode(value, validate=True)
+        except ValueError:
+            raise Fault("base64") from None
     if "\0" in value or any("\ud800" <= c <= "\udfff" for c in value):
         raise Fault("text")
     return value

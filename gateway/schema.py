@@ -118,6 +118,8 @@ class Schemas:
                 return {"type": "integer", "format": "int32", "minimum": 0}
             case Kind.BOOLEAN:
                 return {"type": "boolean"}
+            case Kind.BYTES:
+                return {"type": "string", "contentEncoding": "base64"}
             case Kind.TIME:
                 return {"type": "string", "format": "date-time"}
         return _of_text(field)

@@ -168,7 +168,8 @@ def _check(
 ) -> None:
     assert method.http is not None
     check_message(method.input)
-    check_message(method.output)
+    if method.media_type is None:
+        check_message(method.output)
     in_url = [fields.get(name) for name in path]
     if not method.http.body:
         in_url += [f for f in fields.values() if f.name not in path]

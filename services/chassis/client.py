@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from services.chassis.contract import Method, load_contract, reasons
+from services.chassis.contract import LARGEST_RESPONSE_BYTES, Method, load_contract, reasons
 from services.chassis.refusal import DOMAIN, FieldViolation, Refusal, Unavailable, refusal_of
 from services.chassis.server import Certificate
 
@@ -34,6 +34,7 @@ class Client:
             ("grpc.initial_reconnect_backoff_ms", 100),
             ("grpc.min_reconnect_backoff_ms", 100),
             ("grpc.max_reconnect_backoff_ms", 1000),
+            ("grpc.max_receive_message_length", LARGEST_RESPONSE_BYTES),
         ]
         self._channel = grpc.secure_channel(target, credentials, options)
         self._calls: dict[str, Any] = {

@@ -15,7 +15,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import cast
 
-from google.api import annotations_pb2, field_behavior_pb2
+from google.api import annotations_pb2, field_behavior_pb2, httpbody_pb2
 from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
 from google.protobuf.descriptor import (
     Descriptor,
@@ -32,6 +32,9 @@ from qupia.subject.v1 import subject_pb2
 from qupia.vault.v1 import records_pb2, search_pb2, storing_pb2, templates_pb2, vault_pb2
 
 DEFAULT_MAX_REQUEST_BYTES = 262_144
+LARGEST_REQUEST_BYTES = 4 * 1024 * 1024
+LARGEST_RESPONSE_BYTES = 16 * 1024 * 1024
+"""What a process takes from the wire at all; a call's own limit is `max_request_bytes`."""
 SERVICE_FILES: Mapping[str, tuple[FileDescriptor, ...]] = MappingProxyType(
     {
         "consent": (consent_pb2.DESCRIPTOR,),
@@ -47,6 +50,9 @@ SERVICE_FILES: Mapping[str, tuple[FileDescriptor, ...]] = MappingProxyType(
     }
 )
 SHARED_FILES: tuple[FileDescriptor, ...] = (contract_pb2.DESCRIPTOR, subject_pb2.DESCRIPTOR)
+
+FILE = httpbody_pb2.HttpBody.DESCRIPTOR.full_name
+"""The response of an RPC that answers with a file."""
 
 _EVIDENCE = re.compile(r"none|[a-z][a-z_]*\.[a-z][a-z_]*")
 _CLAUSE = re.compile(r"\d+(\.\d+){0,2}|law:[0-9a-z()./-]+|design")
@@ -91,6 +97,7 @@ class Method:
     max_request_bytes: int
     act_location: str | None
     veil: str | None
+    media_type: str | None
     retryable: bool
 
 
@@ -252,6 +259,7 @@ def _method(process: str, descriptor: MethodDescriptor) -> Method:
         max_request_bytes=rule.max_request_bytes or DEFAULT_MAX_REQUEST_BYTES,
         act_location=rule.act_location or None,
         veil=veil,
+        media_type=rule.media_type or None,
         retryable=rule.mutates or level != descriptor_pb2.MethodOptions.IDEMPOTENCY_UNKNOWN,
     )
 
@@ -271,6 +279,10 @@ def _check_rule(path: str, rule: contract_pb2.MethodRule, descriptor: MethodDesc
         (any(not _CLAUSE.fullmatch(c) for c in rule.clauses), "names a clause of no known form"),
         (rule.verb == 0, "names no verb of clause 1.1.3"),
         (rule.mutates and rule.evidence == "none", "mutates without evidence"),
+        (
+            bool(rule.media_type) != (descriptor.output_type.full_name == FILE),
+            "mismatches media_type and a response that is a file",
+        ),
         (
             rule.mutates and "request_id" not in descriptor.input_type.fields_by_name,
             "mutates but its request has no request_id",

@@ -24,14 +24,17 @@ from grpc_status import rpc_status
 
 from services.chassis.address import AddressInUse, refuse_served
 from services.chassis.call import Call
-from services.chassis.contract import Contract, Method
+from services.chassis.contract import (
+    LARGEST_REQUEST_BYTES,
+    LARGEST_RESPONSE_BYTES,
+    Contract,
+    Method,
+)
 from services.chassis.ids import new_uuid
 from services.chassis.refusal import Overloaded, Refusal, Unimplemented
 
 __all__ = ["AddressInUse", "Certificate", "Server"]
 
-# gRPC needs some head room over the largest request of the contract.
-_LARGEST_MESSAGE = 4 * 1024 * 1024
 _REFERENCE_KEY = "qupia-reference"
 # A call that works and three that wait: enough for a burst of as many callers
 # as share a transaction at the gate, few enough that no wait is long.
@@ -115,8 +118,8 @@ class Server:
             handlers=[generic],
             options=[
                 ("grpc.so_reuseport", 0),
-                ("grpc.max_receive_message_length", _LARGEST_MESSAGE),
-                ("grpc.max_send_message_length", _LARGEST_MESSAGE),
+                ("grpc.max_receive_message_length", LARGEST_REQUEST_BYTES),
+                ("grpc.max_send_message_length", LARGEST_RESPONSE_BYTES),
                 ("grpc.max_connection_age_ms", 300_000),
                 ("grpc.max_connection_age_grace_ms", 10_000),
                 ("grpc.max_metadata_size", 16_384),

@@ -4,17 +4,25 @@
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
+from google.api import httpbody_pb2
 from google.rpc import error_details_pb2, status_pb2
 from prometheus_client import generate_latest
 
+from gateway.answer import Presenter, to_json
 from gateway.backend import CallFailed
+from gateway.plan import plan
+from gateway.reading import Violations, Walk
+from gateway.strict_json import Members
 from qupia.claims.v1 import claims_pb2
 from qupia.consent.v1 import consent_pb2
 from qupia.subject.v1 import subject_pb2
+from qupia.vault.v1 import vault_pb2
+from services.chassis.contract import ContractError, load_contract
 from services.chassis.metrics import Metrics
 from services.chassis.refusal import (
     FieldViolation,
@@ -220,3 +228,49 @@ def test_health_names_every_part(ask: Ask, services: Any) -> None:
     assert answer.json()["status"] == "NOT_SERVING"
     assert answer.json()["parts"]["vault"] == answer.json()["parts"]["gateway"] == "NOT_SERVING"
     assert answer.json()["parts"]["claims"] == "SERVING"
+
+
+def _file_presenter() -> Presenter:
+    method = load_contract().methods["/qupia.claims.v1.ClaimsService/GetClaim"]
+    return Presenter(
+        replace(
+            method,
+            media_type="application/pdf",
+            output=httpbody_pb2.HttpBody.DESCRIPTOR,
+            output_class=httpbody_pb2.HttpBody,
+        )
+    )
+
+
+def test_a_file_is_answered_as_it_is_and_never_shown_inline() -> None:
+    file = httpbody_pb2.HttpBody(content_type="application/pdf", data=b"%PDF \x00\xff")
+    answer = _file_presenter().answer(file)
+    assert answer.body == b"%PDF \x00\xff"
+    assert answer.headers == {
+        "content-type": "application/pdf",
+        "content-disposition": 'attachment; filename="claim.pdf"',
+    }
+
+
+def test_a_file_of_another_type_than_the_contracts_is_not_answered() -> None:
+    with pytest.raises(ContractError):
+        _file_presenter().answer(httpbody_pb2.HttpBody(content_type="text/html", data=b"<script>"))
+
+
+def test_bytes_are_base64_in_json_both_ways() -> None:
+    message = vault_pb2.PutDocumentRequest()
+    violations = Violations()
+    Walk(violations).fill(message, Members([("sealed", "AP8+/w==")]), "")
+    assert violations.found == []
+    assert message.sealed == b"\x00\xff>\xff"
+    assert to_json(message)["sealed"] == "AP8+/w=="
+
+
+@pytest.mark.parametrize(
+    "text", ["AP8-_w==", "AP8+/w", "AP8+/w==\n", "A P8+/w==", "\u04d8", "===="]
+)
+def test_what_is_no_base64_is_named(text: str) -> None:
+    violations = Violations()
+    Walk(violations).fill(vault_pb2.PutDocumentRequest(), Members([("sealed", text)]), "")
+    assert [(fault.field, fault.rule) for fault in violations.found] == [("sealed", "base64")]
+    assert plan(vault_pb2.PutDocumentRequest.DESCRIPTOR)["sealed"].kind.name == "BYTES"
