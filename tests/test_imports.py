@@ -92,7 +92,7 @@ def test_a_planted_import_is_found(path: str, source: str) -> None:
 @pytest.mark.parametrize(
     ("path", "source"),
     [
-        ("services/vault/servicer.py", "from qupia.vault.v1 import vault_pb2"),
+        ("services/vault/servicer_reads.py", "from qupia.vault.v1 import vault_pb2"),
         ("services/vault/servicer_release.py", "import grpc"),
         ("services/vault/wire.py", "from google.protobuf import timestamp_pb2"),
         ("services/vault/__main__.py", "import grpc"),

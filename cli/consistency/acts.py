@@ -6,13 +6,7 @@ from collections.abc import Iterable, Iterator
 from cli.consistency.fault import Fault
 from cli.consistency.matching import gathered, matched
 from cli.consistency.store_standing import ActRow, HeldSlice, Place, PushedSlice, VerdictRow
-from services.chassis.decider.store import (
-    IN_FORCE,
-    PENDING,
-    REFUSED,
-    SUBJECT_DESTROYED,
-    SUPERSEDED,
-)
+from services.chassis.decider.store import IN_FORCE, PENDING, REFUSED, SUBJECT_DESTROYED, SUPERSEDED
 from services.vault.wire_case import DECIDER_OF
 
 _ENFORCEMENTS = (PENDING, IN_FORCE, REFUSED, SUPERSEDED, SUBJECT_DESTROYED)

@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 
 from qupia.subject.v1 import subject_pb2
 from qupia.vault.v1 import vault_pb2
-from services.chassis.decider.store import Push
+from services.chassis.decider.store_outbox import Push
 from services.chassis.refusal import FieldViolation, InvalidArgument, Refusal, Unavailable
 from services.claims.documents import SealedDocument, SealingKey
 from services.claims.wire import given_names

@@ -8,7 +8,7 @@ from typing import Final
 from qupia.subject.v1 import subject_pb2
 from qupia.vault.v1 import vault_pb2
 from services.chassis.client import Client
-from services.chassis.decider.store import Push
+from services.chassis.decider.store_outbox import Push
 from services.consent.agreement import Mode
 from services.consent.book import Book
 from services.consent.consent import Fact

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from qupia.vault.v1 import vault_pb2
 from services.chassis.client import Client
-from services.chassis.decider.store import Push
+from services.chassis.decider.store_outbox import Push
 
 _DECIDER = "/qupia.vault.v1.VaultDeciderService/"
 _DISCLOSURE = "/qupia.vault.v1.VaultDisclosureService/"

@@ -28,14 +28,16 @@ from services.vault.lifetime import begin_life
 from services.vault.provider import KeyAbsent, KeyProvider, KeyProviderError
 from services.vault.provider_file import FileKeyProvider
 from services.vault.search import Search
-from services.vault.servicer import VaultServicer
 from services.vault.servicer_batches import BatchServicer
 from services.vault.servicer_deciders import DeciderServicer
 from services.vault.servicer_documents import DocumentServicer
+from services.vault.servicer_reads import ReadServicer
 from services.vault.servicer_records import RecordServicer
 from services.vault.servicer_search import SearchServicer
 from services.vault.servicer_slices import SliceTaker
+from services.vault.servicer_standing import StandingServicer
 from services.vault.servicer_statistics import StatisticsServicer
+from services.vault.servicer_storing import StoringServicer
 from services.vault.servicer_templates import TemplateServicer
 from services.vault.store_keys import EpochRows, KeyStore
 from services.vault.writer import Writer
@@ -73,9 +75,6 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     corrections = Corrections(keys, writer)
     gate = Gate(parts.database, keys, parts.refusals, parts.clock, parts.metrics)
     combiner = Combiner(gate)
-    vault = VaultServicer(
-        parts.database, gate, combiner, writer, keys, IdempotencyKeys(parts.secret), parts.clock
-    )
     taker = SliceTaker(keys, corrections, parts.clock)
     deciders = DeciderServicer(parts.database, taker, gate, keys, parts.clock, parts.metrics)
     documents = DocumentServicer(parts.database, keys, corrections, parts.clock)
@@ -83,7 +82,11 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     searches = SearchServicer(parts.database, search, parts.clock)
     tokens, idempotency = PageTokens(parts.secret), IdempotencyKeys(parts.secret)
     templates = TemplateServicer(parts.database, idempotency, tokens, parts.clock)
-    by_name = vault.handlers() | deciders.handlers() | documents.handlers()
+    reads = ReadServicer(gate, combiner)
+    storing = StoringServicer(parts.database, writer, keys, idempotency, parts.clock)
+    standing = StandingServicer(parts.database, keys, parts.clock)
+    by_name = reads.handlers() | storing.handlers() | standing.handlers()
+    by_name |= deciders.handlers() | documents.handlers()
     records = RecordServicer(parts.database, keys, idempotency, parts.refusals, parts.clock)
     statistics = StatisticsServicer(parts.database, keys, parts.clock, parts.metrics)
     by_name |= searches.handlers() | templates.handlers()

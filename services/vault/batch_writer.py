@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.chassis.database import Connection
-from services.vault import store, store_batches
+from services.vault import store_batches, store_data
 from services.vault.blind_index import INDEXED_FIELDS, blind_index
 from services.vault.concealed import Concealed
 from services.vault.envelope import CiphertextMisplaced, Place, VersionLimitReached, encrypt
@@ -56,7 +56,7 @@ class BatchWriter:
         """
         places = [(site, subject) for subject in changes]
         had = {(s, o, f) for s, o in places if cases[(s, o)].data_version for f in STATED_FIELDS}
-        rows = store.current_data(connection, had)
+        rows = store_data.current_data(connection, had)
         data: list[BatchDatum] = []
         plain: list[tuple[str, PersonalData, frozenset[Field]]] = []
         outcomes: dict[str, Written | Refused] = {}

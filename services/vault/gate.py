@@ -20,7 +20,7 @@ from services.chassis.database import Connection, Database
 from services.chassis.evidence import Entry, RefusalLog, tally_key
 from services.chassis.metrics import Metrics
 from services.chassis.refusal import BudgetExhausted, VaultNotReady
-from services.vault import store
+from services.vault import store, store_data, store_releases
 from services.vault.address import Address
 from services.vault.concealed import Concealed
 from services.vault.decide import Decision, Denial, Operation, Permit, Question, decide
@@ -30,7 +30,8 @@ from services.vault.plaintext import SCHEMA, parse
 from services.vault.provider import KeyMoved, KeyProviderError
 from services.vault.records import Records, SealedRecords, open_records, sealed_records
 from services.vault.secret_key import SecretKey
-from services.vault.store import Case, DatumRow, Subject
+from services.vault.store import Case, Subject
+from services.vault.store_data import DatumRow
 from services.vault.store_keys import KeyStore, OwnerKey
 from services.vault.templates import with_templates
 from services.vault.wire_case import decided_on, life_of, schedule_of, standing_of
@@ -131,7 +132,7 @@ class Gate:
             decide_case(question, cases[(r.site, r.subject)], now)
             for r, question in zip(reads, questions, strict=True)
         ]
-        rows = store.current_data(connection, _permitted(reads, decisions))
+        rows = store_data.current_data(connection, _permitted(reads, decisions))
         asked = [((r.site, r.subject), r.question) for r in reads]
         batch = _Batch(connection, now, cases, keys, sealed_records(connection, asked, decisions))
         outcomes = [
@@ -140,7 +141,7 @@ class Gate:
         ]
         outcomes = self._record_refusals(batch, outcomes)
         evidence.append_all(connection, batch.entries, now)
-        store.write_release_entries(connection, batch.releases)
+        store_releases.write_release_entries(connection, batch.releases)
         return outcomes
 
     def _outcome(

@@ -10,7 +10,7 @@ decider has pushed its slices again.
 from __future__ import annotations
 
 from services.chassis.database import Database
-from services.chassis.decider.store import database_identity
+from services.chassis.decider.store_life import database_identity
 from services.chassis.ids import new_uuid
 from services.vault import store_life
 from services.vault.store_keys import KeyStore

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from services.chassis.database import Connection, Database
-from services.vault import store, store_index, store_rotation
+from services.vault import store, store_data, store_index, store_rotation
 from services.vault.blind_index import blind_index
 from services.vault.envelope import CiphertextMisplaced, Place, decrypt
 from services.vault.fields import Field
@@ -18,7 +18,7 @@ from services.vault.plaintext import SCHEMA, parse
 from services.vault.provider import KeyMoved
 from services.vault.rotation_walk import Batch, Rotation, Walk
 from services.vault.secret_key import SecretKey
-from services.vault.store import DatumRow
+from services.vault.store_data import DatumRow
 from services.vault.store_index import Entry, IndexVersion, NewEntry
 from services.vault.store_keys import KeyStore, OwnerKey
 
@@ -70,7 +70,7 @@ class IndexRotation:
             if not entries:
                 return Batch(None)
             subjects = [subject for _, subject in entries]
-            locked = store_index.try_lock_exclusive(connection, old.site, subjects)
+            locked = store.try_lock_exclusive(connection, old.site, subjects)
             fresh = self._fresh(connection, old, new, key, locked)
             moved = store_index.move_entries(connection, old, new, fresh)
         return Batch(entries[-1], moved, len(locked) - len(fresh))
@@ -86,7 +86,7 @@ class IndexRotation:
         """The new digests of subjects; those whose datum does not open are left out."""
         owners = [(old.site, subject) for subject in subjects]
         keys = self._keys.owner_keys(owners)
-        data = store.current_data(connection, [(*owner, old.field) for owner in owners])
+        data = store_data.current_data(connection, [(*owner, old.field) for owner in owners])
         fresh: list[NewEntry] = []
         for owner in owners:
             rows = data.get(owner)

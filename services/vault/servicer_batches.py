@@ -25,7 +25,7 @@ from services.chassis.refusal import (
     KeyUnavailable,
     VaultNotReady,
 )
-from services.vault import store, store_batches, store_index, wire
+from services.vault import store, store_batches, wire
 from services.vault.batch_writer import BatchWriter, Written
 from services.vault.decide import Denial, Operation, Question
 from services.vault.gate import Refused, decide_case
@@ -111,7 +111,7 @@ class BatchServicer:
                 store.lock_exclusive(connection, site, subjects[0])
                 free = list(subjects)
             else:
-                free = store_index.try_lock_exclusive(connection, site, subjects)
+                free = store.try_lock_exclusive(connection, site, subjects)
             if not store.ready(connection):
                 raise VaultNotReady(retry_after=1)
             stood = store_batches.remembered(connection, site, batch.batch_id, free)

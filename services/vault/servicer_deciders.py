@@ -18,7 +18,7 @@ from services.chassis.metrics import Metrics
 from services.chassis.pipeline import Handler
 from services.chassis.refusal import FieldViolation, InvalidArgument, KeyUnavailable
 from services.chassis.slices import Verdict, completes, next_incarnation
-from services.vault import store, store_life, wire
+from services.vault import store, store_life, store_releases, store_slices, wire
 from services.vault.decide import Operation, Question
 from services.vault.gate import Contended, Gate, Given, Outcome, Read
 from services.vault.provider import KeyProviderError
@@ -167,14 +167,14 @@ class DeciderServicer:
         pushed = Pushed(SCHEDULE, call.peer, header, ClaimsStanding((), ()), digest)
         with self._database.transaction() as connection:
             store.lock_exclusive(connection, site, "")
-            held = store.read_slice(connection, site, "", SCHEDULE)
+            held = store_slices.read_slice(connection, site, "", SCHEDULE)
             receipt, verdict = self._taker.judge(connection, call.peer, header, pushed.stamp, held)
             if verdict in (Verdict.APPLIED, Verdict.REPEAT):
                 now = self._clock.now()
                 body = request.schedule.SerializeToString(deterministic=True)
                 version = pushed.stamp.version
                 row = store.SliceRow(version.incarnation, version.counter, digest, body)
-                store.write_slice(connection, site, "", SCHEDULE, row, now)
+                store_slices.write_slice(connection, site, "", SCHEDULE, row, now)
                 receipt.apply_time.FromDatetime(now)
             self._record_receipt(connection, call, header, receipt)
         return vault_pb2.ApplyPolicyScheduleResponse(receipt=receipt)
@@ -184,7 +184,9 @@ class DeciderServicer:
         request = call.request
         assert isinstance(request, vault_pb2.LookUpSubjectRequest)
         with self._database.transaction() as connection:
-            known = store.known_subjects(connection, request.site_id, list(request.subject_ids))
+            known = store_slices.known_subjects(
+                connection, request.site_id, list(request.subject_ids)
+            )
         return vault_pb2.LookUpSubjectResponse(subject_ids=known)
 
     def read_for_release(self, call: Call) -> vault_pb2.ReadForReleaseResponse:
@@ -220,7 +222,9 @@ class DeciderServicer:
         request = call.request
         assert isinstance(request, vault_pb2.GetReleaseEntryRequest)
         with self._database.transaction() as connection:
-            entry = store.read_release_entry(connection, request.site_id, request.release_id)
+            entry = store_releases.read_release_entry(
+                connection, request.site_id, request.release_id
+            )
         return vault_pb2.GetReleaseEntryResponse(entry_id=entry)
 
     def _record_receipt(

@@ -30,7 +30,8 @@ from services.vault.gate import Read, Refused, decide_case
 from services.vault.phone import normalize_phone
 from services.vault.provider import KeyProviderError
 from services.vault.search import Find, Search
-from services.vault.servicer import problem_of, read_of
+from services.vault.servicer import problem_of
+from services.vault.servicer_reads import read_of
 from services.vault.templates import with_templates
 from services.vault.violation import FieldInvalid
 

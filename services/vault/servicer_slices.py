@@ -19,7 +19,7 @@ from qupia.vault.v1 import vault_pb2
 from services.chassis.clock import Clock
 from services.chassis.database import Connection
 from services.chassis.slices import ProposalVerdict, SliceVersion, Stamp, Verdict, judge
-from services.vault import store, store_life, wire
+from services.vault import store, store_life, store_slices, wire
 from services.vault.carry import Taken, take
 from services.vault.correction import Corrections
 from services.vault.decide import Denial, Life, Operation, Question, decide
@@ -78,7 +78,7 @@ class SliceTaker:
         """Judge and apply; the receipt is complete but for evidence. Locks the subject."""
         store.lock_exclusive(connection, *pushed.subject)
         now = self._clock.now()
-        held = store.read_slice(connection, *pushed.subject, pushed.topic)
+        held = store_slices.read_slice(connection, *pushed.subject, pushed.topic)
         receipt, verdict = self.judge(connection, pushed.decider, pushed.header, pushed.stamp, held)
         if verdict not in (Verdict.APPLIED, Verdict.REPEAT):
             return receipt
@@ -93,7 +93,7 @@ class SliceTaker:
             return receipt
         if life is Life.UNKNOWN and pushed.topic == CONSENT:
             self._keys.ensure_owner_key(*pushed.subject)
-            store.create_subject(connection, *pushed.subject, now)
+            store_slices.create_subject(connection, *pushed.subject, now)
             case = Case("PRESENT", 0, case.slices)
         self._apply(connection, pushed, case, receipt, now)
         return receipt
@@ -137,7 +137,7 @@ class SliceTaker:
         now: datetime,
     ) -> None:
         mentioned = {*pushed.slice.proposal_ids(), *pushed.header.open_proposals}
-        known = store.read_verdicts(connection, pushed.subject, pushed.topic, mentioned)
+        known = store_slices.read_verdicts(connection, pushed.subject, pushed.topic, mentioned)
         reasons = {each: reason for each, (_, reason) in known.items()}
         remembered = {each: ProposalVerdict(verdict) for each, (verdict, _) in known.items()}
         ready = store.ready(connection)
@@ -145,13 +145,13 @@ class SliceTaker:
         version = pushed.stamp.version
         settled = _bytes(taken.standing)
         row = SliceRow(version.incarnation, version.counter, pushed.digest, settled)
-        store.write_slice(connection, *pushed.subject, pushed.topic, row, now)
+        store_slices.write_slice(connection, *pushed.subject, pushed.topic, row, now)
         final = {
             each: (str(verdict), reasons.get(each, ""))
             for each, verdict in taken.verdicts.items()
             if verdict is not ProposalVerdict.DEFERRED
         }
-        store.write_verdicts(connection, pushed.subject, pushed.topic, final, now)
+        store_slices.write_verdicts(connection, pushed.subject, pushed.topic, final, now)
         receipt.apply_time.FromDatetime(now)
         receipt.carried.extend(_carried_ids(taken.carried))
         receipt.proposals.extend(_outcomes(taken.verdicts, reasons))

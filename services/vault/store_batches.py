@@ -10,28 +10,23 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from dataclasses import field as member
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import (
     Integer,
     LargeBinary,
-    TableValuedAlias,
     Text,
     and_,
-    column,
     delete,
-    func,
     insert,
     literal,
     select,
     tuple_,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Connection
-from sqlalchemy.sql import cast
 
 from services.vault.fields import Field
+from services.vault.store_arrays import unnest
 from services.vault.tables import blind_index, data, data_history, subjects
 from services.vault.tables_batches import stored_items
 
@@ -69,7 +64,8 @@ def write_data(
     replaced = [row for row in rows if row.replaces]
     if replaced:
         _retire(connection, site, replaced, now)
-    new = _unnest(
+    new = unnest(
+        "new",
         ("subject_id", Text, [row.subject for row in rows]),
         ("field", Text, [str(row.field) for row in rows]),
         ("version", Integer, [row.version for row in rows]),
@@ -87,8 +83,8 @@ def write_data(
     )
     connection.execute(insert(data).from_select([c.name for c in data.columns], values))
     versions = {row.subject: row.version for row in rows}
-    changed = _unnest(
-        ("subject_id", Text, list(versions)), ("version", Integer, list(versions.values()))
+    changed = unnest(
+        "new", ("subject_id", Text, list(versions)), ("version", Integer, list(versions.values()))
     )
     connection.execute(
         update(subjects)
@@ -100,7 +96,8 @@ def write_data(
 def _retire(
     connection: Connection, site: str, replaced: Sequence[BatchDatum], now: datetime
 ) -> None:
-    asked = _unnest(
+    asked = unnest(
+        "new",
         ("subject_id", Text, [row.subject for row in replaced]),
         ("field", Text, [str(row.field) for row in replaced]),
         ("end_version", Integer, [row.version for row in replaced]),
@@ -138,7 +135,8 @@ def write_digests(connection: Connection, site: str, rows: Sequence[BatchDigest]
     """Write rows of the blind index, whose old ones are gone with the data they replace."""
     if not rows:
         return
-    new = _unnest(
+    new = unnest(
+        "new",
         ("field", Text, [str(row.field) for row in rows]),
         ("key_version", Integer, [row.key_version for row in rows]),
         ("digest", LargeBinary, [row.digest for row in rows]),
@@ -184,9 +182,3 @@ def remembered(
         )
     )
     return {row.subject_id: (row.version, row.store_time) for row in rows}
-
-
-def _unnest(*columns: tuple[str, Any, list[Any]]) -> TableValuedAlias:
-    arrays = [cast(literal(values, ARRAY(kind)), ARRAY(kind)) for _, kind, values in columns]
-    valued = func.unnest(*arrays).table_valued(*(column(name, kind) for name, kind, _ in columns))
-    return valued.render_derived("new")

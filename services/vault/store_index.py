@@ -3,29 +3,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
     and_,
-    column,
     delete,
     func,
     insert,
-    literal,
     or_,
     select,
     text,
     tuple_,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Connection
-from sqlalchemy.sql import cast
 
 from services.vault.fields import Field
-from services.vault.store import lock_key
+from services.vault.store import Subject, lock_key
 from services.vault.tables import blind_index
 
 Entry = tuple[bytes, str]
@@ -109,18 +104,6 @@ def next_entries(
     return [(bytes(row.digest), row.subject_id) for row in rows]
 
 
-def try_lock_exclusive(connection: Connection, site: str, subjects: Sequence[str]) -> list[str]:
-    """Those of the subjects whose lock is free, taken exclusively: nobody waits for another."""
-    wanted = {lock_key(site, subject): subject for subject in subjects}
-    each = (
-        func.unnest(cast(literal(list(wanted), ARRAY(BigInteger)), ARRAY(BigInteger)))
-        .table_valued(column("key", BigInteger))
-        .render_derived("wanted")
-    )
-    rows = connection.execute(select(each.c.key, func.pg_try_advisory_xact_lock(each.c.key)))
-    return [wanted[key] for key, locked in rows if locked]
-
-
 def move_entries(
     connection: Connection, old: IndexVersion, new: int, entries: Collection[NewEntry]
 ) -> int:
@@ -167,3 +150,19 @@ def find(
         select(blind_index.c.subject_id).where(either).distinct().order_by(blind_index.c.subject_id)
     )
     return [row[0] for row in rows]
+
+
+def write_index(
+    connection: Connection,
+    subject: Subject,
+    indexed: Field,
+    key_version: int,
+    digest: bytes | None,
+) -> None:
+    """Replace the blind-index row of a field; None removes it."""
+    place = {"site_id": subject[0], "subject_id": subject[1], "field": str(indexed)}
+    connection.execute(delete(blind_index).filter_by(**place))
+    if digest is not None:
+        connection.execute(
+            insert(blind_index).values(**place, key_version=key_version, digest=digest)
+        )

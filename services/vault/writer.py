@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.chassis.database import Connection
-from services.vault import store
+from services.vault import store_data, store_index
 from services.vault.address import Address
 from services.vault.blind_index import INDEXED_FIELDS, blind_index
 from services.vault.concealed import Concealed
@@ -20,7 +20,8 @@ from services.vault.index_version import index_key_for_writing
 from services.vault.personal_data import DataChange, merge_data
 from services.vault.plaintext import SCHEMA, parse, serialize
 from services.vault.secret_key import SecretKey
-from services.vault.store import NewDatum, Subject
+from services.vault.store import Subject
+from services.vault.store_data import NewDatum
 from services.vault.store_keys import KeyStore
 
 
@@ -62,7 +63,7 @@ class Writer:
         )
         if changed:
             rows = [self._datum(subject, key, version, f, merged.get(f)) for f in sorted(changed)]
-            store.write_data(
+            store_data.write_data(
                 connection, subject, version, rows, provenance.supplier, provenance.form, now
             )
             self._index(connection, subject, changed & INDEXED_FIELDS, merged)
@@ -80,7 +81,7 @@ class Writer:
     ) -> Concealed[Field, str | Address]:
         """All current data of a subject, in the clear. Raises CiphertextMisplaced."""
         site, owner = subject
-        rows = store.current_data(connection, {(site, owner, f) for f in STATED_FIELDS})
+        rows = store_data.current_data(connection, {(site, owner, f) for f in STATED_FIELDS})
         return Concealed(
             {
                 row.field: parse(
@@ -119,7 +120,7 @@ class Writer:
             if isinstance(value, str):
                 version, key = index_key_for_writing(connection, self._keys, subject[0], field)
                 digest = blind_index(key, subject[0], field, version, value)
-            store.write_index(connection, subject, field, version, digest)
+            store_index.write_index(connection, subject, field, version, digest)
 
 
 def _plain(values: Concealed[Field, str | Address], field: Field) -> object:

@@ -21,7 +21,7 @@ from services.chassis.call import Call
 from services.chassis.clock import Clock, FixedClock
 from services.chassis.contract import load_contract
 from services.chassis.database import Database
-from services.chassis.decider import store as decider_store
+from services.chassis.decider import store_life
 from services.chassis.decider.pusher import Pusher, Topic
 from services.chassis.evidence import RefusalLog
 from services.chassis.idempotency import IdempotencyKeys
@@ -126,7 +126,7 @@ class Suite:
     def meet_the_vault(self) -> None:
         """What the dispatcher and the key's round do at start."""
         with self.database.transaction() as connection:
-            life = decider_store.read_life(connection)
+            life = store_life.read_life(connection)
         assert self.pusher.renew(life)
         self.keeper.round()
 

@@ -17,9 +17,9 @@ from qupia.vault.v1 import vault_pb2
 from services.chassis.call import Call
 from services.chassis.contract import load_contract
 from services.chassis.database import Database
-from services.chassis.decider import store as decider
+from services.chassis.decider import store_life, store_outbox
 from services.chassis.decider.pusher import Pusher, Topic
-from services.chassis.decider.store import Push
+from services.chassis.decider.store_outbox import Push
 from services.chassis.evidence import RefusalLog
 from services.chassis.idempotency import IdempotencyKeys
 from services.chassis.identity import Principal
@@ -162,7 +162,7 @@ class Suite:
     def meet_the_vault(self) -> None:
         """Take the first incarnation."""
         with self.database.transaction() as connection:
-            life = decider.read_life(connection)
+            life = store_life.read_life(connection)
         assert self.pusher.renew(life)
 
     def begin(self) -> None:
@@ -274,7 +274,7 @@ class Suite:
         """Push what waits on this site, as the dispatcher would."""
         later = self.clock.now() + timedelta(hours=1)
         with self.database.transaction() as connection:
-            keys = decider.due(connection, later, 1000)
+            keys = store_outbox.due(connection, later, 1000)
         for key in keys:
             if key.site_id == self.site:
                 assert self.pusher.push(key, 1.0)

@@ -23,9 +23,10 @@ from services.chassis.call import Call
 from services.chassis.clock import FixedClock
 from services.chassis.contract import load_contract
 from services.chassis.database import Database
-from services.chassis.decider import store as decider
+from services.chassis.decider import store_life
 from services.chassis.decider.pusher import Pusher, Topic
-from services.chassis.decider.store import Key, Push
+from services.chassis.decider.store import Key
+from services.chassis.decider.store_outbox import Push
 from services.chassis.evidence import RefusalLog
 from services.chassis.identity import Principal
 from services.chassis.ids import new_uuid
@@ -146,7 +147,7 @@ class House:
         contract, refusals = load_contract(), RefusalLog(refusals_per_minute)
         self.pusher = self._pusher()
         with database.transaction() as connection:
-            life = decider.read_life(connection)
+            life = store_life.read_life(connection)
         self.pusher.renew(life)
         parts = Parts(
             process="disclosure",

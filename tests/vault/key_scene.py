@@ -14,7 +14,7 @@ from services.chassis.clock import SystemClock
 from services.chassis.database import Database
 from services.chassis.ids import new_subject_id
 from services.chassis.metrics import Metrics
-from services.vault import rotation_index, rotation_rewrap, store
+from services.vault import rotation_index, rotation_rewrap, store, store_slices
 from services.vault.address import Address
 from services.vault.fields import Field
 from services.vault.index_version import find_subjects
@@ -95,7 +95,7 @@ class KeyScene:
             }
             self.keys.ensure_owner_key(*subject)
             with self.database.transaction() as connection:
-                store.create_subject(connection, *subject, datetime.now(UTC))
+                store_slices.create_subject(connection, *subject, datetime.now(UTC))
             self.people[subject] = {}
             self.write(subject, stated)
             added.append(subject)

@@ -11,9 +11,9 @@ from qupia.vault.v1 import vault_pb2
 from services.chassis import idempotency
 from services.chassis.clock import Clock
 from services.chassis.database import Database
-from services.chassis.decider import store
+from services.chassis.decider import store_life, store_outbox
 from services.chassis.decider.pusher import Pusher
-from services.chassis.decider.store import Life
+from services.chassis.decider.store_life import Life
 from services.chassis.metrics import Metrics
 from services.chassis.refusal import Refusal
 
@@ -86,18 +86,18 @@ class Dispatcher:
 
     def _life(self) -> Life:
         with self._database.transaction() as connection:
-            life = store.read_life(connection)
-            for topic, age in store.oldest_pending(connection, self._clock.now()).items():
+            life = store_life.read_life(connection)
+            for topic, age in store_outbox.oldest_pending(connection, self._clock.now()).items():
                 self._metrics.oldest_pending.labels(topic).set(age)
         return life
 
     def _restored(self, life: Life) -> bool:
         with self._database.transaction() as connection:
-            return store.database_identity(connection) != life.database_identity
+            return store_life.database_identity(connection) != life.database_identity
 
     def _drain(self) -> None:
         with self._database.transaction() as connection:
-            keys = store.due(connection, self._clock.now(), _BATCH)
+            keys = store_outbox.due(connection, self._clock.now(), _BATCH)
         for key in keys:
             if self._stop.is_set() or not self._pusher.push(key, _PUSH_SECONDS):
                 return
@@ -105,7 +105,7 @@ class Dispatcher:
     def _speak(self, life: Life) -> None:
         """Tell the vault that all is pushed; hear of it where the vault was restored."""
         with self._database.transaction() as connection:
-            if store.resync_left(connection):
+            if store_outbox.resync_left(connection):
                 return
         request = vault_pb2.CompleteResyncRequest(
             incarnation=life.incarnation, vault_incarnation=life.vault_incarnation
@@ -118,9 +118,9 @@ class Dispatcher:
             self._pusher.renew(life)
         elif not life.resynced:
             with self._database.transaction() as connection:
-                present = store.read_life(connection)
+                present = store_life.read_life(connection)
                 if present == life:
-                    store.write_life(
+                    store_life.write_life(
                         connection,
                         Life(
                             life.incarnation, life.vault_incarnation, life.database_identity, True

@@ -16,8 +16,10 @@ from qupia.vault.v1 import vault_pb2
 from services.chassis import evidence
 from services.chassis.clock import Clock
 from services.chassis.database import Database
-from services.chassis.decider import store
-from services.chassis.decider.store import Act, Key, Life, Push
+from services.chassis.decider import store, store_life, store_outbox
+from services.chassis.decider.store import Act, Key
+from services.chassis.decider.store_life import Life
+from services.chassis.decider.store_outbox import Push
 from services.chassis.evidence import Entry
 from services.chassis.metrics import Metrics
 from services.chassis.pseudonym import pseudonym_of
@@ -75,8 +77,8 @@ class Pusher:
         Raises Unavailable where the decider's own database cannot be used.
         """
         with self._database.transaction() as connection:
-            push = store.read_push(connection, key)
-            life = store.read_life(connection)
+            push = store_outbox.read_push(connection, key)
+            life = store_life.read_life(connection)
         if push is None:
             return True
         if life.incarnation == 0:
@@ -92,13 +94,13 @@ class Pusher:
         if not isinstance(refusal, Unavailable):
             self._log.warning("push refused", topic=key.topic, reason=refusal.reason)
         with self._database.transaction() as connection:
-            store.postpone(connection, key, self._clock.now())
+            store_outbox.postpone(connection, key, self._clock.now())
 
     def _write_down(self, push: Push, receipt: vault_pb2.SliceReceipt) -> bool:
         answer = _answer(receipt)
         with self._database.transaction() as connection:
-            own = store.lock_version(connection, push.key)
-            life = store.read_life(connection)
+            own = store_outbox.lock_version(connection, push.key)
+            life = store_life.read_life(connection)
             if receipt.verdict in _ENDED_BY_SUBJECT:
                 same = answer.vault_incarnation == life.vault_incarnation
                 step = (
@@ -111,7 +113,7 @@ class Pusher:
             if step is Step.DONE:
                 self._settle(connection, push, receipt)
                 return True
-            store.postpone(connection, push.key, self._clock.now())
+            store_outbox.postpone(connection, push.key, self._clock.now())
         if answer.verdict is Verdict.CONFLICT:
             self._metrics.alarms.labels("slice_conflict").inc()
             self._log.error("slice conflict", topic=push.key.topic, verdict=str(answer.verdict))
@@ -126,8 +128,8 @@ class Pusher:
         counter = push.version.counter
         ended = store.settle_acts(connection, push.key, counter, verdicts, applied)
         left = bool(set(push.open_proposals) - set(verdicts) - {""}) and "" not in verdicts
-        store.confirm(connection, push.key, push.version, pending_left=left)
-        store.clear_resync(connection, push.key)
+        store_outbox.confirm(connection, push.key, push.version, pending_left=left)
+        store_outbox.clear_resync(connection, push.key)
         self._topics[push.key.topic].settle(connection, ended, receipt)
         evidence.append_all(connection, self._entries(connection, ended, receipt), now)
         if receipt.carried:
@@ -162,7 +164,7 @@ class Pusher:
         """
         with self._renewing:
             with self._database.transaction() as connection:
-                life = store.read_life(connection)
+                life = store_life.read_life(connection)
             if life != seen:
                 return True
             try:
@@ -170,9 +172,9 @@ class Pusher:
             except Refusal:
                 return False
             with self._database.transaction() as connection:
-                identity = store.database_identity(connection)
+                identity = store_life.database_identity(connection)
                 fresh = Life(opened.incarnation, opened.vault_incarnation, identity, False)
-                store.start_resync(connection, fresh, self._clock.now())
+                store_outbox.start_resync(connection, fresh, self._clock.now())
             self._log.warning("new incarnation", incarnation=opened.incarnation)
             return True
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SQL of the push protocol on the decider's side."""
+"""SQL of a decider's acts and of the slices that carry them, in the caller's transaction."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, delete, func, insert, literal, select, text, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Connection, Row
 
-from services.chassis.decider.tables import acts, decider_state, outbox, slices
+from services.chassis.decider.store_life import read_life
+from services.chassis.decider.tables import acts, outbox, slices
 from services.chassis.ids import new_uuid
-from services.chassis.slices import SliceVersion
 
 PENDING, IN_FORCE, REFUSED = "PENDING", "IN_FORCE", "REFUSED"
 SUPERSEDED, SUBJECT_DESTROYED = "SUPERSEDED", "SUBJECT_DESTROYED"
-_MOST_PAUSE_SECONDS = 2.0
 # The handler that recorded the act pushes it itself; the dispatcher comes after.
 _HANDLER_GOES_FIRST = timedelta(seconds=1)
 
@@ -29,6 +28,11 @@ class Key:
     topic: str
     site_id: str
     subject_id: str
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns that name it in every table."""
+        return {"topic": self.topic, "site_id": self.site_id, "subject_id": self.subject_id}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,60 +50,6 @@ class Act:
     in_force_time: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Push:
-    """A slice as it is to be sent."""
-
-    key: Key
-    version: SliceVersion
-    body: bytes
-    open_proposals: tuple[str, ...]
-    resync: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Life:
-    """The decider's incarnation and the vault's; incarnation 0: never met a vault."""
-
-    incarnation: int
-    vault_incarnation: str
-    database_identity: str
-    resynced: bool
-
-
-def read_life(connection: Connection) -> Life:
-    """The decider's life; a blank one before the first contact."""
-    row = connection.execute(select(decider_state)).one_or_none()
-    if row is None:
-        return Life(0, "", "", False)
-    return Life(row.incarnation, row.vault_incarnation, row.database_identity, row.resynced)
-
-
-def write_life(connection: Connection, life: Life) -> None:
-    """Replace the decider's life."""
-    members = {
-        "incarnation": life.incarnation,
-        "vault_incarnation": life.vault_incarnation,
-        "database_identity": life.database_identity,
-        "resynced": life.resynced,
-    }
-    statement = upsert(decider_state).values(only=True, **members)
-    connection.execute(statement.on_conflict_do_update(index_elements=["only"], set_=members))
-
-
-def database_identity(connection: Connection) -> str:
-    """What changes when the database is restored: cluster, timeline and database."""
-    return str(
-        connection.execute(
-            text(
-                "SELECT (SELECT system_identifier FROM pg_control_system()) || '/' || "
-                "(SELECT timeline_id FROM pg_control_checkpoint()) || '/' || oid "
-                "FROM pg_database WHERE datname = current_database()"
-            )
-        ).scalar_one()
-    )
-
-
 def next_counter(connection: Connection, key: Key) -> int:
     """Lock the slice until the transaction ends; the counter its next version will have.
 
@@ -108,7 +58,7 @@ def next_counter(connection: Connection, key: Key) -> int:
     connection.execute(
         upsert(slices)
         .values(
-            **_columns(key),
+            **key.columns,
             incarnation=0,
             counter=0,
             body=b"",
@@ -116,7 +66,7 @@ def next_counter(connection: Connection, key: Key) -> int:
         .on_conflict_do_nothing()
     )
     row = connection.execute(
-        select(slices.c.counter).filter_by(**_columns(key)).with_for_update()
+        select(slices.c.counter).filter_by(**key.columns).with_for_update()
     ).one()
     return int(row.counter) + 1
 
@@ -129,7 +79,7 @@ def record_act(
     connection.execute(
         insert(acts).values(
             act_id=act.act_id,
-            **_columns(key),
+            **key.columns,
             counter=counter,
             kind=kind,
             proposal=proposal,
@@ -145,7 +95,7 @@ def write_slice(connection: Connection, key: Key, counter: int, body: bytes, now
     """Write the whole slice at its new version and put it into the outbox."""
     connection.execute(
         update(slices)
-        .filter_by(**_columns(key))
+        .filter_by(**key.columns)
         .values(
             incarnation=read_life(connection).incarnation,
             counter=counter,
@@ -155,19 +105,9 @@ def write_slice(connection: Connection, key: Key, counter: int, body: bytes, now
     _enqueue(connection, key, now)
 
 
-def open_proposals(connection: Connection, key: Key) -> list[str]:
-    """The proposals of a slice that have no verdict yet."""
-    rows = connection.execute(
-        select(acts.c.act_id)
-        .filter_by(**_columns(key), enforcement=PENDING, proposal=True)
-        .order_by(acts.c.act_id)
-    )
-    return [row.act_id for row in rows]
-
-
 def _enqueue(connection: Connection, key: Key, now: datetime) -> None:
     statement = upsert(outbox).values(
-        **_columns(key),
+        **key.columns,
         create_time=now,
         next_time=now + _HANDLER_GOES_FIRST,
         attempts=0,
@@ -176,44 +116,14 @@ def _enqueue(connection: Connection, key: Key, now: datetime) -> None:
     connection.execute(statement.on_conflict_do_nothing())
 
 
-def read_push(connection: Connection, key: Key) -> Push | None:
-    """The slice as it is to be sent now, or None where the vault has confirmed it."""
-    row = connection.execute(
-        select(slices, outbox.c.resync)
-        .join(outbox, _same_key())
-        .where(
-            slices.c.topic == key.topic,
-            slices.c.site_id == key.site_id,
-            slices.c.subject_id == key.subject_id,
-        )
-        # Held until the proposals are read too: a verdict that is written down
-        # in between would look like a settled fact of the slice.
-        .with_for_update(of=slices)
-    ).one_or_none()
-    if row is None or row.counter == 0:
-        return None
-    return Push(
-        key,
-        SliceVersion(row.incarnation, row.counter),
-        bytes(row.body),
-        tuple(open_proposals(connection, key)),
-        row.resync,
+def open_proposals(connection: Connection, key: Key) -> list[str]:
+    """The proposals of a slice that have no verdict yet."""
+    rows = connection.execute(
+        select(acts.c.act_id)
+        .filter_by(**key.columns, enforcement=PENDING, proposal=True)
+        .order_by(acts.c.act_id)
     )
-
-
-def lock_version(connection: Connection, key: Key) -> SliceVersion:
-    """The slice's present version, locked until the transaction ends."""
-    row = connection.execute(
-        select(slices.c.incarnation, slices.c.counter).filter_by(**_columns(key)).with_for_update()
-    ).one()
-    return SliceVersion(row.incarnation, row.counter)
-
-
-def confirm(connection: Connection, key: Key, sent: SliceVersion, *, pending_left: bool) -> None:
-    """The vault holds `sent`: the slice leaves the outbox unless a later version waits."""
-    row = connection.execute(select(slices.c.counter).filter_by(**_columns(key))).one()
-    if row.counter == sent.counter and not pending_left:
-        connection.execute(delete(outbox).filter_by(**_columns(key)))
+    return [row.act_id for row in rows]
 
 
 def settle_acts(
@@ -232,7 +142,7 @@ def settle_acts(
     pending = _acts(
         connection.execute(
             select(acts)
-            .filter_by(**_columns(key), enforcement=PENDING)
+            .filter_by(**key.columns, enforcement=PENDING)
             .where(acts.c.counter <= up_to)
             .order_by(acts.c.counter, acts.c.act_id)
             .with_for_update()
@@ -263,92 +173,6 @@ def read_act(connection: Connection, act_id: str, site_id: str | None = None) ->
     if site_id is not None:
         statement = statement.filter_by(site_id=site_id)
     return next(iter(_acts(connection.execute(statement).all())), None)
-
-
-def due(connection: Connection, now: datetime, limit: int) -> list[Key]:
-    """Slices whose next push is due, the oldest first."""
-    rows = connection.execute(
-        select(outbox.c.topic, outbox.c.site_id, outbox.c.subject_id)
-        .where(outbox.c.next_time <= now)
-        .order_by(outbox.c.next_time)
-        .limit(limit)
-    )
-    return [Key(*row) for row in rows]
-
-
-def postpone(connection: Connection, key: Key, now: datetime) -> None:
-    """Try again later: twice as long each time, at most two seconds."""
-    row = connection.execute(
-        select(outbox.c.attempts).filter_by(**_columns(key)).with_for_update()
-    ).one_or_none()
-    if row is None:
-        return
-    pause = min(_MOST_PAUSE_SECONDS, 0.1 * 2 ** min(row.attempts, 10))
-    connection.execute(
-        update(outbox)
-        .filter_by(**_columns(key))
-        .values(attempts=row.attempts + 1, next_time=now + timedelta(seconds=pause))
-    )
-
-
-def oldest_pending(connection: Connection, now: datetime) -> dict[str, float]:
-    """Age in seconds of the oldest unconfirmed slice by topic."""
-    rows = connection.execute(
-        select(outbox.c.topic, func.min(outbox.c.create_time)).group_by(outbox.c.topic)
-    )
-    return {topic: (now - since).total_seconds() for topic, since in rows}
-
-
-def start_resync(connection: Connection, life: Life, now: datetime) -> None:
-    """Begin a new life: every slice is to be pushed again under it.
-
-    The slices keep their content, and their counters go on.
-    """
-    write_life(connection, life)
-    connection.execute(update(slices).values(incarnation=life.incarnation))
-    every = select(
-        slices.c.topic,
-        slices.c.site_id,
-        slices.c.subject_id,
-        literal(now, outbox.c.create_time.type),
-        literal(now, outbox.c.next_time.type),
-        literal(0),
-        literal(True),
-    ).where(slices.c.counter > 0)
-    statement = upsert(outbox).from_select(
-        ["topic", "site_id", "subject_id", "create_time", "next_time", "attempts", "resync"], every
-    )
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["topic", "site_id", "subject_id"],
-            set_={"resync": True, "next_time": now, "attempts": 0},
-        )
-    )
-
-
-def resync_left(connection: Connection) -> bool:
-    """Whether a slice has still to be pushed to the vault's present life."""
-    return (
-        connection.execute(select(outbox.c.topic).filter_by(resync=True).limit(1)).first()
-        is not None
-    )
-
-
-def clear_resync(connection: Connection, key: Key) -> None:
-    """The vault's present life holds this slice."""
-    connection.execute(update(outbox).filter_by(**_columns(key)).values(resync=False))
-
-
-def _columns(key: Key) -> dict[str, str]:
-    return {"topic": key.topic, "site_id": key.site_id, "subject_id": key.subject_id}
-
-
-def _same_key() -> ColumnElement[bool]:
-    return and_(
-        slices.c.topic == outbox.c.topic,
-        slices.c.site_id == outbox.c.site_id,
-        slices.c.subject_id == outbox.c.subject_id,
-    )
 
 
 def _acts(rows: Sequence[Row[*tuple[object, ...]]]) -> list[Act]:
