@@ -22,7 +22,7 @@ from services.chassis.clock import SystemClock
 from services.chassis.database import Database
 from services.chassis.ids import new_uuid
 from tests.harness.suite import POLICY, Suite
-from tests.policy.person import USE, Person
+from tests.policy.person import USE, Person, with_own_contact
 
 OFFICERS = {
     "privacyOfficer": "PRIVACY_OFFICER",
@@ -122,11 +122,11 @@ class Site:
         return self.ask("privacyOfficer", "POST", "/v1/policies", body)
 
     def person(self, data: Mapping[str, object] | None = None) -> Person:
-        """A person who has just used the site, with the data given."""
+        """A person who has just used the site, with the data given and a contact of their own."""
         born = self.good("storefront", "POST", "/v1/subjects", {"use": USE}).json
-        person = Person(self, str(born["subjectId"]))
+        person = Person(self, str(born["subjectId"]), with_own_contact(data or {}))
         if data:
-            person.placed(data)
+            person.placed(person.own)
         return person
 
     def close(self) -> None:

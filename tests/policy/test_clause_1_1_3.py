@@ -60,7 +60,7 @@ def _one_of_each(site: Site) -> list[Request]:
     batch = {"items": [{"subjectId": person.subject_id, "purpose": "IDENTIFY_FOR_ORDER"}]}
     site.good("storefront", "POST", "/v1/data:batchRead", batch)
     site.good("storefront", "POST", "/v1/permissions:batchCheck", batch)
-    site.good("storefront", "POST", "/v1/subjects:find", {"email": DATA["email"]})
+    site.good("storefront", "POST", "/v1/subjects:find", {"email": person.own["email"]})
     stored = {"items": [{"subjectId": site.person().subject_id, "data": {"givenName": "Әсел"}}]}
     site.good("storefront", "POST", "/v1/data:batchStore", stored)
     visited(person, visit())

@@ -7,7 +7,7 @@ from typing import Any
 from cli.conversation import Answered
 from services.chassis.ids import new_subject_id, new_uuid
 from tests.policy.partner import partner_asks
-from tests.policy.person import DATA, Person, is_refused, release
+from tests.policy.person import Person, is_refused, release
 from tests.policy.site import Site
 
 WHO = ("storefront", "claimsOfficer", "privacyOfficer", "auditor")
@@ -82,7 +82,7 @@ def test_a_person_goes_to_a_partners_site_by_consent_only_and_unnamed(
     redeemed = partner_asks(person, "POST", "/v1/partner-tokens:redeem", token)
     assert (redeemed.status, set(redeemed.json)) == (200, {"redeemTime"})
     told = (issued.content + redeemed.content).decode()
-    for named in (person.subject_id, *(v for v in DATA.values() if isinstance(v, str))):
+    for named in (person.subject_id, *(v for v in person.own.values() if isinstance(v, str))):
         assert named not in told
 
 

@@ -3,7 +3,7 @@
 
 import pytest
 
-from tests.policy.person import DATA, Person, release
+from tests.policy.person import CONTACT, Person, release
 from tests.policy.visiting import BROWSER, bought, visit, visited
 
 DETAILS = {
@@ -30,7 +30,7 @@ def test_a_release_holds_its_own_order_and_no_other(person: Person, recipient: s
     text = released.content.decode()
     for other in others:
         assert other not in text
-    for untold in (BOUGHT, COOKIE, BROWSER, DATA["email"], person.subject_id):
+    for untold in (BOUGHT, COOKIE, BROWSER, person.own["email"], person.subject_id):
         assert untold not in text
 
 
@@ -40,5 +40,5 @@ def test_a_recipients_list_names_no_person_and_nothing_about_them(person: Person
     listed = person.site.good("courier", "GET", "/v1/deliveries?pageSize=1000")
     assert delivery_id in [each["deliveryId"] for each in listed.json["deliveries"]]
     text = listed.content.decode()
-    for told in (person.subject_id, DATA["phone"], DATA["email"], DATA["familyName"], "Абай"):
+    for told in (person.subject_id, *(person.own[name] for name in CONTACT), "Абай"):
         assert told not in text

@@ -2,7 +2,7 @@
 """Clause 4.1.12: the click-through token that takes a person to a partner's site."""
 
 from tests.policy.partner import partner_asks
-from tests.policy.person import DATA, Person, is_refused
+from tests.policy.person import Person, is_refused
 from tests.policy.records import Records
 
 
@@ -16,7 +16,7 @@ def test_a_token_takes_the_person_there_once_and_names_nobody(
     issued = person.ask("POST", "/partner-tokens", {})
     assert issued.status == 200
     token = issued.json["token"]
-    for secret in (person.subject_id, *(v for v in DATA.values() if isinstance(v, str))):
+    for secret in (person.subject_id, *(v for v in person.own.values() if isinstance(v, str))):
         assert secret not in issued.content.decode()
     first = partner_asks(person, "POST", "/v1/partner-tokens:redeem", {"token": token})
     assert (first.status, set(first.json)) == (200, {"redeemTime"})

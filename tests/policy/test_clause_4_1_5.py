@@ -4,7 +4,7 @@
 import pytest
 
 from cli.conversation import Answered
-from tests.policy.person import DATA, Person, is_refused
+from tests.policy.person import Person, is_refused
 from tests.policy.records import Records
 
 
@@ -31,7 +31,7 @@ def test_a_named_officer_reads_what_the_claim_is_about(person: Person, records: 
     """T-4.1.5-a"""
     claim_id = person.claimed()["claimId"]
     read = _verify(person, claim_id, "claimsOfficer")
-    assert read.json["data"] == DATA
+    assert read.json["data"] == person.own
     [entry] = records.entries("vault", person, "data.read_for_verification")
     assert (entry["outcome"], entry["refs"]["claim_id"]) == ("PERMITTED", claim_id)
     assert f"claimsOfficer-{person.site.site_id}" in entry["principal"]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clause 4.1.6: an account, if the user agreed to it."""
 
-from tests.policy.person import DATA, Person, is_refused
+from tests.policy.person import Person, is_refused
 
 
 def test_without_consent_there_is_no_account(person: Person) -> None:
@@ -19,4 +19,4 @@ def test_another_consent_makes_no_account(person: Person) -> None:
 def test_with_consent_the_account_has_the_persons_data(person: Person) -> None:
     """T-4.1.6-a"""
     assert person.grant("ACCOUNT").json["consent"]["state"] == "GIVEN"
-    assert person.data("ACCOUNT") == DATA
+    assert person.data("ACCOUNT") == person.own

@@ -8,7 +8,7 @@ import pytest
 from services.vault.decide import Life, Operation, Permit, Question, decide
 from services.vault.policy_schedule import PolicySchedule, PolicyTerm
 from services.vault.standing import ConsentStanding, Standing
-from tests.policy.person import CONTACT, DATA, Person
+from tests.policy.person import CONTACT, Person
 from tests.policy.records import Records
 
 YEARS = (1, 5, 30, 73)
@@ -37,5 +37,5 @@ def test_data_that_have_lain_for_decades_are_there(person: Person, records: Reco
     sql = "UPDATE subjects SET create_time = create_time - interval '73 years' WHERE subject_id=:p"
     records.change("vault", sql, **values)
     assert set(person.data()) == CONTACT
-    assert person.data("ACCOUNT") == DATA
+    assert person.data("ACCOUNT") == person.own
     assert person.standing()["state"] == "ACTIVE"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clause 6.1.2: users keep their data up to date."""
 
-from tests.policy.person import CONTACT, DATA, Person, is_refused
+from tests.policy.person import CONTACT, Person, is_refused
 from tests.policy.records import Records
 
 _CURRENT = "SELECT ciphertext, version FROM data WHERE subject_id=:p AND field='phone'"
@@ -29,7 +29,7 @@ def test_an_update_is_a_new_version_and_the_former_is_kept_as_it_was(
 def test_no_read_answers_the_former_version(person: Person) -> None:
     """T-6.1.2-a"""
     person.placed({"phone": NEW})
-    assert person.data() == {**{name: DATA[name] for name in CONTACT}, "phone": NEW}
+    assert person.data() == {**{name: person.own[name] for name in CONTACT}, "phone": NEW}
     order_id = person.ordered()
     references = dict.fromkeys(("SUPPORT", "PAYMENT", "ORDER_STATUS"), order_id)
     references["FEEDBACK"] = person.site.template()

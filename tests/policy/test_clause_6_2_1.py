@@ -40,7 +40,7 @@ def test_in_a_batch_the_member_without_purpose_gets_nothing(person: Person) -> N
     body = {"items": items}
     answer = person.site.good("storefront", "POST", "/v1/data:batchRead", body).json
     given, refused = answer["outcomes"]
-    assert given["read"]["data"]["phone"] == DATA["phone"]
+    assert given["read"]["data"]["phone"] == other.own["phone"]
     assert refused == {"problem": {"code": "PURPOSE_UNKNOWN", "clause": "4.1"}}
 
 

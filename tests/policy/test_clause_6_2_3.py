@@ -87,7 +87,7 @@ def test_under_a_block_the_verifier_reads_for_this_claim_and_is_recorded(
 ) -> None:
     """T-6.2.3-a"""
     claim_id = person.claimed()["claimId"]
-    assert _verifiers_read(person, claim_id).json["data"] == DATA
+    assert _verifiers_read(person, claim_id).json["data"] == person.own
     other = person.site.person(DATA).claimed()["claimId"]
     assert is_refused(_verifiers_read(person, other), 404, "NOT_FOUND")
     person.concluded(claim_id, "NOT_CONFIRMED")
@@ -147,7 +147,7 @@ def test_what_was_not_confirmed_lifts_the_block_and_changes_nothing(person: Pers
     concluded = person.concluded(person.claimed()["claimId"], "NOT_CONFIRMED")
     assert concluded["enforcement"] == "IN_FORCE"
     assert person.standing()["state"] == "ACTIVE"
-    assert person.data()["phone"] == DATA["phone"]
+    assert person.data()["phone"] == person.own["phone"]
 
 
 def test_what_was_inaccurate_is_corrected_and_unblocked_in_one_step(person: Person) -> None:

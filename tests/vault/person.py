@@ -21,7 +21,6 @@ ADDRESS = subject_pb2.Address(
     country="KZ", locality="Алматы", street="Абай даңғылы", house="10", postal_code="050000"
 )
 DATA = subject_pb2.PersonalData(**NAME, phone=PHONE, email=EMAIL, address=ADDRESS)
-CANARIES = (*NAME.values(), PHONE, EMAIL, "Абай даңғылы")
 
 _Receipt = vault_pb2.SliceReceipt
 
@@ -45,11 +44,23 @@ class Person:
         self.vault = vault
         self.site = site
         self.subject_id = subject_id or secrets.token_hex(16)
+        # Nobody shares a contact: who does shares a block (clause 6.2.3).
+        self.own = subject_pb2.PersonalData(
+            **NAME,
+            phone=f"+7701{secrets.randbelow(10**7):07}",
+            email=f"nursultan-{secrets.token_hex(6)}@example.kz",
+            address=ADDRESS,
+        )
         self.consent = vault_pb2.ConsentSlice()
         self.claims = vault_pb2.ClaimsSlice()
         self.orders = vault_pb2.OrderSlice()
         self.counters = {"consent": 0, "claims": 0, "disclosure": 0}
         self._lock = threading.Lock()
+
+    @property
+    def canaries(self) -> tuple[str, ...]:
+        """What of their data stands nowhere else."""
+        return (*NAME.values(), self.own.phone, self.own.email, "Абай даңғылы")
 
     def header(self, caller: Caller, *open_proposals: str) -> vault_pb2.SliceHeader:
         """The head of the next push."""
@@ -214,8 +225,8 @@ def verdict_of(receipt: vault_pb2.SliceReceipt, proposal: str) -> str:
 
 
 def settled(vault: VaultProcess, shop: Storefront) -> Person:
-    """Somebody who accepted the policy and gave their data."""
+    """Somebody who accepted the policy and gave their data, with a contact of their own."""
     person = Person(vault, shop.site)
     assert person.accepts() == "APPLIED"
-    shop.store(person.subject_id, DATA, f"first-{person.subject_id}")
+    shop.store(person.subject_id, person.own, f"first-{person.subject_id}")
     return person

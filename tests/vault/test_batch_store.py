@@ -84,7 +84,7 @@ def test_a_change_is_a_new_version_that_keeps_the_rest_and_the_old(
     outcomes = batch(shop, (one.subject_id, Data(phone=new)), (two.subject_id, Data(phone=new)))
     assert [told(o) for o in outcomes] == ["3", "2"]
     answer = shop.read(one.subject_id).data
-    assert (answer.phone, answer.email) == (new, DATA.email)
+    assert (answer.phone, answer.email) == (new, one.own.email)
     history = "SELECT version, end_version FROM data_history WHERE subject_id=%s AND field='phone'"
     assert sorted(house.rows(history, one.subject_id)) == [(1, 2), (2, 3)]
     request = search_pb2.FindSubjectsRequest
@@ -95,7 +95,7 @@ def test_a_change_is_a_new_version_that_keeps_the_rest_and_the_old(
 
 
 def test_what_is_so_already_makes_no_version(shop: Storefront, person: Person) -> None:
-    [outcome] = batch(shop, (person.subject_id, DATA))
+    [outcome] = batch(shop, (person.subject_id, person.own))
     assert told(outcome) == "1"
     [outcome] = batch(shop, (person.subject_id, Data(phone="+77017654321")))
     assert told(outcome) == "2"

@@ -9,7 +9,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from qupia.subject.v1 import subject_pb2
 from qupia.vault.v1 import vault_pb2
 from services.chassis.ids import new_uuid
-from tests.vault.person import PHONE, Person
+from tests.vault.person import Person
 from tests.vault.vault_process import House, VaultProcess
 from tests.vault.wire_client import Refused, Storefront
 
@@ -70,7 +70,7 @@ def test_what_was_not_confirmed_is_not_written(
     claim = person.is_blocked()
     correction = _stage(vault, person, claim)
     assert _versions(person.outcome(claim, outcome, correction)) == {}
-    assert shop.read(person.subject_id).data.phone == PHONE
+    assert shop.read(person.subject_id).data.phone == person.own.phone
 
 
 def test_while_another_block_is_open_a_confirmed_correction_waits(
@@ -130,7 +130,7 @@ def test_a_correction_that_changes_nothing_makes_no_version(
     vault: VaultProcess, person: Person
 ) -> None:
     claim = person.is_blocked()
-    correction = _stage(vault, person, claim, Data(phone=PHONE))
+    correction = _stage(vault, person, claim, Data(phone=person.own.phone))
     assert _versions(person.outcome(claim, "INACCURATE_CONFIRMED", correction)) == {correction: 1}
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from qupia.subject.v1 import subject_pb2
 from qupia.vault.v1 import vault_pb2
-from tests.vault.person import CANARIES, DATA, Person, problem_of, release, settled
+from tests.vault.person import DATA, Person, problem_of, release, settled
 from tests.vault.vault_process import House, VaultProcess
 from tests.vault.wire_client import Refused, Storefront, read_request, reason_of
 
@@ -112,7 +112,7 @@ def test_a_misplaced_ciphertext_is_data_loss_and_an_alarm_and_never_data(
     alarms = vault.metric("qupia_alarms_total", kind="ciphertext_misplaced")
     with pytest.raises(Refused, match="DATA_LOSS") as caught:
         shop.read(person.subject_id)
-    assert not any(canary.encode() in caught.value.details for canary in CANARIES)
+    assert not any(canary.encode() in caught.value.details for canary in person.canaries)
     outcomes = shop.batch(read_request(person.subject_id), read_request(neighbour.subject_id))
     assert [reason_of(o) for o in outcomes] == ["DATA_LOSS", "OK"]
     assert [problem_of(o) for o in release(vault, delivery.item())] == ["DATA_LOSS"]
@@ -154,14 +154,14 @@ def test_a_ciphertext_does_not_open_on_another_site(
 def test_a_database_thief_finds_no_datum_in_the_tables(
     vault: VaultProcess, shop: Storefront, house: House
 ) -> None:
-    settled(vault, shop)
+    person = settled(vault, shop)
     for key_store in (False, True):
         tables = house.rows(
             "SELECT tablename FROM pg_tables WHERE schemaname = 'public'", key_store=key_store
         )
         for (table,) in tables:
             text = str(house.rows(f"SELECT t::text FROM {table} t", key_store=key_store))
-            for canary in CANARIES:
+            for canary in person.canaries:
                 assert canary not in text
                 assert canary.encode().hex() not in text
 
