@@ -16,6 +16,7 @@ from services.chassis.idempotency import IdempotencyKeys
 from services.chassis.paging import PageTokens
 from services.chassis.process import ProcessSettings, run
 from services.chassis.pseudonym import known_pseudonym
+from services.chassis.sites import load_sites
 from services.consent import store_journal, store_publication
 from services.consent.servicer import handlers
 from services.consent.servicer_acts import ActServicer
@@ -26,7 +27,6 @@ from services.consent.servicer_proof import ProofServicer
 from services.consent.servicer_recording import Enforcer, Recording
 from services.consent.servicer_states import StateServicer
 from services.consent.servicer_subjects import SubjectServicer
-from services.consent.sites import load_sites
 from services.consent.wire_vault import Vault, schedule_body, slice_body
 
 PROCESS = "consent"

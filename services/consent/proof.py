@@ -4,11 +4,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from services.chassis.sites import Operator
 from services.consent.book import Event
 from services.consent.consent import Fact, State
 from services.consent.history import Moment
 from services.consent.policy import Policy
-from services.consent.sites import Operator
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,12 @@ from services.chassis.clock import Clock
 from services.chassis.database import Connection, Database
 from services.chassis.decider.store import read_act
 from services.chassis.refusal import NotFound, StateConflict
+from services.chassis.sites import Operator, Sites
 from services.consent.book import Kind
 from services.consent.consent import Fact
 from services.consent.history import Moment, schedule_known
 from services.consent.proof import Proof, Word
 from services.consent.servicer_states import entry_of
-from services.consent.sites import Operator, Sites
 from services.consent.store_events import read_numbered, read_words
 from services.consent.store_evidence import read_records
 from services.consent.store_policies import read_policy, read_schedule

@@ -7,13 +7,13 @@ import hashlib
 
 from qupia.consent.v1 import consent_pb2
 from qupia.subject.v1 import subject_pb2
+from services.chassis.sites import Operator
 from services.consent import vocabulary
 from services.consent.book import Kind
 from services.consent.page import LANGUAGES, page
 from services.consent.policy import Policy
 from services.consent.proof import Proof, Word
 from services.consent.purposes import CLAUSE_OF_CONSENT
-from services.consent.sites import Operator
 from services.consent.wire import consent_message, timestamp
 from services.consent.wire_declaration import declaration_message
 

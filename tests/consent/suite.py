@@ -29,6 +29,7 @@ from services.chassis.pipeline import AUTHORIZATION, VALIDATION, Pipeline, recor
 from services.chassis.pseudonym import known_pseudonym
 from services.chassis.recorder import RefusalRecorder
 from services.chassis.refusal import Unavailable
+from services.chassis.sites import Operator, Sites
 from services.consent import store_journal, store_publication
 from services.consent.servicer import SERVICE, handlers
 from services.consent.servicer_acts import ActServicer
@@ -39,7 +40,6 @@ from services.consent.servicer_proof import ProofServicer
 from services.consent.servicer_recording import Enforcer, Recording
 from services.consent.servicer_states import StateServicer
 from services.consent.servicer_subjects import SubjectServicer
-from services.consent.sites import Operator, Sites
 from services.consent.wire_vault import schedule_body, slice_body
 
 M = TypeVar("M", bound=Message)

@@ -16,8 +16,8 @@ from qupia.consent.v1 import consent_pb2
 from qupia.subject.v1 import subject_pb2
 from services.chassis.config import ConfigError
 from services.chassis.refusal import NotFound
+from services.chassis.sites import load_sites
 from services.consent import store_evidence
-from services.consent.sites import load_sites
 from tests.consent.suite import OPERATOR, Suite
 from tests.consent.test_declarations import paper
 
