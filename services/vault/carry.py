@@ -21,6 +21,7 @@ from services.vault.standing import (
     ConsentFact,
     ConsentStanding,
     LegalHold,
+    Link,
     OpenOrder,
     OrderStanding,
     OrderState,
@@ -128,7 +129,8 @@ def _carry_consent(old: ConsentStanding, new: ConsentStanding) -> Carried[Consen
         if not any(p == fact.purpose and time > fact.granted_time for p, time in granted)
     ]
     consents, carried = _join(kept, new.consents, mended, lambda f: f.proposal_id)
-    merged = replace(new, consents=consents)
+    links, lost = _carry_links(old, new)
+    merged = replace(new, consents=consents, links=links)
     forgot = _forgot_disagreement(old, new)
     if forgot:
         later = not old.disagreed and _later(new.accepted_time, old.accepted_time)
@@ -139,10 +141,20 @@ def _carry_consent(old: ConsentStanding, new: ConsentStanding) -> Carried[Consen
             accepted_time=accepted.accepted_time,
             disagreed_time=old.disagreed_time,
         )
-    if not (forgot or carried):
+    if not (forgot or carried or lost):
         return Carried(merged, None)
     agreement = merged if forgot else ConsentStanding(None, None, None, ())
-    return Carried(merged, replace(agreement, consents=carried, proposed_acceptance=None))
+    facts = replace(agreement, consents=carried, links=lost, proposed_acceptance=None)
+    return Carried(merged, facts)
+
+
+def _carry_links(
+    old: ConsentStanding, new: ConsentStanding
+) -> tuple[tuple[Link, ...], tuple[Link, ...]]:
+    """Carry links and their ends (1.1.5): a block reaches both while a link stands."""
+    known = {link.proposal_id: link for link in old.links}
+    mended = [_end_link(link, known.get(link.proposal_id)) for link in new.links]
+    return _join(old.links, new.links, mended, lambda link: link.proposal_id)
 
 
 def _carry_claims(old: ClaimsStanding, new: ClaimsStanding) -> Carried[ClaimsStanding]:
@@ -203,6 +215,12 @@ def _end_consent(
     if fact.withdrawn_time is None and withdrawn is not None and fact.granted_time <= withdrawn:
         fact = replace(fact, withdrawn_time=withdrawn)
     return fact
+
+
+def _end_link(link: Link, known: Link | None) -> Link:
+    if known is None or link.ended_time is not None:
+        return link
+    return replace(link, ended_time=known.ended_time)
 
 
 def _conclude_block(block: Block, known: Block | None) -> Block:

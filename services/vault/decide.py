@@ -32,7 +32,7 @@ from services.vault.standing import (
     Standing,
 )
 
-RULES_VERSION: Final = 2
+RULES_VERSION: Final = 3
 
 
 class Operation(StrEnum):
@@ -49,6 +49,7 @@ class Operation(StrEnum):
     RECORD_VISIT = "RECORD_VISIT"
     STORE_PURCHASE = "STORE_PURCHASE"
     SUMMARIZE_VISITS = "SUMMARIZE_VISITS"
+    LINK = "LINK"
 
 
 class Life(StrEnum):
@@ -60,6 +61,21 @@ class Life(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Kinship:
+    """Whom a visitor is to be linked to: the account as it stands.
+
+    `is_visitor`: the account is the visitor itself, or a visitor of another. `has_visitors`: others
+    are linked to the visitor. Either would make a chain. `full`: no more visitors can be linked.
+    """
+
+    life: Life
+    standing: Standing
+    is_visitor: bool = False
+    has_visitors: bool = False
+    full: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """One thing asked of the gate.
 
@@ -67,7 +83,7 @@ class Question:
     is None for all that the purpose reaches. `reference` is an order, case,
     payment, template or claim; `template` the kind of the template it names,
     empty where none of that id is registered. `delivery_id` and `recipient_id` name the
-    assignment of a release.
+    assignment of a release, `kinship` the account of a link.
     """
 
     operation: Operation
@@ -80,6 +96,7 @@ class Question:
     delivery_id: str = ""
     recipient_id: str = ""
     explicit: bool = True
+    kinship: Kinship | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +166,12 @@ def _held(standing: Standing) -> Denial | None:
     return None
 
 
+def _closed(standing: Standing) -> Denial | None:
+    """Why nothing new is taken: a linked visitor's data belong to its account (1.1.5)."""
+    linked = Denial("SUBJECT_LINKED", "1.1.5") if standing.linked else None
+    return _held(standing) or linked or _disagreed(standing)
+
+
 def _disagreed(standing: Standing) -> Denial | None:
     if standing.disagreed:
         return Denial("POLICY_DISAGREED", "2.2")
@@ -195,7 +218,8 @@ def _unconsented(
     fact = _latest_fact(standing, needed)
     if fact is None:
         return Denial("CONSENT_REQUIRED", clause)
-    if not fact.in_force(now):
+    by_disagreement = standing.consent and standing.consent.ended_by_disagreement(fact)
+    if by_disagreement or not fact.in_force(now):
         return Denial("CONSENT_WITHDRAWN", clause)
     if schedule.outdated(needed, fact.policy_version, now):
         return Denial("CONSENT_REQUIRED", clause)
@@ -245,20 +269,20 @@ def _live_assignment(order: OpenOrder, q: Question, now: datetime) -> Assignment
 
 
 def _store(_q: Question, standing: Standing, _schedule: PolicySchedule, _now: datetime) -> Decision:
-    return _held(standing) or _disagreed(standing) or Permit(STATED_FIELDS, "3.2")
+    return _closed(standing) or Permit(STATED_FIELDS, "3.2")
 
 
 def _record_visit(
     _q: Question, standing: Standing, _schedule: PolicySchedule, _now: datetime
 ) -> Decision:
-    return _held(standing) or _disagreed(standing) or Permit(TECHNICAL_FIELDS, "3.3")
+    return _closed(standing) or Permit(TECHNICAL_FIELDS, "3.3")
 
 
 def _store_purchase(
     _q: Question, standing: Standing, _schedule: PolicySchedule, _now: datetime
 ) -> Decision:
     purchases = frozenset({Field.PURCHASES})
-    return _held(standing) or _disagreed(standing) or Permit(purchases, "3.4")
+    return _closed(standing) or Permit(purchases, "3.4")
 
 
 def _summarize_visits(
@@ -270,6 +294,8 @@ def _summarize_visits(
 def _accept(q: Question, standing: Standing, _schedule: PolicySchedule, _now: datetime) -> Decision:
     if standing.restricted:
         return Denial("SUBJECT_RESTRICTED", "6.2.3")
+    if standing.linked:
+        return Denial("SUBJECT_LINKED", "1.1.5")
     if standing.disagreed and not q.explicit:
         return Denial("POLICY_DISAGREED", "2.2")
     return Permit(frozenset(), "2.1")
@@ -277,13 +303,32 @@ def _accept(q: Question, standing: Standing, _schedule: PolicySchedule, _now: da
 
 def _grant(q: Question, standing: Standing, _schedule: PolicySchedule, _now: datetime) -> Decision:
     clause = CONSENT_CLAUSE.get(q.purpose, "4.1")
-    return _held(standing) or _disagreed(standing) or Permit(frozenset(), clause)
+    return _closed(standing) or Permit(frozenset(), clause)
 
 
 def _place_order(
     _q: Question, standing: Standing, _schedule: PolicySchedule, _now: datetime
 ) -> Decision:
-    return _held(standing) or _disagreed(standing) or Permit(frozenset(), "5.2")
+    return _closed(standing) or Permit(frozenset(), "5.2")
+
+
+def _link(q: Question, standing: Standing, _schedule: PolicySchedule, _now: datetime) -> Decision:
+    kin = q.kinship
+    if kin is None or kin.life is Life.UNKNOWN:
+        return Denial("NOT_FOUND", "")
+    if kin.life is Life.DESTROYED:
+        return Denial("SUBJECT_DESTROYED", "5.1")
+    if standing.restricted or kin.standing.restricted:
+        return Denial("SUBJECT_RESTRICTED", "6.2.3")
+    if standing.blocked or kin.standing.blocked:
+        return Denial("SUBJECT_BLOCKED", "6.2.3")
+    if standing.linked or kin.is_visitor or kin.has_visitors:
+        return Denial("SUBJECT_LINKED", "1.1.5")
+    if kin.full:
+        return Denial("STATE_CONFLICT", "1.1.5")
+    if standing.disagreed:
+        return Denial("POLICY_DISAGREED", "2.2")
+    return Permit(frozenset(), "1.1.5")
 
 
 def _find_for_case(
@@ -320,4 +365,5 @@ _RULES: Final[dict[Operation, _Rule]] = {
     Operation.RECORD_VISIT: _record_visit,
     Operation.STORE_PURCHASE: _store_purchase,
     Operation.SUMMARIZE_VISITS: _summarize_visits,
+    Operation.LINK: _link,
 }

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
@@ -19,19 +19,29 @@ from qupia.vault.v1 import vault_pb2
 from services.chassis.clock import Clock
 from services.chassis.database import Connection
 from services.chassis.slices import ProposalVerdict, SliceVersion, Stamp, Verdict, judge
-from services.vault import store, store_life, store_slices, wire
+from services.vault import store, store_life, store_links, store_slices, wire
 from services.vault.carry import Taken, take
 from services.vault.correction import Corrections
-from services.vault.decide import Denial, Life, Operation, Question, decide
+from services.vault.decide import Denial, Kinship, Life, Operation, Question, decide
 from services.vault.standing import (
     ClaimsStanding,
     ConsentStanding,
+    Link,
     OrderStanding,
+    Slice,
     Standing,
 )
 from services.vault.store import Case, SliceRow, Subject
 from services.vault.store_keys import KeyStore
-from services.vault.wire_case import CONSENT, ORDERS, life_of, schedule_of, standing_of
+from services.vault.wire_case import (
+    CONSENT,
+    ORDERS,
+    life_of,
+    own_standing_of,
+    schedule_of,
+    standing_of,
+    with_relatives,
+)
 
 S = TypeVar("S", ConsentStanding, ClaimsStanding, OrderStanding)
 _Receipt = vault_pb2.SliceReceipt
@@ -76,7 +86,7 @@ class SliceTaker:
 
     def take_push(self, connection: Connection, pushed: Pushed[S]) -> vault_pb2.SliceReceipt:
         """Judge and apply; the receipt is complete but for evidence. Locks the subject."""
-        store.lock_exclusive(connection, *pushed.subject)
+        self._lock(connection, pushed)
         now = self._clock.now()
         held = store_slices.read_slice(connection, *pushed.subject, pushed.topic)
         receipt, verdict = self.judge(connection, pushed.decider, pushed.header, pushed.stamp, held)
@@ -97,6 +107,12 @@ class SliceTaker:
             case = Case("PRESENT", 0, case.slices)
         self._apply(connection, pushed, case, receipt, now)
         return receipt
+
+    def _lock(self, connection: Connection, pushed: Pushed[S]) -> None:
+        """Lock the whole person, and for a link that is proposed the account's too."""
+        site, subject = pushed.subject
+        accounts: list[str] = [link.account_id for link in _proposed_links(pushed)]
+        store_links.lock_persons(connection, site, [subject, *accounts])
 
     def judge(
         self,
@@ -141,7 +157,8 @@ class SliceTaker:
         reasons = {each: reason for each, (_, reason) in known.items()}
         remembered = {each: ProposalVerdict(verdict) for each, (verdict, _) in known.items()}
         ready = store.ready(connection)
-        taken = self._take(pushed, case, remembered, reasons, ready, now)
+        kinships = _kinships(connection, pushed)
+        taken = self._take(pushed, case, kinships, remembered, reasons, ready, now)
         version = pushed.stamp.version
         settled = _bytes(taken.standing)
         row = SliceRow(version.incarnation, version.counter, pushed.digest, settled)
@@ -156,6 +173,9 @@ class SliceTaker:
         receipt.carried.extend(_carried_ids(taken.carried))
         receipt.proposals.extend(_outcomes(taken.verdicts, reasons))
         standing: ConsentStanding | ClaimsStanding | OrderStanding = taken.standing
+        if isinstance(standing, ConsentStanding) and standing.links:
+            account = standing.link.account_id if standing.link else ""
+            store_links.write_link(connection, *pushed.subject, account)
         if isinstance(standing, ClaimsStanding) and case.life:
             written = self._corrections.write_due(
                 connection, pushed.subject, standing, case.data_version, now
@@ -167,25 +187,27 @@ class SliceTaker:
         self,
         pushed: Pushed[S],
         case: Case,
+        kinships: Mapping[str, Kinship],
         remembered: Mapping[str, ProposalVerdict],
         reasons: dict[str, str],
         ready: bool,
         now: datetime,
     ) -> Taken[S]:
-        whole = standing_of(case)
+        own = own_standing_of(case)
         schedule = schedule_of(case)
 
         def verdict(so_far: S, proposal_id: str) -> ProposalVerdict:
             if not ready:
                 return ProposalVerdict.DEFERRED
-            question = _question(pushed.slice, proposal_id)
-            decision = decide(question, life_of(case), _with(whole, so_far), schedule, now)
+            question = _question(pushed.slice, proposal_id, kinships)
+            standing = with_relatives(_with(own, so_far), _related(case, so_far))
+            decision = decide(question, life_of(case), standing, schedule, now)
             if isinstance(decision, Denial):
                 reasons[proposal_id] = decision.reason
                 return ProposalVerdict.REFUSED
             return ProposalVerdict.APPLIED
 
-        old = _unforgotten(_of_topic(whole, pushed.slice), now)
+        old = _unforgotten(_of_topic(own, pushed.slice), now)
         return take(old, pushed.slice, pushed.header.open_proposals, remembered, verdict)
 
 
@@ -204,10 +226,41 @@ def _outcomes(
     ]
 
 
-def _question(slice_: ConsentStanding | ClaimsStanding | OrderStanding, proposal: str) -> Question:
+def _proposed_links(pushed: Pushed[S]) -> list[Link]:
+    if not isinstance(pushed.slice, ConsentStanding):
+        return []
+    proposals = set(pushed.header.open_proposals)
+    return [link for link in pushed.slice.links if link.proposal_id in proposals]
+
+
+def _kinships(connection: Connection, pushed: Pushed[S]) -> dict[str, Kinship]:
+    """The account of each proposed link as it stands, by proposal."""
+    site, visitor = pushed.subject
+    found = {}
+    for link in _proposed_links(pushed):
+        account = store.cases(connection, [(site, link.account_id)])[(site, link.account_id)]
+        standing = standing_of(account)
+        visitors = store_links.count_visitors(connection, site, link.account_id)
+        found[link.proposal_id] = Kinship(
+            life_of(account),
+            standing,
+            is_visitor=standing.linked or link.account_id == visitor,
+            has_visitors=store_links.count_visitors(connection, site, visitor) > 0,
+            full=visitors >= store_links.MOST_VISITORS,
+        )
+    return found
+
+
+def _question(
+    slice_: ConsentStanding | ClaimsStanding | OrderStanding,
+    proposal: str,
+    kinships: Mapping[str, Kinship],
+) -> Question:
     """What a proposal asks of the gate."""
     if isinstance(slice_, OrderStanding):
         return Question(Operation.PLACE_ORDER)
+    if proposal in kinships:
+        return Question(Operation.LINK, kinship=kinships[proposal])
     if isinstance(slice_, ConsentStanding):
         accepted = slice_.proposed_acceptance
         if accepted is not None and accepted.proposal_id == proposal:
@@ -236,10 +289,20 @@ def _unforgotten(old: S | None, now: datetime) -> S | None:
 
 def _with(whole: Standing, slice_: S) -> Standing:
     if isinstance(slice_, ConsentStanding):
-        return Standing(slice_, whole.claims, whole.orders)
+        # Links of the same push are decided one after the other.
+        linked = slice_.link is not None
+        return Standing(slice_, whole.claims, whole.orders, linked)
     if isinstance(slice_, ClaimsStanding):
-        return Standing(whole.consent, slice_, whole.orders)
-    return Standing(whole.consent, whole.claims, slice_)
+        return replace(whole, claims=slice_)
+    return replace(whole, orders=slice_)
+
+
+def _related(case: Case, slice_: Slice) -> Case:
+    """The case without the account that a pushed slice points to no longer."""
+    points = any(relative.account for relative in case.relatives)
+    if points and isinstance(slice_, ConsentStanding) and slice_.link is None:
+        return replace(case, relatives=())
+    return case
 
 
 def _bytes(slice_: ConsentStanding | ClaimsStanding | OrderStanding) -> bytes:
@@ -258,6 +321,7 @@ def _carried_ids(facts: ConsentStanding | ClaimsStanding | OrderStanding | None)
     if isinstance(facts, OrderStanding):
         return [order.order_id for order in facts.orders]
     ids = [fact.proposal_id for fact in facts.consents]
+    ids += [link.proposal_id for link in facts.links]
     return ids + (["disagreement"] if facts.disagreed_time else [])
 
 

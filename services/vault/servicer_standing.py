@@ -67,6 +67,7 @@ def _standing_message(subject_id: str, case: Case) -> vault_pb2.Standing:
     blocks = [b for b in (standing.claims.blocks if standing.claims else ()) if b.outcome is None]
     orders = standing.orders.orders if standing.orders else ()
     consent = standing.consent
+    account = next((r.subject_id for r in case.relatives if r.account), "")
     states = vault_pb2.Standing
     state = states.ACTIVE
     if life_of(case) is Life.DESTROYED:
@@ -82,6 +83,8 @@ def _standing_message(subject_id: str, case: Case) -> vault_pb2.Standing:
         data_version=case.data_version,
         accepted_policy_version=(consent.accepted_version or 0) if consent else 0,
         disagreed_time=wire.stamp_of(consent.disagreed_time if consent else None),
-        open_blocks=len(blocks),
+        open_blocks=len({block.claim_id for block in blocks}),
         open_orders=sum(o.state is OrderState.OPEN for o in orders),
+        account_id=account,
+        visitor_ids=[] if account else [r.subject_id for r in case.relatives],
     )

@@ -97,14 +97,38 @@ class ConsentFact:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """A visitor's pointer to an account, and its end by an officer (clause 1.1.5)."""
+
+    account_id: str
+    link_time: datetime
+    ended_time: datetime | None
+    proposal_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class ConsentStanding:
-    """The consent service's slice; an open `proposed_acceptance` never reaches the standing."""
+    """The consent service's slice; an open `proposed_acceptance` never reaches the standing.
+
+    `links` are all that a visitor ever had: the end of one is never forgotten.
+    """
 
     accepted_version: int | None
     accepted_time: datetime | None
     disagreed_time: datetime | None
     consents: tuple[ConsentFact, ...]
     proposed_acceptance: Acceptance | None = None
+    links: tuple[Link, ...] = ()
+
+    @property
+    def link(self) -> Link | None:
+        """The link that has not ended; the latest, should there be two."""
+        live = (link for link in self.links if link.ended_time is None)
+        return max(live, key=lambda link: link.link_time, default=None)
+
+    def ended_by_disagreement(self, fact: ConsentFact) -> bool:
+        """Disagreement ends every consent given before it, for good (clause 2.2)."""
+        return self.disagreed_time is not None and fact.granted_time <= self.disagreed_time
 
     @property
     def disagreed(self) -> bool:
@@ -116,17 +140,20 @@ class ConsentStanding:
     def proposal_ids(self) -> tuple[str, ...]:
         """Name every fact that was once a proposal, in the order of deciding."""
         first = () if self.proposed_acceptance is None else (self.proposed_acceptance.proposal_id,)
-        return first + tuple(fact.proposal_id for fact in self.consents)
+        links = tuple(link.proposal_id for link in self.links)
+        return first + tuple(fact.proposal_id for fact in self.consents) + links
 
     def ended_ids(self) -> frozenset[str]:
         """Name the proposals that permit nothing any more, so that none needs deciding."""
-        return frozenset(fact.proposal_id for fact in self.consents if fact.ended)
+        consents = {fact.proposal_id for fact in self.consents if fact.ended}
+        return frozenset(consents | {e.proposal_id for e in self.links if e.ended_time is not None})
 
     def decided(self, struck: Collection[str]) -> "ConsentStanding":
         """Strike proposals out and settle the rest, a proposed acceptance included."""
         kept = replace(
             self,
             consents=tuple(fact for fact in self.consents if fact.proposal_id not in struck),
+            links=tuple(link for link in self.links if link.proposal_id not in struck),
             proposed_acceptance=None,
         )
         accepted = self.proposed_acceptance
@@ -222,11 +249,16 @@ Slice = ConsentStanding | ClaimsStanding | OrderStanding
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """All the gate knows of one subject; None: that decider has pushed nothing yet."""
+    """All the gate knows of one subject; None: that decider has pushed nothing yet.
+
+    `linked`: a visitor that is linked to an account; the consents are then the account's
+    (`services.vault.kinship`).
+    """
 
     consent: ConsentStanding | None
     claims: ClaimsStanding | None
     orders: OrderStanding | None
+    linked: bool = False
 
     @property
     def blocked(self) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import BigInteger, Text, and_, column, func, select
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.sql import cast, literal
 
 from services.vault.store_arrays import unnest
+from services.vault.store_relatives import is_linked, relatives_of
 from services.vault.tables import deciders, slices, subjects
 
 Subject = tuple[str, str]
@@ -35,12 +36,25 @@ class SliceRow:
 
 
 @dataclass(frozen=True, slots=True)
+class RelativeRow:
+    """Another id of a person with its slices; `account`: the one that the others point to."""
+
+    subject_id: str
+    account: bool
+    slices: Mapping[str, SliceRow]
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
-    """What the gate decides on; `life` is None for a subject the vault does not have."""
+    """What the gate decides on; `life` is None for a subject the vault does not have.
+
+    `relatives`: the other ids of the same person (clause 1.1.5), none for nearly everybody.
+    """
 
     life: str | None
     data_version: int
     slices: Mapping[str, SliceRow]
+    relatives: tuple[RelativeRow, ...] = ()
 
 
 def lock_key(site: str, subject: str) -> int:
@@ -122,6 +136,7 @@ def cases(connection: Connection, wanted: Collection[Subject]) -> dict[Subject, 
         subjects.c.life,
         func.coalesce(subjects.c.data_version, 0),
         per_subject,
+        is_linked(asked),
     ).select_from(
         asked.outerjoin(
             subjects,
@@ -132,7 +147,10 @@ def cases(connection: Connection, wanted: Collection[Subject]) -> dict[Subject, 
         )
     )
     found: dict[Subject, Case] = {}
-    for site, subject, life, version, rows in connection.execute(statement):
+    linked: list[Subject] = []
+    for site, subject, life, version, rows, has_relatives in connection.execute(statement):
+        if has_relatives:
+            linked.append((site, subject))
         found[(site, subject)] = Case(
             life,
             version,
@@ -141,4 +159,22 @@ def cases(connection: Connection, wanted: Collection[Subject]) -> dict[Subject, 
                 for topic, i, c, d, b in rows or ()
             },
         )
+    for place, relatives in _relatives(connection, linked).items():
+        found[place] = replace(found[place], relatives=relatives)
     return found
+
+
+def _relatives(
+    connection: Connection, wanted: Sequence[Subject]
+) -> dict[Subject, tuple[RelativeRow, ...]]:
+    kin: dict[Subject, dict[tuple[str, bool], dict[str, SliceRow]]] = {}
+    for row in relatives_of(connection, wanted):
+        members = kin.setdefault((row.site_id, row.subject_id), {})
+        held = members.setdefault((row.kin_id, row.is_account), {})
+        if row.topic is not None:
+            digest, body = bytes(row.digest), bytes(row.body)
+            held[row.topic] = SliceRow(row.incarnation, row.counter, digest, body)
+    return {
+        place: tuple(RelativeRow(one, account, held) for (one, account), held in members.items())
+        for place, members in kin.items()
+    }

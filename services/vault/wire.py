@@ -24,6 +24,7 @@ from services.vault.standing import (
     Ground,
     HoldKind,
     LegalHold,
+    Link,
     OpenOrder,
     OrderStanding,
     OrderState,
@@ -68,6 +69,10 @@ def consent_from(slice_: vault_pb2.ConsentSlice) -> ConsentStanding:
         disagreed_time=time_of(slice_, "disagreed_time"),
         consents=tuple(_fact_from(f) for f in slice_.consents),
         proposed_acceptance=proposed,
+        links=tuple(
+            Link(e.account_id, _needed(e, "link_time"), time_of(e, "ended_time"), e.proposal_id)
+            for e in slice_.links
+        ),
     )
 
 
@@ -100,6 +105,15 @@ def consent_to(standing: ConsentStanding) -> vault_pb2.ConsentSlice:
                 proposal_id=f.proposal_id,
             )
             for f in standing.consents
+        ],
+        links=[
+            vault_pb2.LinkFact(
+                account_id=e.account_id,
+                link_time=stamp_of(e.link_time),
+                ended_time=stamp_of(e.ended_time),
+                proposal_id=e.proposal_id,
+            )
+            for e in standing.links
         ],
     )
 

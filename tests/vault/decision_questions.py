@@ -2,11 +2,11 @@
 """Every question that can be put to the gate, with what docs/decisions.md finds in it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import count, product
 
-from services.vault.decide import Decision, Life, Operation, Question, decide
+from services.vault.decide import Decision, Kinship, Life, Operation, Question, decide
 from services.vault.fields import Field
 from services.vault.policy_schedule import PolicySchedule
 from services.vault.standing import RecipientKind, Standing
@@ -19,6 +19,7 @@ VERIFICATION = DOCUMENT.table("Reading for verification")
 RELEASE = DOCUMENT.table("Releasing to a recipient")
 CASE = DOCUMENT.table("Finding for a case")
 ACTS = DOCUMENT.table("Storing data, giving a consent, placing an order")
+LINKING = DOCUMENT.table("Linking a visitor to an account")
 ACCEPTANCE = DOCUMENT.table("Accepting the policy")
 TABLES = {
     "read": READ,
@@ -27,6 +28,7 @@ TABLES = {
     "find": CASE,
     "act": ACTS,
     "accept": ACCEPTANCE,
+    "link": LINKING,
 }
 LISTED = {row["purpose"]: row for row in DOCUMENT.table("Purposes")}
 NO_PURPOSES = ("", "AUTOMATED_DECISION", "CODE_UNSPECIFIED", "DIRECT_MARKETING")
@@ -35,6 +37,7 @@ REFERENCES = {"none": "", "an open order": world.OPEN, "a closed order": world.C
 REFERENCES["anything else"] = world.STRANGE
 TEMPLATES = {"service": "SERVICE", "marketing": "MARKETING", "not registered": ""}
 CONSENTS = ("never given", "given", "ended", "outgrown")
+_NEW, _NO_NEWS = frozenset({"taking something new"}), "counting visits"
 _turn = count()
 
 
@@ -178,19 +181,60 @@ def acts() -> Iterator[Asked]:
         "storing a purchase": (Operation.STORE_PURCHASE, ""),
         "counting visits": (Operation.SUMMARIZE_VISITS, ""),
     }
-    for findings, life, standing in _standings():
+    for (found, life, own), link in product(_standings(), ("none", "linked")):
+        findings = {**found, "link": link}
+        standing = replace(own, linked=link == "linked")
         for kind, (operation, purpose) in operations.items():
-            kinds = frozenset({"every act", kind})
+            kinds = frozenset({"every act", kind} | (_NEW if kind != _NO_NEWS else set()))
             yield Asked("act", findings, kinds, Question(operation, purpose), life, standing)
         for purpose in ("ACCOUNT", "ADVERTISING", "PARTNER_SITES", "AUTOMATED_DECISION"):
             question = Question(Operation.GRANT, purpose)
-            kinds = frozenset({"every act", "giving a consent"})
+            kinds = frozenset({"every act", "giving a consent"} | _NEW)
             yield Asked("act", findings, kinds, question, life, standing)
         for explicit, kind in ((True, "explicit"), (False, "by use")):
             question = Question(Operation.ACCEPT, explicit=explicit)
             kinds = frozenset({"every acceptance", kind})
-            found = {**findings, "acceptance": kind}
-            yield Asked("accept", found, kinds, question, life, standing)
+            accepted = {**findings, "acceptance": kind}
+            yield Asked("accept", accepted, kinds, question, life, standing)
+
+
+def links() -> Iterator[Asked]:
+    for (found, life, own), (link, (account, ways)) in product(
+        _standings(), product(("none", "linked", "has visitors"), _accounts().items())
+    ):
+        way = _pick(ways)
+        kinship = way and replace(way, has_visitors=link == "has visitors")
+        question = Question(Operation.LINK, kinship=kinship)
+        standing = replace(own, linked=link == "linked")
+        findings = {**found, "link": link, "account": account}
+        yield Asked("link", findings, frozenset({"every link"}), question, life, standing)
+
+
+@cache
+def _accounts() -> dict[str, tuple[Kinship | None, ...]]:
+    """Every way in which an account can be as found."""
+    accepted = world.consent_slice(world.Agreement(1, world.PAST), world.Consents(()))
+    disagreed = world.consent_slice(
+        world.Agreement(1, world.EARLIER, world.PAST), world.Consents(())
+    )
+
+    def held(restriction: str, block: str) -> tuple[Kinship, ...]:
+        claims = world.CLAIMS[(restriction, block)]
+        return tuple(
+            Kinship(Life.PRESENT, Standing(consent, each, None))
+            for each, consent in product(claims, (accepted, disagreed, None))
+        )
+
+    free = held("none", "none")
+    return {
+        "unknown": (None, *(replace(each, life=Life.UNKNOWN) for each in free)),
+        "destroyed": tuple(replace(each, life=Life.DESTROYED) for each in free),
+        "restricted": held("restricted", "none") + held("restricted", "blocked"),
+        "blocked": held("none", "blocked"),
+        "itself a visitor": tuple(replace(each, is_visitor=True, full=True) for each in free),
+        "full": tuple(replace(each, full=True) for each in free),
+        "an account": free,
+    }
 
 
 def verifications() -> Iterator[Asked]:

@@ -2,7 +2,7 @@
 """Every way in which a finding of docs/decisions.md can be true, as facts of a standing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from types import MappingProxyType
@@ -29,6 +29,7 @@ from services.vault.standing import (
 NOW = datetime(2026, 5, 12, 9, 30, tzinfo=UTC)
 _DAY = timedelta(days=1)
 PAST, EARLIER, LATER = NOW - 30 * _DAY, NOW - 60 * _DAY, NOW + 30 * _DAY
+EARLIEST = NOW - 90 * _DAY
 CLAIM, OTHER_CLAIM = "claim-1", "claim-2"
 DELIVERY, RECIPIENT = "delivery-1", "recipient-1"
 OPEN, CLOSED, STRANGE = "O-OPEN", "O-CLOSED", "CASE-7"
@@ -49,10 +50,14 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Consents:
-    """Facts of one purpose, and the schedule they are judged against."""
+    """Facts of one purpose, and the schedule they are judged against.
+
+    `disagreed`: when the person disagreed in between, to accept again later.
+    """
 
     facts: tuple[ConsentFact, ...]
     schedule: PolicySchedule = field(default_factory=PolicySchedule)
+    disagreed: datetime | None = None
 
 
 def block(outcome: Outcome | None, claim: str = CLAIM) -> Block:
@@ -96,9 +101,9 @@ AGREEMENTS: Mapping[str, tuple[Agreement | None, ...]] = MappingProxyType(
         "accepted": (Agreement(1, PAST), Agreement(2, PAST, EARLIER)),
         "not accepted": (None, Agreement(None)),
         "disagreed": (
-            Agreement(1, EARLIER, PAST),
-            Agreement(1, PAST, PAST),
-            Agreement(None, None, PAST),
+            Agreement(1, EARLIEST, EARLIER),
+            Agreement(1, EARLIER, EARLIER),
+            Agreement(None, None, EARLIER),
         ),
     }
 )
@@ -144,6 +149,8 @@ def consents(purpose: str, finding: str) -> tuple[Consents, ...]:
             Consents((fact(purpose, expires=NOW),)),
             Consents((fact(purpose, granted=EARLIER), fact(purpose, withdrawn=NOW), fact(other))),
             Consents((fact(purpose, withdrawn=NOW),), _schedule(PAST, purpose)),
+            Consents((fact(purpose, granted=EARLIEST),), disagreed=EARLIER),
+            Consents((fact(purpose, granted=EARLIER, expires=LATER),), disagreed=EARLIER),
         ),
         "outgrown": (
             Consents((given,), _schedule(PAST, purpose)),
@@ -161,9 +168,11 @@ def consent_slice(agreement: Agreement | None, found: Consents) -> ConsentStandi
         if not found.facts:
             return None
         agreement = Agreement(None)
-    return ConsentStanding(
-        agreement.version, agreement.accepted, agreement.disagreed, found.facts, None
-    )
+    disagreed, facts = agreement.disagreed or found.disagreed, found.facts
+    if agreement.version is None and found.disagreed is not None:
+        # Nobody disagreed in between who never accepted: ended in another way.
+        disagreed, facts = agreement.disagreed, tuple(replace(f, withdrawn_time=NOW) for f in facts)
+    return ConsentStanding(agreement.version, agreement.accepted, disagreed, facts, None)
 
 
 def assignment(

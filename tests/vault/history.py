@@ -57,8 +57,12 @@ def watch(
     subject_id: str,
     purpose: str,
     act: Callable[[], object],
+    restricted_id: str = "",
 ) -> History:
-    """Read from all sides, restrict in the midst of it, go on reading for a while."""
+    """Read from all sides, restrict in the midst of it, go on reading for a while.
+
+    `restricted_id`: whose slice the act pushes, where it is another id of the same person.
+    """
     history, stop = History(), threading.Event()
     shops = [Storefront(v.as_process("gateway"), name=f"reader-{n}") for n, v in enumerate(vaults)]
     threads = [
@@ -81,7 +85,8 @@ def watch(
         stop.set()
         for thread in threads:
             thread.join()
-    history.permitted_later = _permits_after_the_last_push(house, subject_id)
+    pushed_id = restricted_id or subject_id
+    history.permitted_later = _permits_after_the_last_push(house, subject_id, pushed_id)
     return history
 
 
@@ -127,7 +132,7 @@ def _audit(
                 history.unrecorded += 1
 
 
-def _permits_after_the_last_push(house: House, subject_id: str) -> int:
+def _permits_after_the_last_push(house: House, subject_id: str, pushed_id: str) -> int:
     """The clean cut: permits decided after the restriction was applied, whenever they began.
 
     Both times are the vault's, each taken under the subject's lock.
@@ -140,6 +145,6 @@ def _permits_after_the_last_push(house: House, subject_id: str) -> int:
         " AND event = 'data.read' AND record_time >"
         " (SELECT max(apply_time) FROM slices WHERE subject_id = %s)",
         pseudonym,
-        subject_id,
+        pushed_id,
     )
     return int(number)

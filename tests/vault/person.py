@@ -140,6 +140,21 @@ class Person:
         fact.withdrawn_time.CopyFrom(at())
         return self.push_consent()
 
+    def links_to(self, account: "Person | str") -> str:
+        """Propose a link to an account; the vault's verdict."""
+        proposal = new_uuid()
+        account_id = account if isinstance(account, str) else account.subject_id
+        link = self.consent.links.add(account_id=account_id, link_time=at(), proposal_id=proposal)
+        verdict = verdict_of(self.push_consent(proposal), proposal)
+        if verdict not in ("APPLIED", "DEFERRED"):
+            self.consent.links.remove(link)
+        return verdict
+
+    def is_unlinked(self) -> None:
+        """Tell the vault of the end of the link."""
+        self.consent.links[-1].ended_time.CopyFrom(at())
+        assert self.push_consent().verdict == _Receipt.APPLIED
+
     def is_blocked(self, claim_id: str = "") -> str:
         """Tell the vault of a blocking claim; the claim's id."""
         claim_id = claim_id or new_uuid()

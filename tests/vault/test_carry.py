@@ -18,6 +18,7 @@ from services.vault.standing import (
     Ground,
     HoldKind,
     LegalHold,
+    Link,
     OpenOrder,
     OrderStanding,
     OrderState,
@@ -121,6 +122,40 @@ def test_a_forgotten_hold_stays_and_an_ended_one_stays_ended() -> None:
     assert set(carried.merged.holds) == {court, statute}
     assert carried.facts is not None
     assert set(carried.facts.holds) == {court, statute}
+
+
+def link(proposal_id: str, account: str, ended: int | None = None) -> Link:
+    return Link(account, START, None if ended is None else at(ended), proposal_id)
+
+
+def test_a_forgotten_link_stays_and_takes_nothing_new() -> None:
+    old = replace(agreed(), links=(link("l1", "a"),))
+    taken = take(old, replace(agreed(), links=(link("l2", "b"),)), ["l2"], {}, _refuse_if_linked)
+    assert taken.standing.links == (link("l1", "a"),)
+    assert taken.verdicts == {"l2": REFUSED}
+    assert taken.carried is not None
+    assert taken.carried.links == (link("l1", "a"),)
+
+
+def _refuse_if_linked(so_far: ConsentStanding, _proposal_id: str) -> ProposalVerdict:
+    return REFUSED if so_far.link else APPLIED
+
+
+def test_a_forgotten_end_of_a_link_does_not_revive_it() -> None:
+    ended = replace(agreed(), links=(link("l1", "a", ended=1),))
+    for forgetful in (replace(agreed(), links=(link("l1", "a"),)), agreed()):
+        carried = carry(ended, forgetful)
+        assert carried.merged.links == (link("l1", "a", ended=1),)
+        assert carried.merged.link is None
+        assert carried.facts is not None
+        assert carried.facts.links == carried.merged.links
+        assert carried.facts.disagreed_time is None
+
+
+def test_a_link_that_ended_before_it_was_decided_is_superseded() -> None:
+    taken = take(None, replace(agreed(), links=(link("l1", "a", ended=1),)), ["l1"], {}, never)
+    assert taken.verdicts == {"l1": ProposalVerdict.SUPERSEDED}
+    assert taken.standing.link is None
 
 
 def test_a_forgotten_withdrawal_does_not_revive_the_consent() -> None:

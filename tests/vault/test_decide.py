@@ -36,6 +36,7 @@ from tests.vault.decision_questions import (
     acts,
     finds,
     kinds_of_read,
+    links,
     reads,
     releases,
     verifications,
@@ -68,8 +69,9 @@ def test_every_read_is_answered_as_the_page_says() -> None:
         (verifications, ("verify",)),
         (releases, ("release",)),
         (finds, ("find",)),
+        (links, ("link",)),
     ],
-    ids=["acts", "verifications", "releases", "finds"],
+    ids=["acts", "verifications", "releases", "finds", "links"],
 )
 def test_every_other_question_is_answered_as_the_page_says(
     questions: Callable[[], Iterator[Asked]], tables: tuple[str, ...]

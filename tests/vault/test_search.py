@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 from qupia.contract.v1 import contract_pb2
 from qupia.subject.v1 import subject_pb2
 from qupia.vault.v1 import search_pb2
+from services.vault.decide import RULES_VERSION
 from tests.vault.person import Person
 from tests.vault.vault_process import House, VaultProcess
 from tests.vault.wire_client import Refused, Storefront, read_request
@@ -203,7 +204,7 @@ def test_a_check_answers_as_the_reads_would_and_opens_nothing(
     )
     [entry] = house.entries(principal=f"key/{name}", event="permissions.checked")
     assert entry["decidedOn"] == {
-        "rulesVersion": 2,
+        "rulesVersion": RULES_VERSION,
         "asked": 5,
         "permitted": 2,
         "refused": {"CONSENT_REQUIRED": 1, "NOT_FOUND": 1, "SUBJECT_BLOCKED": 1},

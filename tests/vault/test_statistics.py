@@ -9,6 +9,7 @@ import pytest
 
 from qupia.vault.v1 import storing_pb2
 from services.vault.browser import browser_family
+from services.vault.decide import RULES_VERSION
 from services.vault.ip_address import network_prefix
 from services.vault.statistics import OTHERS, VisitCounts
 from tests.vault.person import Person, settled
@@ -58,7 +59,7 @@ def test_only_counts_leave_and_small_groups_do_not(
     for hidden in ("203.0.113.7", "192.0.2", *(p.subject_id for p in people)):
         assert hidden.encode() not in answer
     [entry, _] = house.entries(event="visits.summarized", siteId=site.site)
-    assert entry["decidedOn"] == {"rulesVersion": 2, "counted": 18, "leftOut": 0}
+    assert entry["decidedOn"] == {"rulesVersion": RULES_VERSION, "counted": 18, "leftOut": 0}
 
 
 def test_one_busy_visitor_is_no_group(vault: VaultProcess, site: Storefront) -> None:
