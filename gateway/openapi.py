@@ -176,6 +176,16 @@ def _problem_schema() -> Document:
         "required": ["field", "code", "detail"],
         "properties": {"field": _TEXT, "code": _TEXT, "detail": _TEXT},
     }
+    hold = {
+        "type": "object",
+        "description": "Something that holds; without `until`, somebody has to end it.",
+        "required": ["kind", "id"],
+        "properties": {
+            "kind": _TEXT,
+            "id": _TEXT,
+            "until": {"type": "string", "format": "date-time"},
+        },
+    }
     return {
         "type": "object",
         "description": "RFC 9457. Decide by `code`; tolerate codes that you do not know.",
@@ -189,6 +199,7 @@ def _problem_schema() -> Document:
             "clause": {**_TEXT, "description": "The clause of the policy that decided."},
             "reference": {**_TEXT, "description": "Finds the request in the log."},
             "errors": {"type": "array", "items": fault},
+            "holds": {"type": "array", "items": hold},
         },
     }
 

@@ -15,7 +15,7 @@ from google.rpc import error_details_pb2, status_pb2
 
 from gateway.answer import Answer, encode
 from services.chassis.contract import reasons
-from services.chassis.refusal import DOMAIN, FieldViolation, Refusal
+from services.chassis.refusal import DOMAIN, FieldViolation, Holding, Refusal
 
 PROBLEM_TYPE = "application/problem+json"
 PROBLEM_PAGES = "/problems/"
@@ -42,6 +42,7 @@ class Problem:
     retry_after: float | None = None
     status: int | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    holds: tuple[Holding, ...] = ()
 
     @property
     def http_status(self) -> int:
@@ -51,7 +52,9 @@ class Problem:
 
 def of_refusal(refusal: Refusal) -> Problem:
     """The problem that states a refusal of the gateway's own."""
-    return Problem(refusal.reason, refusal.clause, refusal.fields, refusal.retry_after)
+    return Problem(
+        refusal.reason, refusal.clause, refusal.fields, refusal.retry_after, holds=refusal.holds
+    )
 
 
 def of_status(code: int, details: bytes | None) -> Problem:
@@ -59,7 +62,7 @@ def of_status(code: int, details: bytes | None) -> Problem:
 
     A status that no service of ours gave its reason is one of the transport, or a defect.
     """
-    info, bad = _details(details)
+    info, bad, held = _details(details)
     if info.domain != DOMAIN or info.reason not in reasons():
         return Problem(_TRANSPORT.get(code, "INTERNAL"))
     pause = info.metadata.get("retry_after", "")
@@ -71,20 +74,36 @@ def of_status(code: int, details: bytes | None) -> Problem:
             for v in bad.field_violations[:_MAX_ERRORS]
         ),
         float(pause) if _SECONDS.fullmatch(pause) else None,
+        holds=tuple(
+            Holding(v.type, v.subject, v.description) for v in held.violations[:_MAX_ERRORS]
+        ),
     )
 
 
-def _details(
-    details: bytes | None,
-) -> tuple[error_details_pb2.ErrorInfo, error_details_pb2.BadRequest]:
-    info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+_Details = tuple[
+    error_details_pb2.ErrorInfo,
+    error_details_pb2.BadRequest,
+    error_details_pb2.PreconditionFailure,
+]
+
+
+def _no_details() -> _Details:
+    return (
+        error_details_pb2.ErrorInfo(),
+        error_details_pb2.BadRequest(),
+        error_details_pb2.PreconditionFailure(),
+    )
+
+
+def _details(details: bytes | None) -> _Details:
+    found = _no_details()
     try:
         for detail in status_pb2.Status.FromString(details or b"").details:
-            detail.Unpack(info)
-            detail.Unpack(bad)
+            for part in found:
+                detail.Unpack(part)
     except DecodeError:
-        return error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
-    return info, bad
+        return _no_details()
+    return found
 
 
 class ProblemWriter:
@@ -123,6 +142,11 @@ class ProblemWriter:
                 document["errors"] = [
                     {"field": f.field, "code": f.rule, "detail": f.description}
                     for f in problem.fields
+                ]
+            if problem.holds:
+                document["holds"] = [
+                    {"kind": h.kind, "id": h.id} | ({"until": h.until} if h.until else {})
+                    for h in problem.holds
                 ]
         document["reference"] = reference
         return document

@@ -38,7 +38,6 @@ REQUIRED = {
 # it. The list only shrinks; a rule of clauses 1 to 4, 5.1, 6.1, 6.2.1, 6.2.3 or 9 leaves it with
 # issue 3.
 MAY_BE_OPEN = {
-    "T-5.1-b",
     "T-5.3-a",
     "T-5.3-b",
     "T-5.3-c",

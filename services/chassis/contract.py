@@ -29,7 +29,14 @@ from qupia.consent.v1 import consent_pb2
 from qupia.contract.v1 import contract_pb2
 from qupia.disclosure.v1 import disclosure_pb2
 from qupia.subject.v1 import subject_pb2
-from qupia.vault.v1 import records_pb2, search_pb2, storing_pb2, templates_pb2, vault_pb2
+from qupia.vault.v1 import (
+    destruction_pb2,
+    records_pb2,
+    search_pb2,
+    storing_pb2,
+    templates_pb2,
+    vault_pb2,
+)
 
 DEFAULT_MAX_REQUEST_BYTES = 262_144
 LARGEST_REQUEST_BYTES = 4 * 1024 * 1024
@@ -42,6 +49,7 @@ SERVICE_FILES: Mapping[str, tuple[FileDescriptor, ...]] = MappingProxyType(
             vault_pb2.DESCRIPTOR,
             records_pb2.DESCRIPTOR,
             search_pb2.DESCRIPTOR,
+            destruction_pb2.DESCRIPTOR,
             storing_pb2.DESCRIPTOR,
             templates_pb2.DESCRIPTOR,
         ),

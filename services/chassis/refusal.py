@@ -30,6 +30,15 @@ class FieldViolation:
     description: str
 
 
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """Something that holds against the call: its kind, its id, and until when (RFC 3339)."""
+
+    kind: str
+    id: str
+    until: str = ""
+
+
 # More would not fit into the metadata of a gRPC answer (a batch may have thousands).
 _MOST_FIELDS = 50
 
@@ -44,14 +53,17 @@ class Refusal(Exception):
         clause: str = "",
         fields: Sequence[FieldViolation] = (),
         retry_after: float | None = None,
+        holds: Sequence[Holding] = (),
     ) -> None:
         self.clause = clause or reason_rule(self.reason).clause
         self.fields = tuple(fields)
+        self.holds = tuple(holds)
         self.retry_after = retry_after
         super().__init__(self.reason)
 
     def to_status(self, reference: str) -> status_pb2.Status:
-        """The google.rpc.Status with ErrorInfo and, where fields are wrong, BadRequest."""
+        """The google.rpc.Status with ErrorInfo; BadRequest for fields, PreconditionFailure for
+        what holds."""
         status = status_pb2.Status(
             code=reason_rule(self.reason).grpc_status,
             message=self.reason,
@@ -74,6 +86,16 @@ class Refusal(Exception):
                 ]
             )
             status.details.add().Pack(bad)
+        if self.holds:
+            held = error_details_pb2.PreconditionFailure(
+                violations=[
+                    error_details_pb2.PreconditionFailure.Violation(
+                        type=h.kind, subject=h.id, description=h.until
+                    )
+                    for h in self.holds[:_MOST_FIELDS]
+                ]
+            )
+            status.details.add().Pack(held)
         return status
 
 
@@ -350,6 +372,6 @@ class SubjectLinked(Refusal):
 _BY_REASON: dict[str, type[Refusal]] = {c.reason: c for c in Refusal.__subclasses__()}
 
 
-def refusal_of(reason: str, clause: str = "") -> Refusal:
+def refusal_of(reason: str, clause: str = "", holds: Sequence[Holding] = ()) -> Refusal:
     """The refusal with that reason. Raises KeyError for an unknown reason."""
-    return _BY_REASON[reason](clause)
+    return _BY_REASON[reason](clause, holds=holds)

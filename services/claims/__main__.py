@@ -17,8 +17,8 @@ from services.chassis.mail import MailSettings
 from services.chassis.paging import PageTokens
 from services.chassis.process import ProcessSettings, StartError
 from services.chassis.pseudonym import known_pseudonym
+from services.chassis.rounds import Rounds
 from services.claims import store_acts
-from services.claims.background import Rounds
 from services.claims.courier import Courier
 from services.claims.sealing_key import SealingKeyKeeper
 from services.claims.servicer import handlers

@@ -12,7 +12,7 @@ from services.chassis.call import Call
 from services.chassis.clock import Clock
 from services.chassis.database import Database
 from services.chassis.decider.pusher import Pusher
-from services.chassis.decider.store import PENDING, REFUSED, Act, read_act
+from services.chassis.decider.store import PENDING, REFUSED, SUBJECT_DESTROYED, Act, read_act
 from services.chassis.evidence import Entry
 from services.chassis.idempotency import IdempotencyKeys
 from services.chassis.ids import new_subject_id, new_uuid
@@ -60,7 +60,9 @@ class Enforcer:
                 self._pusher.push(act.key, timeout)
             with self._database.transaction() as connection:
                 act = read_act(connection, act.act_id) or act
-        if act.enforcement == REFUSED:
+        # What was to permit something never will; what restricts has nothing left to restrict.
+        destroyed = act.enforcement == SUBJECT_DESTROYED and act.proposal
+        if act.enforcement == REFUSED or destroyed:
             # The act and the vault's verdict stand in evidence already.
             call.recorded = True
             raise refusal_of(act.reason)

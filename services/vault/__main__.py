@@ -6,11 +6,17 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Literal, TypeVar
 
+from pydantic import Field
+
 from services.chassis import migration
 from services.chassis.assembly import Parts, prepare, serve
+from services.chassis.calendar import CalendarFileError, load_calendar
 from services.chassis.config import ConfigError, load_settings
 from services.chassis.database import Database
 from services.chassis.idempotency import IdempotencyKeys
@@ -19,17 +25,23 @@ from services.chassis.paging import PageTokens
 from services.chassis.pipeline import Handler
 from services.chassis.process import ProcessSettings, StartError, run
 from services.chassis.refusal import Unavailable
+from services.chassis.rounds import Rounds
 from services.vault.batch_writer import BatchWriter
 from services.vault.combiner import Combiner
 from services.vault.correction import Corrections
+from services.vault.destruction import KeySchedule
+from services.vault.due_destructions import DueDestructions
+from services.vault.endings import Endings
 from services.vault.gate import Gate
 from services.vault.keyring import Keyring
 from services.vault.lifetime import begin_life
 from services.vault.provider import KeyAbsent, KeyProvider, KeyProviderError
 from services.vault.provider_file import FileKeyProvider
+from services.vault.retention import Retention, RetentionFileError, load_retention
 from services.vault.search import Search
 from services.vault.servicer_batches import BatchServicer
 from services.vault.servicer_deciders import DeciderServicer
+from services.vault.servicer_destruction import DestructionServicer
 from services.vault.servicer_documents import DocumentServicer
 from services.vault.servicer_reads import ReadServicer
 from services.vault.servicer_records import RecordServicer
@@ -44,6 +56,7 @@ from services.vault.writer import Writer
 
 _HERE = Path(__file__).parent
 _V = TypeVar("_V")
+_ROUND_SECONDS = 5.0
 
 
 class VaultSettings(ProcessSettings, MailSettings):
@@ -51,6 +64,10 @@ class VaultSettings(ProcessSettings, MailSettings):
 
     The KEK is in `key_file`, or with `key_provider` pkcs11 in the token `pkcs11_token` behind
     `pkcs11_module` (a shared library), opened with the PIN in `pkcs11_pin_file` (mode 0600).
+
+    `retention_file` holds the statutory terms (`services.vault.retention`), `calendar` the override
+    of the working calendar. Certificates of destruction reckon with a new epoch every
+    `epoch_rotation_days` and with backups of the key store kept for `key_store_backup_days`.
     """
 
     key_store_url: str
@@ -59,6 +76,10 @@ class VaultSettings(ProcessSettings, MailSettings):
     pkcs11_module: Path | None = None
     pkcs11_token: str = ""
     pkcs11_pin_file: Path | None = None
+    retention_file: Path | None = None
+    calendar: Path | None = None
+    epoch_rotation_days: int = Field(default=7, ge=1, le=366)
+    key_store_backup_days: int = Field(default=7, ge=0, le=366)
 
 
 def main(ready: Callable[[], None] = lambda: None) -> int:
@@ -68,14 +89,18 @@ def main(ready: Callable[[], None] = lambda: None) -> int:
 
 def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     settings = load_settings(VaultSettings, "vault")
+    retention = _retention(settings)
     parts = prepare("vault", settings, _HERE / "migrations")
     keys = _keys(settings, parts)
     begin_life(parts.database, keys)
+    endings = Endings(parts.database, keys, _key_schedule(settings), parts.clock)
+    endings.reconcile()
     writer = Writer(keys)
     corrections = Corrections(keys, writer)
     gate = Gate(parts.database, keys, parts.refusals, parts.clock, parts.metrics)
     combiner = Combiner(gate)
-    taker = SliceTaker(keys, corrections, parts.clock)
+    due = DueDestructions(cache(lambda: load_calendar(settings.calendar)))
+    taker = SliceTaker(keys, corrections, due, parts.clock)
     deciders = DeciderServicer(parts.database, taker, gate, keys, parts.clock, parts.metrics)
     documents = DocumentServicer(parts.database, keys, corrections, parts.clock)
     search = Search(parts.database, keys, parts.refusals, parts.clock)
@@ -93,12 +118,16 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     batches = BatchServicer(
         parts.database, keys, BatchWriter(keys), idempotency, parts.refusals, parts.clock
     )
+    destructions = DestructionServicer(
+        parts.database, keys, endings, retention, idempotency, tokens, parts.clock
+    )
+    by_name |= destructions.handlers()
     by_name |= records.handlers() | statistics.handlers() | batches.handlers()
     serve(
         parts,
         _by_path(parts, by_name),
         lambda _connection, site, subject: keys.pseudonym(site, subject),
-        [combiner],
+        [combiner, Rounds("unfinished_destruction", _made_up(endings), parts.metrics, parts.log)],
         stop,
         ready,
     )
@@ -108,6 +137,31 @@ def _by_path(parts: Parts, by_name: dict[str, Handler]) -> dict[str, Handler]:
     return {
         m.path: by_name[m.name] for m in parts.contract.of_process("vault") if m.name in by_name
     }
+
+
+def _retention(settings: VaultSettings) -> Retention:
+    try:
+        if settings.calendar:
+            load_calendar(settings.calendar)
+        return load_retention(settings.retention_file)
+    except (RetentionFileError, CalendarFileError) as error:
+        raise ConfigError(str(error)) from None
+
+
+def _key_schedule(settings: VaultSettings) -> KeySchedule:
+    return KeySchedule(
+        timedelta(days=settings.epoch_rotation_days), timedelta(days=settings.key_store_backup_days)
+    )
+
+
+def _made_up(endings: Endings) -> Callable[[], float]:
+    def round_() -> float:
+        # A database that is away is told of elsewhere; the next round finds the same work.
+        with suppress(Unavailable):
+            endings.resume()
+        return _ROUND_SECONDS
+
+    return round_
 
 
 def _keys(settings: VaultSettings, parts: Parts) -> KeyStore:

@@ -32,7 +32,7 @@ from services.vault.standing import (
     Standing,
 )
 
-RULES_VERSION: Final = 3
+RULES_VERSION: Final = 4
 
 
 class Operation(StrEnum):
@@ -50,6 +50,8 @@ class Operation(StrEnum):
     STORE_PURCHASE = "STORE_PURCHASE"
     SUMMARIZE_VISITS = "SUMMARIZE_VISITS"
     LINK = "LINK"
+    DESTROY = "DESTROY"
+    DEPERSONALISE = "DEPERSONALISE"
 
 
 class Life(StrEnum):
@@ -57,7 +59,20 @@ class Life(StrEnum):
 
     UNKNOWN = "UNKNOWN"
     PRESENT = "PRESENT"
+    # Destruction was asked for, and a statutory term keeps the data (Digital Code 41(3)).
+    RESTRICTED = "RESTRICTED"
     DESTROYED = "DESTROYED"
+
+
+# What a restriction by statute leaves possible: to verify a claim, to find its person, and to end.
+_UNDER_RESTRICTION: Final = frozenset(
+    {
+        Operation.READ_FOR_VERIFICATION,
+        Operation.FIND_FOR_CASE,
+        Operation.DESTROY,
+        Operation.DEPERSONALISE,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +98,8 @@ class Question:
     is None for all that the purpose reaches. `reference` is an order, case,
     payment, template or claim; `template` the kind of the template it names,
     empty where none of that id is registered. `delivery_id` and `recipient_id` name the
-    assignment of a release, `kinship` the account of a link.
+    assignment of a release, `kinship` the account of a link. `retained`: a statutory term keeps
+    some of the data.
     """
 
     operation: Operation
@@ -97,6 +113,7 @@ class Question:
     recipient_id: str = ""
     explicit: bool = True
     kinship: Kinship | None = None
+    retained: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +153,8 @@ def decide(
         return Denial("NOT_FOUND", "")
     if life is Life.DESTROYED:
         return Denial("SUBJECT_DESTROYED", "5.1")
+    if life is Life.RESTRICTED and question.operation not in _UNDER_RESTRICTION:
+        return Denial("SUBJECT_RESTRICTED", "8.4")
     return _RULES[question.operation](question, standing, schedule, now)
 
 
@@ -318,6 +337,8 @@ def _link(q: Question, standing: Standing, _schedule: PolicySchedule, _now: date
         return Denial("NOT_FOUND", "")
     if kin.life is Life.DESTROYED:
         return Denial("SUBJECT_DESTROYED", "5.1")
+    if kin.life is Life.RESTRICTED:
+        return Denial("SUBJECT_RESTRICTED", "8.4")
     if standing.restricted or kin.standing.restricted:
         return Denial("SUBJECT_RESTRICTED", "6.2.3")
     if standing.blocked or kin.standing.blocked:
@@ -335,6 +356,21 @@ def _find_for_case(
     _q: Question, _standing: Standing, _schedule: PolicySchedule, _now: datetime
 ) -> Decision:
     return Permit(frozenset(), "6.2.3")
+
+
+def _end(q: Question, standing: Standing, _schedule: PolicySchedule, _now: datetime) -> Decision:
+    if standing.blocked:
+        return Denial("SUBJECT_BLOCKED", "6.2.3")
+    if standing.restricted and q.operation is Operation.DEPERSONALISE:
+        return Denial("SUBJECT_RESTRICTED", "6.2.3")
+    if standing.holds_in_force:
+        return Denial("DESTRUCTION_HELD", "8.3")
+    orders = standing.orders.orders if standing.orders else ()
+    if any(o.state is OrderState.OPEN for o in orders):
+        return Denial("DESTRUCTION_HELD", "5.2")
+    if q.retained:
+        return Denial("DESTRUCTION_HELD", "8.4")
+    return Permit(frozenset(), "5.1")
 
 
 def _open_order(standing: Standing, order_id: str) -> OpenOrder | None:
@@ -366,4 +402,6 @@ _RULES: Final[dict[Operation, _Rule]] = {
     Operation.STORE_PURCHASE: _store_purchase,
     Operation.SUMMARIZE_VISITS: _summarize_visits,
     Operation.LINK: _link,
+    Operation.DESTROY: _end,
+    Operation.DEPERSONALISE: _end,
 }

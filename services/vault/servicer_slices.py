@@ -18,11 +18,13 @@ from qupia.contract.v1 import contract_pb2
 from qupia.vault.v1 import vault_pb2
 from services.chassis.clock import Clock
 from services.chassis.database import Connection
+from services.chassis.refusal import SubjectDestroyed
 from services.chassis.slices import ProposalVerdict, SliceVersion, Stamp, Verdict, judge
 from services.vault import store, store_life, store_links, store_slices, wire
 from services.vault.carry import Taken, take
 from services.vault.correction import Corrections
 from services.vault.decide import Denial, Kinship, Life, Operation, Question, decide
+from services.vault.due_destructions import DueDestructions
 from services.vault.standing import (
     ClaimsStanding,
     ConsentStanding,
@@ -79,9 +81,12 @@ def canonical_digest(slice_: object) -> bytes:
 class SliceTaker:
     """Applies pushes."""
 
-    def __init__(self, keys: KeyStore, corrections: Corrections, clock: Clock) -> None:
+    def __init__(
+        self, keys: KeyStore, corrections: Corrections, due: DueDestructions, clock: Clock
+    ) -> None:
         self._keys = keys
         self._corrections = corrections
+        self._due = due
         self._clock = clock
 
     def take_push(self, connection: Connection, pushed: Pushed[S]) -> vault_pb2.SliceReceipt:
@@ -102,7 +107,11 @@ class SliceTaker:
             receipt.verdict = _Receipt.UNKNOWN_SUBJECT
             return receipt
         if life is Life.UNKNOWN and pushed.topic == CONSENT:
-            self._keys.ensure_owner_key(*pushed.subject)
+            try:
+                self._keys.ensure_owner_key(*pushed.subject)
+            except SubjectDestroyed:
+                receipt.verdict = _Receipt.SUBJECT_DESTROYED
+                return receipt
             store_slices.create_subject(connection, *pushed.subject, now)
             case = Case("PRESENT", 0, case.slices)
         self._apply(connection, pushed, case, receipt, now)
@@ -182,6 +191,8 @@ class SliceTaker:
             )
             for correction_id, made in sorted(written.items()):
                 receipt.corrections.add(correction_id=correction_id, version=made)
+        if isinstance(standing, ClaimsStanding):
+            self._due.note(connection, pushed.subject, standing, now)
 
     def _take(
         self,

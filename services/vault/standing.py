@@ -273,5 +273,25 @@ class Standing:
         )
 
     @property
+    def holds_in_force(self) -> tuple[LegalHold, ...]:
+        """The legal holds that prevent destruction.
+
+        A claim's own hold does not stop its own outcome: destruction for unlawful acts.
+        """
+        if self.claims is None:
+            return ()
+        confirmed = {
+            block.claim_id
+            for block in self.claims.blocks
+            if block.outcome is Outcome.UNLAWFUL_CONFIRMED
+        }
+        return tuple(
+            hold
+            for hold in self.claims.holds
+            if hold.ended_time is None
+            and not (hold.kind is HoldKind.CLAIM and hold.claim_id in confirmed)
+        )
+
+    @property
     def disagreed(self) -> bool:
         return self.consent is not None and self.consent.disagreed

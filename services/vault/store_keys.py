@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from sqlalchemy import Text, column, delete, func, insert, select, update
+from sqlalchemy import LargeBinary, Text, column, delete, exists, func, insert, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.sql import cast, literal
@@ -15,6 +15,7 @@ from sqlalchemy.sql import cast, literal
 from services.chassis.clock import Clock
 from services.chassis.database import Connection, Database, DatabaseDefect
 from services.chassis.ids import new_uuid
+from services.chassis.refusal import SubjectDestroyed
 from services.vault import store_keks, store_rotation
 from services.vault.fields import Field
 from services.vault.key_name import KeyName
@@ -28,6 +29,7 @@ from services.vault.tables_keys import (
     sealing_keys,
     vault_life,
 )
+from services.vault.tables_tombstones import tombstones
 from services.vault.unsealing import SealingPair, create_sealing_pair
 
 _NO_SUCH_EPOCH = "23503"  # the foreign key
@@ -126,7 +128,10 @@ class KeyStore:
         return self.owner_keys([(site, owner)]).get((site, owner))
 
     def ensure_owner_key(self, site: str, owner: str) -> OwnerKey:
-        """The owner's key, made where there is none. Raises KeyUnavailable, KeyWrong."""
+        """The owner's key, made where there is none.
+
+        Raises KeyUnavailable, KeyWrong; SubjectDestroyed for whoever has a tombstone.
+        """
         found = self.owner_key(site, owner)
         if found is not None:
             return found
@@ -139,23 +144,25 @@ class KeyStore:
             self._create_owner_key(site, owner, self._current_epoch())
         made = self.owner_key(site, owner)
         if made is None:
-            raise RuntimeError("a data key vanished while it was made")
+            raise SubjectDestroyed
         return made
 
     def _create_owner_key(self, site: str, owner: str, epoch: str) -> None:
         _, wrapped = self.keyring.create_data_key(site, owner, epoch)
         with self.database.transaction() as connection:
+            row = select(
+                literal(site),
+                literal(owner),
+                literal(epoch),
+                literal(wrapped.wrapped, LargeBinary),
+                literal(secrets.token_hex(16)),
+                literal(self._clock.now(), data_keys.c.create_time.type),
+            )
+            # Whoever was destroyed is never made again, whatever a restored database believes.
+            buried = exists().where(tombstones.c.site_id == site, tombstones.c.owner_id == owner)
+            names = [column.name for column in data_keys.columns]
             connection.execute(
-                upsert(data_keys)
-                .values(
-                    site_id=site,
-                    owner_id=owner,
-                    epoch=epoch,
-                    wrapped=wrapped.wrapped,
-                    pseudonym=secrets.token_hex(16),
-                    create_time=self._clock.now(),
-                )
-                .on_conflict_do_nothing()
+                upsert(data_keys).from_select(names, row.where(~buried)).on_conflict_do_nothing()
             )
 
     def open(self, site: str, owner: str, key: OwnerKey) -> SecretKey:

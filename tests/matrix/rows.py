@@ -56,6 +56,10 @@ def _standing(answer: Mapping[str, Any]) -> str:
     return str(answer["standing"]["state"])
 
 
+def _ending(answer: Mapping[str, Any]) -> str:
+    return str(answer["outcome"])
+
+
 def _ledger(answer: Mapping[str, Any]) -> str:
     return OK if answer["disclosures"] else "EMPTY"
 
@@ -86,6 +90,7 @@ def _now() -> str:
 
 _READ = {"purpose": "IDENTIFY_FOR_ORDER"}
 _CONCLUSION = {"outcome": "NOT_CONFIRMED", "evidence": "Документы сверены."}
+_END = {"ground": "DEMAND", "dryRun": True}
 _SITE = Row("site")
 _OFFICERS_WITHOUT_PAPER = dict.fromkeys(
     (
@@ -172,6 +177,16 @@ ROWS: Mapping[str, Row] = {
     ),
     "VaultRecordService.SummarizeVisits": _SITE,
     "VaultRecordService.StorePurchase": Row("person", _purchase, blocked="SUBJECT_BLOCKED"),
+    # Rehearsed, so that the things stay: their orders are open, and hold it.
+    "VaultDestructionService.DestroySubject": Row(
+        "person", lambda _: _END, own="HELD", blocked="HELD", tells=_ending
+    ),
+    "VaultDestructionService.DepersonalizeSubject": Row(
+        "person", lambda _: _END, own="HELD", blocked="HELD", tells=_ending
+    ),
+    # Nothing of the things was ever due.
+    "VaultDestructionService.GetDestruction": Row("person", own="NOT_FOUND", blocked="NOT_FOUND"),
+    "VaultDestructionService.ListDestructions": _SITE,
     "VaultTemplateService.RegisterTemplate": Row("site", _template),
     "VaultTemplateService.ListTemplates": _SITE,
     "DisclosureService.RegisterRecipient": Row("site", lambda _: {"recipient": new_recipient()}),

@@ -74,6 +74,10 @@ def _one_of_each(site: Site) -> list[Request]:
     verification = {"subjectId": person.subject_id}
     site.good("claimsOfficer", "POST", f"/v1/claims/{claim_id}/data:read", verification)
     person.standing()
+    for how in ("destroy", "depersonalize"):
+        gone = site.person(DATA)
+        site.good("privacyOfficer", "POST", f"{gone.path}:{how}", {"ground": "DEMAND"})
+        site.good("auditor", "GET", f"{gone.path}/destruction")
     return [(a.verb, a.path, a.body) for a in site.asked if a.status == 200]
 
 

@@ -9,7 +9,7 @@ from itertools import count, product
 from services.vault.decide import Decision, Kinship, Life, Operation, Question, decide
 from services.vault.fields import Field
 from services.vault.policy_schedule import PolicySchedule
-from services.vault.standing import RecipientKind, Standing
+from services.vault.standing import ClaimsStanding, RecipientKind, Standing
 from tests.vault import decision_world as world
 from tests.vault.decision_document import Answer, Document, Findings, answer, data_of
 
@@ -20,6 +20,7 @@ RELEASE = DOCUMENT.table("Releasing to a recipient")
 CASE = DOCUMENT.table("Finding for a case")
 ACTS = DOCUMENT.table("Storing data, giving a consent, placing an order")
 LINKING = DOCUMENT.table("Linking a visitor to an account")
+ENDS = DOCUMENT.table("Destroying and depersonalising")
 ACCEPTANCE = DOCUMENT.table("Accepting the policy")
 TABLES = {
     "read": READ,
@@ -29,10 +30,16 @@ TABLES = {
     "act": ACTS,
     "accept": ACCEPTANCE,
     "link": LINKING,
+    "end": ENDS,
 }
 LISTED = {row["purpose"]: row for row in DOCUMENT.table("Purposes")}
 NO_PURPOSES = ("", "AUTOMATED_DECISION", "CODE_UNSPECIFIED", "DIRECT_MARKETING")
-LIVES = {"unknown": Life.UNKNOWN, "present": Life.PRESENT, "destroyed": Life.DESTROYED}
+LIVES = {
+    "unknown": Life.UNKNOWN,
+    "present": Life.PRESENT,
+    "kept by statute": Life.RESTRICTED,
+    "destroyed": Life.DESTROYED,
+}
 REFERENCES = {"none": "", "an open order": world.OPEN, "a closed order": world.CLOSED}
 REFERENCES["anything else"] = world.STRANGE
 TEMPLATES = {"service": "SERVICE", "marketing": "MARKETING", "not registered": ""}
@@ -229,6 +236,7 @@ def _accounts() -> dict[str, tuple[Kinship | None, ...]]:
     return {
         "unknown": (None, *(replace(each, life=Life.UNKNOWN) for each in free)),
         "destroyed": tuple(replace(each, life=Life.DESTROYED) for each in free),
+        "kept by statute": tuple(replace(each, life=Life.RESTRICTED) for each in free),
         "restricted": held("restricted", "none") + held("restricted", "blocked"),
         "blocked": held("none", "blocked"),
         "itself a visitor": tuple(replace(each, is_visitor=True, full=True) for each in free),
@@ -270,3 +278,24 @@ def finds() -> Iterator[Asked]:
             found = {**findings, "reference": reference}
             question = Question(Operation.FIND_FOR_CASE, reference=named)
             yield Asked("find", found, frozenset({"every find"}), question, life, standing)
+
+
+def ends() -> Iterator[Asked]:
+    operations = {"destroying": Operation.DESTROY, "depersonalising": Operation.DEPERSONALISE}
+    for findings, life, standing in _standings():
+        for (kind, operation), (hold, held), (orders, some), retained in product(
+            operations.items(), world.HOLDS, world.ORDERS.items(), (False, True)
+        ):
+            found = {
+                **findings,
+                "legal hold": hold,
+                "open orders": orders,
+                "statutory term": "running" if retained else "none",
+            }
+            claims = standing.claims
+            if claims is not None or hold == "some":
+                blocks = claims.blocks if claims else ()
+                claims = ClaimsStanding(blocks, tuple(held(blocks)))
+            whole = Standing(standing.consent, claims, _pick(some))
+            question = Question(operation, retained=retained)
+            yield Asked("end", found, frozenset({"every end", kind}), question, life, whole)

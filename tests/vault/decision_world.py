@@ -72,6 +72,26 @@ def _claims(*outcomes: Outcome | None) -> ClaimsStanding:
 
 _HOLD = LegalHold("hold-1", CLAIM, HoldKind.COURT, PAST, None)
 
+
+def _own_holds(blocks: tuple[Block, ...]) -> list[LegalHold]:
+    """Holds that hold nothing: ended ones, and those of claims whose own outcome this is."""
+    own = [b.claim_id for b in blocks if b.outcome is Outcome.UNLAWFUL_CONFIRMED]
+    holds = [LegalHold(f"hold-{c}", c, HoldKind.CLAIM, PAST, None) for c in own]
+    return [*holds, LegalHold("hold-0", "claim-0", HoldKind.COURT, EARLIER, PAST)]
+
+
+def _court_hold(blocks: tuple[Block, ...]) -> list[LegalHold]:
+    """A court's hold, that of the same claim included."""
+    claim = blocks[0].claim_id if blocks else None
+    return [*_own_holds(blocks), LegalHold("hold-8", claim, HoldKind.COURT, PAST, None)]
+
+
+def _other_claims_hold(blocks: tuple[Block, ...]) -> list[LegalHold]:
+    return [*_own_holds(blocks), LegalHold("hold-9", "claim-9", HoldKind.CLAIM, PAST, None)]
+
+
+HOLDS = (("none", _own_holds), ("some", _court_hold), ("some", _other_claims_hold))
+
 CLAIMS: Mapping[tuple[str, str], tuple[ClaimsStanding | None, ...]] = MappingProxyType(
     {
         ("none", "none"): (

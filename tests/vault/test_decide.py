@@ -34,6 +34,7 @@ from tests.vault.decision_questions import (
     TABLES,
     Asked,
     acts,
+    ends,
     finds,
     kinds_of_read,
     links,
@@ -70,8 +71,9 @@ def test_every_read_is_answered_as_the_page_says() -> None:
         (releases, ("release",)),
         (finds, ("find",)),
         (links, ("link",)),
+        (ends, ("end",)),
     ],
-    ids=["acts", "verifications", "releases", "finds", "links"],
+    ids=["acts", "verifications", "releases", "finds", "links", "ends"],
 )
 def test_every_other_question_is_answered_as_the_page_says(
     questions: Callable[[], Iterator[Asked]], tables: tuple[str, ...]

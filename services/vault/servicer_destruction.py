@@ -1,0 +1,328 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Destroying and depersonalising subjects, and how far that has come (clauses 5.1, 6.2.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, TypeVar
+
+from qupia.vault.v1 import destruction_pb2
+from services.chassis import evidence
+from services.chassis.call import Call
+from services.chassis.clock import Clock
+from services.chassis.database import Connection, Database
+from services.chassis.evidence import Entry
+from services.chassis.idempotency import IdempotencyKeys
+from services.chassis.ids import new_uuid
+from services.chassis.paging import PageTokens, page_size
+from services.chassis.pipeline import Handler
+from services.chassis.refusal import (
+    FieldViolation,
+    InvalidArgument,
+    NotFound,
+    PermissionDenied,
+    VaultNotReady,
+    refusal_of,
+)
+from services.vault import store, store_destruction, store_tombstones
+from services.vault.decide import Denial, Life, Operation, Question
+from services.vault.destruction import End, Ending, Hold, holds_of
+from services.vault.endings import Endings
+from services.vault.gate import decide_case
+from services.vault.retention import Category, Held, Kept, Retention, Term, kept
+from services.vault.store import Case, Subject
+from services.vault.store_destruction import DONE, DUE, RESTRICTED, DestructionRow
+from services.vault.store_keys import KeyStore
+from services.vault.store_tombstones import Restriction
+from services.vault.wire_case import decided_on, life_of, schedule_of, standing_of
+from services.vault.wire_destruction import (
+    categories_to,
+    certificate_to,
+    destruction_to,
+    holdings,
+    holds_to,
+)
+
+_PAGE, _MOST = 100, 1000
+_Outcome = destruction_pb2.DestructionOutcome
+_Ground = destruction_pb2.DestructionGround
+_State = destruction_pb2.Destruction.State
+_BY_STATUTE: Final = Denial("DESTRUCTION_HELD", "8.4")
+Request = destruction_pb2.DestroySubjectRequest | destruction_pb2.DepersonalizeSubjectRequest
+R = TypeVar(
+    "R", destruction_pb2.DestroySubjectResponse, destruction_pb2.DepersonalizeSubjectResponse
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """All that an end is decided on."""
+
+    subject: Subject
+    case: Case
+    held: dict[Category, Held]
+    kept: Sequence[Kept]
+    holds: Sequence[Hold]
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What both RPCs answer."""
+
+    outcome: int
+    found: _Found | None = None
+    row: DestructionRow | None = None
+
+
+class DestructionServicer:
+    """VaultDestructionService of the contract."""
+
+    def __init__(
+        self,
+        database: Database,
+        keys: KeyStore,
+        endings: Endings,
+        retention: Retention,
+        idempotency: IdempotencyKeys,
+        tokens: PageTokens,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._keys = keys
+        self._endings = endings
+        self._retention = retention
+        self._idempotency = idempotency
+        self._tokens = tokens
+        self._clock = clock
+
+    def handlers(self) -> dict[str, Handler]:
+        """The handlers by RPC name."""
+        return {
+            "DestroySubject": self.destroy_subject,
+            "DepersonalizeSubject": self.depersonalize_subject,
+            "GetDestruction": self.get_destruction,
+            "ListDestructions": self.list_destructions,
+        }
+
+    def destroy_subject(self, call: Call) -> destruction_pb2.DestroySubjectResponse:
+        """The end of all data of a subject, or what would happen."""
+        assert isinstance(call.request, destruction_pb2.DestroySubjectRequest)
+        answer = self._end(call, call.request, Operation.DESTROY)
+        return self._response(answer, destruction_pb2.DestroySubjectResponse)
+
+    def depersonalize_subject(self, call: Call) -> destruction_pb2.DepersonalizeSubjectResponse:
+        """The same end."""
+        assert isinstance(call.request, destruction_pb2.DepersonalizeSubjectRequest)
+        answer = self._end(call, call.request, Operation.DEPERSONALISE)
+        return self._response(answer, destruction_pb2.DepersonalizeSubjectResponse)
+
+    def _end(self, call: Call, request: Request, operation: Operation) -> _Answer:
+        if not call.principal.is_person:
+            raise PermissionDenied("1.1.1")
+        subject = (call.principal.site_id, request.subject_id)
+        with self._database.transaction() as connection:
+            store.lock_exclusive(connection, *subject)
+            if not store.ready(connection):
+                raise VaultNotReady(retry_after=1)
+            if not request.dry_run:
+                stood = self._stands(connection, call, subject)
+                if stood is not None:
+                    return stood
+            found = self._found(connection, subject)
+            denial = _denial(operation, found)
+            _check_ground(request, found)
+            if request.dry_run:
+                self._record(connection, call, "destruction.read", "RETRIEVE", found)
+                return _Answer(_rehearsed(denial), found)
+            if denial == _BY_STATUTE:
+                self._restrict(connection, call, request, found)
+                return _Answer(_Outcome.RESTRICTED, found)
+            if denial is not None:
+                raise refusal_of(denial.reason, denial.clause, holdings(found.holds))
+            row = self._ended(connection, call, request, operation, found)
+        self._endings.finish(subject)
+        return _Answer(_Outcome.DESTROYED, row=row)
+
+    def _stands(self, connection: Connection, call: Call, subject: Subject) -> _Answer | None:
+        """What this very request has come to before; the end may have been made up for since."""
+        now = self._clock.now()
+        fresh = new_uuid()
+        repeated = self._idempotency.begin(connection, call, fresh, now) != fresh
+        row = store_destruction.read(connection, subject)
+        request_id = str(getattr(call.request, "request_id", ""))
+        mine = row is not None and (row.executed_by, row.request_id) == (
+            call.principal.name,
+            request_id,
+        )
+        if row is not None and row.state == DONE and (mine or repeated):
+            return _Answer(_Outcome.DESTROYED, row=row)
+        if row is not None and row.state == RESTRICTED and repeated:
+            return _Answer(_Outcome.RESTRICTED, self._found(connection, subject))
+        return None
+
+    def _found(self, connection: Connection, subject: Subject) -> _Found:
+        now = self._clock.now()
+        case = store.cases(connection, [subject])[subject]
+        held = store_destruction.held(connection, subject)
+        keeping = kept(self._terms(subject[0]), held, now)
+        holds = holds_of(standing_of(case), keeping)
+        return _Found(subject, case, held, keeping, holds, now)
+
+    def _terms(self, site: str) -> dict[Category, Term]:
+        return dict(self._retention.get(site, {}))
+
+    def _restrict(
+        self, connection: Connection, call: Call, request: Request, found: _Found
+    ) -> None:
+        ground = _Ground.Kind.Name(request.ground)
+        due = max(k.until for k in found.kept)
+        known = store_destruction.read(connection, found.subject)
+        restriction = Restriction(
+            found.subject,
+            known.destruction_id if known else new_uuid(),
+            ground,
+            call.principal.name,
+            due,
+        )
+        self._record(connection, call, "subject.restricted", "BLOCK", found, clause="8.4")
+        self._endings.restrict(connection, restriction, found.now)
+
+    def _ended(
+        self,
+        connection: Connection,
+        call: Call,
+        request: Request,
+        operation: Operation,
+        found: _Found,
+    ) -> DestructionRow:
+        known = store_destruction.read(connection, found.subject)
+        ending = Ending(
+            End.DESTROYED if operation is Operation.DESTROY else End.DEPERSONALISED,
+            known.destruction_id if known else new_uuid(),
+            _Ground.Kind.Name(request.ground),
+            request.reference,
+            call.principal.name,
+            call.role,
+            request.request_id,
+        )
+        rows = {category: held.rows for category, held in found.held.items()}
+        stone = self._endings.bury(found.subject, ending, rows, found.now)
+        self._endings.clear(connection, stone, found.now)
+        row = store_destruction.read(connection, found.subject)
+        assert row is not None, "it was written a moment ago"
+        return row
+
+    def _response(self, answer: _Answer, make: Callable[..., R]) -> R:
+        response = make(outcome=answer.outcome)
+        if answer.row is not None:
+            response.certificate.CopyFrom(self._certificate(answer.row))
+            response.categories.extend(response.certificate.destroyed)
+        if answer.found is not None:
+            found = answer.found
+            terms = self._terms(found.subject[0])
+            response.categories.extend(categories_to(found.held, terms, found.kept))
+            response.holds.extend(holds_to(found.holds))
+        return response
+
+    def _certificate(self, row: DestructionRow) -> destruction_pb2.DestructionCertificate:
+        with self._keys.database.transaction() as connection:
+            stone = store_tombstones.read(connection, (row.site, row.subject))
+            gone = store_tombstones.epoch_key_destroyed(connection, stone) if stone else None
+        return certificate_to(row, gone)
+
+    def get_destruction(self, call: Call) -> destruction_pb2.GetDestructionResponse:
+        """Where the destruction of a subject stands."""
+        request = call.request
+        assert isinstance(request, destruction_pb2.GetDestructionRequest)
+        subject = (call.principal.site_id, request.subject_id)
+        with self._database.transaction() as connection:
+            store.lock_shared(connection, *subject)
+            row = store_destruction.read(connection, subject)
+            if row is None:
+                raise NotFound
+            found = self._found(connection, subject)
+            self._record(connection, call, call.method.evidence, call.method.verb, found)
+        response = destruction_pb2.GetDestructionResponse(
+            destruction=destruction_to(row, found.holds)
+        )
+        if row.state == DONE:
+            response.certificate.CopyFrom(self._certificate(row))
+        return response
+
+    def list_destructions(self, call: Call) -> destruction_pb2.ListDestructionsResponse:
+        """The destructions of a site in one state, due first; DUE where none is named."""
+        request = call.request
+        assert isinstance(request, destruction_pb2.ListDestructionsRequest)
+        site, size = call.principal.site_id, page_size(request.page_size, _PAGE, _MOST)
+        state = _State.Name(request.state) if request.state else DUE
+        scope = f"destructions|{site}|{state}"
+        place = self._tokens.open(scope, request.page_token)
+        after = [str(part) for part in place] if place is not None else None
+        with self._database.transaction() as connection:
+            rows = store_destruction.listed(connection, site, state, after, size + 1)
+            shown = [destruction_to(row, self._holds(connection, row)) for row in rows[:size]]
+        token = ""
+        if len(rows) > size:
+            last = rows[size - 1]
+            token = self._tokens.make(scope, [last.due_time.isoformat(), last.subject])
+        return destruction_pb2.ListDestructionsResponse(destructions=shown, next_page_token=token)
+
+    def _holds(self, connection: Connection, row: DestructionRow) -> Sequence[Hold]:
+        if row.state == DONE:
+            return ()
+        return self._found(connection, (row.site, row.subject)).holds
+
+    def _record(
+        self,
+        connection: Connection,
+        call: Call,
+        event: str,
+        verb: str,
+        found: _Found,
+        clause: str = "5.1",
+    ) -> None:
+        request_refs = {
+            name: str(value)
+            for name in ("reference",)
+            if (value := getattr(call.request, name, ""))
+        }
+        entry = Entry(
+            event=event,
+            verb=verb,
+            outcome=evidence.DONE if verb == "BLOCK" else evidence.PERMITTED,
+            site_id=found.subject[0],
+            principal=call.principal.name,
+            role=call.role,
+            subject=self._keys.pseudonym(*found.subject),
+            clause=clause,
+            refs=request_refs,
+            decided_on=decided_on(found.case, schedule_of(found.case).in_force(found.now)),
+        )
+        evidence.append(connection, entry, found.now)
+
+
+def _denial(operation: Operation, found: _Found) -> Denial | None:
+    """What holds the end, None where nothing does. Raises for who is not, or no more, there."""
+    question = Question(operation, retained=bool(found.kept))
+    decision = decide_case(question, found.case, found.now)
+    if not isinstance(decision, Denial):
+        return None
+    if life_of(found.case) in (Life.UNKNOWN, Life.DESTROYED):
+        raise refusal_of(decision.reason, decision.clause)
+    return decision
+
+
+def _check_ground(request: Request, found: _Found) -> None:
+    """Unlawful acts are a ground only where a verification has confirmed them."""
+    if request.ground == _Ground.UNLAWFUL_CONFIRMED and not standing_of(found.case).restricted:
+        text = "no verification of this subject has confirmed unlawful acts"
+        raise InvalidArgument(fields=[FieldViolation("ground", "not_confirmed", text)])
+
+
+def _rehearsed(denial: Denial | None) -> int:
+    if denial is None:
+        return _Outcome.DESTROYED
+    return _Outcome.RESTRICTED if denial == _BY_STATUTE else _Outcome.HELD
