@@ -188,9 +188,16 @@ def reason_rule(reason: str) -> ReasonRule:
 
 def fields_of(message: message.Message) -> list[FieldDescriptor]:
     """The fields of a message, in the order of their numbers."""
-    return cast("list[FieldDescriptor]", list(message.DESCRIPTOR.fields))
+    return _fields(message.DESCRIPTOR)
 
 
+@cache
+def _fields(descriptor: Descriptor) -> list[FieldDescriptor]:
+    # What the contract says of a field is read once: every call asks for it.
+    return cast("list[FieldDescriptor]", list(descriptor.fields))
+
+
+@cache
 def text_rule(field: FieldDescriptor) -> contract_pb2.TextRule:
     """The form of a string or bytes field; an empty rule where it has none."""
     return field.GetOptions().Extensions[contract_pb2.text]
@@ -201,11 +208,13 @@ def is_personal(field: FieldDescriptor) -> bool:
     return text_rule(field).personal
 
 
+@cache
 def max_items(field: FieldDescriptor) -> int:
     """The most items a repeated field may hold; 0 where the contract names none."""
     return field.GetOptions().Extensions[contract_pb2.max_items]
 
 
+@cache
 def unknown_reason(field: FieldDescriptor) -> str | None:
     """The reason the handler itself gives for an unknown enum value, if it does."""
     options = field.GetOptions()
@@ -214,11 +223,13 @@ def unknown_reason(field: FieldDescriptor) -> str | None:
     return contract_pb2.Refusal.Reason.Name(options.Extensions[contract_pb2.unknown_reason])
 
 
+@cache
 def is_required(field: FieldDescriptor) -> bool:
     """Whether the field carries field_behavior REQUIRED."""
     return _behaves(field, field_behavior_pb2.REQUIRED)
 
 
+@cache
 def is_output_only(field: FieldDescriptor) -> bool:
     """Whether the field carries field_behavior OUTPUT_ONLY."""
     return _behaves(field, field_behavior_pb2.OUTPUT_ONLY)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
+import psycopg
 from sqlalchemy import URL, Connection, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -30,6 +31,7 @@ __all__ = [
 # connection, insufficient resources, operator intervention, lock not
 # available, read-only, privilege taken away, serialization, deadlock, and a
 # refusal raised by a trigger.
+_CONNECTION_FAILED = "08006"
 _NOT_NOW = ("08", "53", "57", "58", "55P03", "25006", "42501", "40", "P0001", "0A000")
 
 
@@ -67,6 +69,7 @@ class Database:
                 "prepare_threshold": 2,
             },
         )
+        self._looking = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
     def transaction(self, isolation: str | None = None) -> Iterator[Connection]:
@@ -76,18 +79,20 @@ class Database:
         Raises Unavailable where the database cannot serve or the outcome of
         the commit is unknown; DatabaseDefect for defects.
         """
-        try:
-            with self.engine.connect() as connection:
-                if isolation:
-                    connection.execution_options(isolation_level=isolation)
-                with connection.begin():
-                    yield connection
-        except PoolTimeout:
-            raise Unavailable(retry_after=1) from None
-        except DBAPIError as error:
-            _raise_plain(error)
-        except SQLAlchemyError:
-            raise DatabaseDefect("none") from None
+        with _plain_errors(), self.engine.connect() as connection:
+            if isolation:
+                connection.execution_options(isolation_level=isolation)
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def look(self) -> Iterator[Connection]:
+        """A connection for statements that read, each by itself: nothing is begun or committed.
+
+        Raises as `transaction` does.
+        """
+        with _plain_errors(), self._looking.connect() as connection:
+            yield connection
 
     def reachable(self) -> bool:
         """Whether a trivial query is answered."""
@@ -116,12 +121,27 @@ def _url(url: str) -> URL:
 def sqlstate_of(error: DBAPIError) -> str:
     """The SQLSTATE of a driver error; ``08006`` where the connection itself failed."""
     state = getattr(error.orig, "sqlstate", None)
-    return str(state) if state else "08006"
+    return str(state) if state else _CONNECTION_FAILED
 
 
-def _raise_plain(error: DBAPIError) -> NoReturn:
-    state = sqlstate_of(error)
-    if error.connection_invalidated or state.startswith(_NOT_NOW):
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    try:
+        yield
+    except PoolTimeout:
+        raise Unavailable(retry_after=1) from None
+    except DBAPIError as error:
+        _raise_plain(sqlstate_of(error), lost=error.connection_invalidated)
+    except psycopg.Error as error:
+        # A prepared statement runs on the driver itself.
+        lost = isinstance(error, psycopg.OperationalError)
+        _raise_plain(error.sqlstate or (_CONNECTION_FAILED if lost else "none"))
+    except SQLAlchemyError:
+        raise DatabaseDefect("none") from None
+
+
+def _raise_plain(state: str, *, lost: bool = False) -> NoReturn:
+    if lost or state.startswith(_NOT_NOW):
         raise Unavailable(retry_after=1) from None
     if state == "23505":
         raise UniqueViolation(state) from None

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import psycopg
 from sqlalchemy import (
     Column,
     DateTime,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    bindparam,
     func,
     insert,
     select,
@@ -28,7 +30,9 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
+from services.chassis.arrays import Instants, Texts
 from services.chassis.ids import new_uuid
+from services.chassis.prepared import Prepared, given
 from services.chassis.refusal import BudgetExhausted, Unavailable
 
 metadata = MetaData()
@@ -58,6 +62,21 @@ tallies = Table(
     Column("count", Integer, nullable=False),
 )
 """How often the same refusal of one principal was repeated within its minute."""
+
+_new = given(
+    "new",
+    **{
+        column.name: column.type
+        for column in entries.columns
+        if column is not entries.c.record_time
+    },
+)
+_INSERT = Prepared(
+    insert(entries).from_select(
+        [*_new.columns.keys(), "record_time"],
+        select(*_new.columns, bindparam("record_time", type_=entries.c.record_time.type)),
+    )
+)
 
 PERMITTED, REFUSED, DONE = "PERMITTED", "REFUSED", "DONE"
 
@@ -100,14 +119,18 @@ class Entry:
             "subject": self.subject,
             "clause": self.clause,
             "reason": self.reason,
-            "refs": dict(self.refs),
-            "decidedOn": dict(self.decided_on),
-            "digests": dict(self.digests),
+            "refs": self.refs,
+            "decidedOn": self.decided_on,
+            "digests": self.digests,
             "secretUntil": instant(self.secret_until) if self.secret_until else "",
             "recordTime": instant(record_time),
         }
-        present = {key: value for key, value in members.items() if value not in ("", {})}
-        return json.dumps(present, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        return _canonical({key: value for key, value in members.items() if value})
+
+
+_canonical = json.JSONEncoder(
+    ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=dict
+).encode
 
 
 def instant(time: datetime) -> str:
@@ -127,22 +150,18 @@ def append_all(connection: Connection, batch: Sequence[Entry], record_time: date
     """
     if not batch:
         return
-    rows = [
-        {
-            "entry_id": e.entry_id,
-            "site_id": e.site_id,
-            "event": e.event,
-            "outcome": e.outcome,
-            "subject": e.subject,
-            "record_time": record_time,
-            "body": e.body(record_time),
-            "secret_until": e.secret_until,
-        }
-        for e in batch
-    ]
+    columns = {
+        "entry_id": Texts([e.entry_id for e in batch]),
+        "site_id": Texts([e.site_id for e in batch]),
+        "event": Texts([e.event for e in batch]),
+        "outcome": Texts([e.outcome for e in batch]),
+        "subject": Texts([e.subject for e in batch]),
+        "body": Texts([e.body(record_time) for e in batch]),
+        "secret_until": Instants([e.secret_until for e in batch]),
+    }
     try:
-        connection.execute(insert(entries), rows)
-    except DBAPIError:
+        _INSERT.run(connection, record_time=record_time, **columns)
+    except (DBAPIError, psycopg.Error):
         raise Unavailable(retry_after=1) from None
 
 

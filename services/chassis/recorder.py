@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from sqlalchemy.engine import Connection
 
@@ -67,15 +68,18 @@ class RefusalRecorder:
 
 def references(request: Message) -> dict[str, str]:
     """The ids a request names, as far as they have the form of ids."""
-    return {name: value for name in _REFS if (value := _text(request, name))}
+    known = [field for field in fields_of(request) if field.name in _REFS]
+    return {field.name: value for field in known if (value := _id(request, field))}
 
 
 def _text(request: Message, name: str) -> str:
     field = next((f for f in fields_of(request) if f.name == name), None)
-    if field is None:
-        return ""
-    value = getattr(request, name)
+    return _id(request, field) if field is not None else ""
+
+
+def _id(request: Message, field: FieldDescriptor) -> str:
+    value = getattr(request, field.name)
     if field.enum_type is not None:
         known = field.enum_type.values_by_number.get(value)
         return known.name if known and known.number else ""
-    return value if isinstance(value, str) and is_form(field, value) else ""
+    return value if isinstance(value, str) and value and is_form(field, value) else ""

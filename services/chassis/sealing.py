@@ -67,7 +67,7 @@ class SealedParts:
 
 def length_prefixed(*parts: bytes) -> bytes:
     """Each part after its length in four bytes, big-endian: injective over lists of parts."""
-    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    return b"".join([len(part).to_bytes(4, "big") + part for part in parts])
 
 
 def sealing_suite() -> Suite:

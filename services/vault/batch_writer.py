@@ -55,7 +55,7 @@ class BatchWriter:
         Raises KeyUnavailable and KeyWrong of the provider for the index keys.
         """
         places = [(site, subject) for subject in changes]
-        had = {(s, o, f) for s, o in places if cases[(s, o)].data_version for f in STATED_FIELDS}
+        had = {each: STATED_FIELDS for each in places if cases[each].data_version}
         rows = store_data.current_data(connection, had)
         data: list[BatchDatum] = []
         plain: list[tuple[str, PersonalData, frozenset[Field]]] = []

@@ -7,6 +7,7 @@ than its plaintext, so whoever reads the database sees how long a value is.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -51,15 +52,15 @@ class Place:
 
     def encode(self) -> bytes:
         """The associated data; no two places encode alike."""
-        return length_prefixed(
-            _LABEL,
-            _FORMAT,
-            str(self.schema).encode(),
-            self.site.encode(),
-            self.owner.encode(),
-            self.field.encode(),
-            str(self.version).encode(),
+        return _of_owner(self.schema, self.site, self.owner) + length_prefixed(
+            self.field.encode(), str(self.version).encode()
         )
+
+
+@lru_cache(maxsize=256)
+def _of_owner(schema: int, site: str, owner: str) -> bytes:
+    # An owner's fields are opened one after the other.
+    return length_prefixed(_LABEL, _FORMAT, str(schema).encode(), site.encode(), owner.encode())
 
 
 def encrypt(data_key: SecretKey, place: Place, plaintext: bytes) -> bytes:
@@ -68,7 +69,7 @@ def encrypt(data_key: SecretKey, place: Place, plaintext: bytes) -> bytes:
         raise ValueError("versions count from 1")
     if place.version > LAST_VERSION:
         raise VersionLimitReached("the data key is used up: give its owner a new one")
-    return _FORMAT + aead.encrypt(data_key.reveal(), plaintext, place.encode())
+    return _FORMAT + aead.encrypt(data_key, plaintext, place.encode())
 
 
 def decrypt(data_key: SecretKey, place: Place, ciphertext: bytes) -> bytes:
@@ -76,6 +77,6 @@ def decrypt(data_key: SecretKey, place: Place, ciphertext: bytes) -> bytes:
     if ciphertext[:1] != _FORMAT:
         raise CiphertextMisplaced("the ciphertext is of no known format")
     try:
-        return aead.decrypt(data_key.reveal(), ciphertext[1:], place.encode())
+        return aead.decrypt(data_key, ciphertext[1:], place.encode())
     except InvalidTag:
         raise CiphertextMisplaced("the ciphertext does not open in this place") from None

@@ -265,13 +265,14 @@ def decrypt_rows(key: SecretKey, subject: Subject, rows: Iterable[DatumRow]) -> 
 
 def _permitted(
     reads: Sequence[Read], decisions: Sequence[Permit | Denial]
-) -> set[tuple[str, str, Field]]:
-    return {
-        (read.site, read.subject, each)
-        for read, decision in zip(reads, decisions, strict=True)
-        if isinstance(decision, Permit)
-        for each in decision.fields & STATED_FIELDS
-    }
+) -> dict[Subject, frozenset[Field]]:
+    """What is read of each subject: what its permits reach, and nothing else."""
+    reached: dict[Subject, frozenset[Field]] = {}
+    for read, decision in zip(reads, decisions, strict=True):
+        if isinstance(decision, Permit) and (fields := decision.fields & STATED_FIELDS):
+            subject = (read.site, read.subject)
+            reached[subject] = reached.get(subject, frozenset()) | fields
+    return reached
 
 
 def question_of_read(

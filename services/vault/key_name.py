@@ -55,11 +55,9 @@ class KeyName:
 
     def encode(self) -> bytes:
         """The name as bytes, the context of the wrapping; no two names encode alike."""
-        return length_prefixed(
-            _LABEL,
-            _SCHEMA,
-            self.kind.encode(),
-            self.site.encode(),
-            self.holder.encode(),
-            self.version.encode(),
+        return _OF_KIND[self.kind] + length_prefixed(
+            self.site.encode(), self.holder.encode(), self.version.encode()
         )
+
+
+_OF_KIND: Final = {kind: length_prefixed(_LABEL, _SCHEMA, kind.encode()) for kind in KeyKind}

@@ -99,7 +99,7 @@ class Keyring:
         name = KeyName.data(site, owner, epoch)
         try:
             return SecretKey(
-                aead.decrypt(self._epoch(epoch).reveal(), key.wrapped, name.encode()),
+                aead.decrypt(self._epoch(epoch), key.wrapped, name.encode()),
             )
         except InvalidTag:
             raise KeyMoved(
@@ -122,7 +122,7 @@ class Keyring:
 
     def _wrap_data_key(self, key: SecretKey, site: str, owner: str, epoch: str) -> WrappedKey:
         name = KeyName.data(site, owner, epoch)
-        wrapping = self._epoch(epoch).reveal()
+        wrapping = self._epoch(epoch)
         return WrappedKey(epoch, aead.encrypt(wrapping, key.reveal(), name.encode()))
 
     def _epoch(self, epoch: str) -> SecretKey:

@@ -54,11 +54,11 @@ class FileKeyProvider:
         return tuple(self._load().keks)
 
     def wrap(self, kek_id: str, plaintext_key: bytes, context: bytes) -> bytes:
-        return aead.encrypt(self._kek(kek_id).reveal(), plaintext_key, context)
+        return aead.encrypt(self._kek(kek_id), plaintext_key, context)
 
     def unwrap(self, kek_id: str, wrapped: bytes, context: bytes) -> bytes:
         try:
-            return aead.decrypt(self._kek(kek_id).reveal(), wrapped, context)
+            return aead.decrypt(self._kek(kek_id), wrapped, context)
         except InvalidTag:
             raise KeyWrong(
                 f"key-encryption key {kek_id} in {self._path} does not open what was wrapped "

@@ -86,7 +86,7 @@ class IndexRotation:
         """The new digests of subjects; those whose datum does not open are left out."""
         owners = [(old.site, subject) for subject in subjects]
         keys = self._keys.owner_keys(owners)
-        data = store_data.current_data(connection, [(*owner, old.field) for owner in owners])
+        data = store_data.current_data(connection, {owner: [old.field] for owner in owners})
         fresh: list[NewEntry] = []
         for owner in owners:
             rows = data.get(owner)

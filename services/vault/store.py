@@ -10,23 +10,63 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import BigInteger, Text, and_, column, func, select
-from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql import cast, literal
 
-from services.vault.store_arrays import unnest
+from services.chassis.arrays import BigIntegers, Texts
+from services.chassis.prepared import Prepared, given, given_in_order
 from services.vault.store_relatives import is_linked, relatives_of
 from services.vault.tables import deciders, slices, subjects
 
 Subject = tuple[str, str]
 """(site, subject)"""
 
+_DECIDERS = 3
+_WHOLE_SITE = ""
+"""In the place of a subject: the slices of the whole site."""
 
-@dataclass(frozen=True, slots=True)
-class SliceRow:
+_wanted = given_in_order("wanted", key=BigInteger)
+_TRY_LOCK_SHARED = Prepared(
+    select(_wanted.c.place, func.pg_try_advisory_xact_lock_shared(_wanted.c.key))
+)
+_READY = Prepared(select(func.count(), func.bool_and(deciders.c.complete)).select_from(deciders))
+_asked = given("asked", site_id=Text, subject_id=Text)
+_CASES = Prepared(
+    select(
+        _asked.c.site_id,
+        _asked.c.subject_id,
+        subjects.c.life,
+        subjects.c.data_version,
+        is_linked(_asked),
+        slices.c.topic,
+        slices.c.incarnation,
+        slices.c.counter,
+        slices.c.digest,
+        slices.c.body,
+    ).select_from(
+        _asked.outerjoin(
+            subjects,
+            and_(
+                subjects.c.site_id == _asked.c.site_id,
+                subjects.c.subject_id == _asked.c.subject_id,
+            ),
+        ).outerjoin(
+            slices,
+            and_(
+                slices.c.site_id == _asked.c.site_id,
+                slices.c.subject_id == _asked.c.subject_id,
+            ),
+        )
+    )
+)
+
+
+class SliceRow(NamedTuple):
     """A slice as it stands: version, digest of what was pushed, the settled bytes."""
 
     incarnation: int
@@ -75,17 +115,9 @@ def lock_exclusive(connection: Connection, site: str, subject: str) -> None:
 
 def try_lock_shared(connection: Connection, wanted: Sequence[Subject]) -> list[bool]:
     """Take those shared locks that are free now and that nobody waits for, in one statement."""
-    keys = [lock_key(*subject) for subject in wanted]
-    each = (
-        func.unnest(cast(literal(keys, ARRAY(BigInteger)), ARRAY(BigInteger)))
-        .table_valued(column("key", BigInteger), with_ordinality="place")
-        .render_derived("wanted")
-    )
-    rows = connection.execute(
-        select(each.c.place, func.pg_try_advisory_xact_lock_shared(each.c.key))
-    )
-    taken = {place: bool(locked) for place, locked in rows}
-    return [taken[n + 1] for n in range(len(keys))]
+    keys = BigIntegers([lock_key(*subject) for subject in wanted])
+    taken = dict(_TRY_LOCK_SHARED.rows(connection, key=keys))
+    return [taken[place] for place in range(1, len(wanted) + 1)]
 
 
 def try_lock_exclusive(connection: Connection, site: str, subjects: Sequence[str]) -> list[str]:
@@ -102,66 +134,37 @@ def try_lock_exclusive(connection: Connection, site: str, subjects: Sequence[str
 
 def ready(connection: Connection) -> bool:
     """Whether every decider has pushed all it knows to this life of the vault."""
-    row = connection.execute(
-        select(func.count(), func.coalesce(func.bool_and(deciders.c.complete), False))
-    ).one()
-    return bool(row[0] == 3 and row[1])
+    [(known, complete)] = _READY.rows(connection)
+    return known == _DECIDERS and bool(complete)
 
 
 def cases(connection: Connection, wanted: Collection[Subject]) -> dict[Subject, Case]:
     """The case of every subject asked for, the site's policy schedule included."""
-    asked = unnest(
-        "asked",
-        ("site_id", Text, [site for site, _ in wanted]),
-        ("subject_id", Text, [subject for _, subject in wanted]),
+    sites = dict.fromkeys(site for site, _ in wanted)
+    asked = [*wanted, *((site, _WHOLE_SITE) for site in sites)]
+    rows = _CASES.rows(
+        connection,
+        site_id=Texts([site for site, _ in asked]),
+        subject_id=Texts([subject for _, subject in asked]),
     )
-    members = func.json_build_array(
-        slices.c.topic,
-        slices.c.incarnation,
-        slices.c.counter,
-        func.encode(slices.c.digest, "hex"),
-        func.encode(slices.c.body, "hex"),
-    )
-    per_subject = (
-        select(func.json_agg(aggregate_order_by(members, slices.c.topic)))
-        .where(
-            slices.c.site_id == asked.c.site_id,
-            slices.c.subject_id.in_([asked.c.subject_id, literal("")]),
-        )
-        .scalar_subquery()
-    )
-    statement = select(
-        asked.c.site_id,
-        asked.c.subject_id,
-        subjects.c.life,
-        func.coalesce(subjects.c.data_version, 0),
-        per_subject,
-        is_linked(asked),
-    ).select_from(
-        asked.outerjoin(
-            subjects,
-            and_(
-                subjects.c.site_id == asked.c.site_id,
-                subjects.c.subject_id == asked.c.subject_id,
-            ),
-        )
-    )
-    found: dict[Subject, Case] = {}
+    heads: dict[Subject, tuple[str | None, int]] = {}
+    held: dict[Subject, dict[str, SliceRow]] = {each: {} for each in asked}
     linked: list[Subject] = []
-    for site, subject, life, version, rows, has_relatives in connection.execute(statement):
-        if has_relatives:
-            linked.append((site, subject))
-        found[(site, subject)] = Case(
-            life,
-            version,
-            {
-                topic: SliceRow(i, c, bytes.fromhex(d), bytes.fromhex(b))
-                for topic, i, c, d, b in rows or ()
-            },
+    for site, subject, life, version, has_relatives, topic, *members in rows:
+        place = (site, subject)
+        if place not in heads:
+            heads[place] = (life, version or 0)
+            if has_relatives:
+                linked.append(place)
+        if topic is not None:
+            held[place][topic] = SliceRow(*members)
+    relatives = _relatives(connection, linked)
+    return {
+        place: Case(
+            *heads[place], held[place] | held[place[0], _WHOLE_SITE], relatives.get(place, ())
         )
-    for place, relatives in _relatives(connection, linked).items():
-        found[place] = replace(found[place], relatives=relatives)
-    return found
+        for place in wanted
+    }
 
 
 def _relatives(

@@ -3,19 +3,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as member
 from datetime import datetime
 
-from sqlalchemy import Integer, Text, and_, delete, insert, select, update
+from sqlalchemy import Integer, Text, and_, any_, delete, func, insert, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql import literal
 
+from services.chassis.arrays import Texts
+from services.chassis.prepared import Prepared, given_in_order
 from services.vault.fields import Field
 from services.vault.store import Subject
-from services.vault.store_arrays import unnest
 from services.vault.tables import data, data_history, subjects
+
+_asked = given_in_order("asked", site_id=Text, subject_id=Text, fields=Text)
+_CURRENT = Prepared(
+    select(_asked.c.place, data.c.field, data.c.version, data.c.ciphertext).join_from(
+        _asked,
+        data,
+        and_(
+            data.c.site_id == _asked.c.site_id,
+            data.c.subject_id == _asked.c.subject_id,
+            data.c.field == any_(func.string_to_array(_asked.c.fields, ",")),
+        ),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,31 +50,22 @@ class NewDatum:
 
 
 def current_data(
-    connection: Connection, wanted: Collection[tuple[str, str, Field]]
+    connection: Connection, wanted: Mapping[Subject, Collection[Field]]
 ) -> dict[Subject, list[DatumRow]]:
-    """The current rows of exactly those (site, subject, field), in one query."""
+    """The current rows of exactly those fields of those subjects, in one query."""
     if not wanted:
         return {}
-    asked = unnest(
-        "asked",
-        ("site_id", Text, [site for site, _, _ in wanted]),
-        ("subject_id", Text, [subject for _, subject, _ in wanted]),
-        ("field", Text, [str(field) for _, _, field in wanted]),
-    )
-    statement = select(
-        data.c.site_id, data.c.subject_id, data.c.field, data.c.version, data.c.ciphertext
-    ).join(
-        asked,
-        and_(
-            data.c.site_id == asked.c.site_id,
-            data.c.subject_id == asked.c.subject_id,
-            data.c.field == asked.c.field,
-        ),
+    subjects_ = list(wanted)
+    rows = _CURRENT.rows(
+        connection,
+        site_id=Texts([site for site, _ in subjects_]),
+        subject_id=Texts([subject for _, subject in subjects_]),
+        fields=Texts([",".join(wanted[each]) for each in subjects_]),
     )
     found: dict[Subject, list[DatumRow]] = {}
-    for site, subject, name, version, ciphertext in connection.execute(statement):
-        row = DatumRow(Field(name), version, bytes(ciphertext))
-        found.setdefault((site, subject), []).append(row)
+    for place, name, version, ciphertext in rows:
+        row = DatumRow(Field(name), version, ciphertext)
+        found.setdefault(subjects_[place - 1], []).append(row)
     return found
 
 

@@ -7,14 +7,14 @@ import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from sqlalchemy import LargeBinary, Text, column, delete, exists, func, insert, select, update
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import LargeBinary, Text, delete, exists, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.sql import cast, literal
 
+from services.chassis.arrays import Texts
 from services.chassis.clock import Clock
 from services.chassis.database import Connection, Database, DatabaseDefect
 from services.chassis.ids import new_uuid
+from services.chassis.prepared import Prepared, given_in_order
 from services.chassis.refusal import SubjectDestroyed
 from services.vault import store_keks, store_rotation
 from services.vault.fields import Field
@@ -37,6 +37,16 @@ _FIRST_INDEX_KEY = 4
 
 Owner = tuple[str, str]
 """(site, owner)"""
+
+
+_asked = given_in_order("asked", site_id=Text, owner_id=Text)
+_OWNER_KEYS = Prepared(
+    select(_asked.c.place, data_keys.c.epoch, data_keys.c.wrapped, data_keys.c.pseudonym).join_from(
+        _asked,
+        data_keys,
+        (data_keys.c.site_id == _asked.c.site_id) & (data_keys.c.owner_id == _asked.c.owner_id),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,29 +108,16 @@ class KeyStore:
         """The keys of those owners that have one, in one query."""
         if not owners:
             return {}
-        asked = (
-            func.unnest(
-                cast(literal([o[0] for o in owners], ARRAY(Text)), ARRAY(Text)),
-                cast(literal([o[1] for o in owners], ARRAY(Text)), ARRAY(Text)),
+        asked = list(owners)
+        with self.database.look() as connection:
+            rows = _OWNER_KEYS.rows(
+                connection,
+                site_id=Texts([site for site, _ in asked]),
+                owner_id=Texts([owner for _, owner in asked]),
             )
-            .table_valued(column("site_id", Text), column("owner_id", Text))
-            .render_derived("asked")
-        )
-        statement = select(
-            data_keys.c.site_id,
-            data_keys.c.owner_id,
-            data_keys.c.epoch,
-            data_keys.c.wrapped,
-            data_keys.c.pseudonym,
-        ).join(
-            asked,
-            (data_keys.c.site_id == asked.c.site_id) & (data_keys.c.owner_id == asked.c.owner_id),
-        )
-        with self.database.transaction() as connection:
-            rows = connection.execute(statement).all()
         return {
-            (r.site_id, r.owner_id): OwnerKey(WrappedKey(r.epoch, bytes(r.wrapped)), r.pseudonym)
-            for r in rows
+            asked[place - 1]: OwnerKey(WrappedKey(epoch, wrapped), pseudonym)
+            for place, epoch, wrapped, pseudonym in rows
         }
 
     def owner_key(self, site: str, owner: str) -> OwnerKey | None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -34,6 +34,7 @@ from services.vault.standing import (
 )
 
 _Purpose = subject_pb2.Purpose.Code
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def time_of(message: object, name: str) -> datetime | None:
@@ -41,7 +42,7 @@ def time_of(message: object, name: str) -> datetime | None:
     if not message.HasField(name):  # type: ignore[attr-defined]
         return None
     stamp: Timestamp = getattr(message, name)
-    return stamp.ToDatetime(tzinfo=UTC)
+    return _EPOCH + timedelta(0, stamp.seconds, stamp.nanos // 1000)
 
 
 def stamp_of(instant: datetime | None) -> Timestamp | None:

@@ -81,7 +81,7 @@ class Writer:
     ) -> Concealed[Field, str | Address]:
         """All current data of a subject, in the clear. Raises CiphertextMisplaced."""
         site, owner = subject
-        rows = store_data.current_data(connection, {(site, owner, f) for f in STATED_FIELDS})
+        rows = store_data.current_data(connection, {subject: STATED_FIELDS})
         return Concealed(
             {
                 row.field: parse(
