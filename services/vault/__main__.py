@@ -19,7 +19,7 @@ from services.chassis.assembly import Parts, prepare, serve
 from services.chassis.calendar import CalendarFileError, load_calendar
 from services.chassis.config import ConfigError, load_settings
 from services.chassis.database import Database
-from services.chassis.idempotency import IdempotencyKeys
+from services.chassis.idempotency import IdempotencyKeys, forget_old
 from services.chassis.mail import MailSettings
 from services.chassis.paging import PageTokens
 from services.chassis.pipeline import Handler
@@ -56,7 +56,7 @@ from services.vault.writer import Writer
 
 _HERE = Path(__file__).parent
 _V = TypeVar("_V")
-_ROUND_SECONDS = 5.0
+_ROUND_SECONDS, _FORGET_SECONDS = 5.0, 600.0
 
 
 class VaultSettings(ProcessSettings, MailSettings):
@@ -127,7 +127,7 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
         parts,
         _by_path(parts, by_name),
         lambda _connection, site, subject: keys.pseudonym(site, subject),
-        [combiner, Rounds("unfinished_destruction", _made_up(endings), parts.metrics, parts.log)],
+        [combiner, *_rounds(parts, endings)],
         stop,
         ready,
     )
@@ -154,14 +154,24 @@ def _key_schedule(settings: VaultSettings) -> KeySchedule:
     )
 
 
-def _made_up(endings: Endings) -> Callable[[], float]:
-    def round_() -> float:
+def _rounds(parts: Parts, endings: Endings) -> list[Rounds]:
+    """What is done again and again beside the server."""
+
+    def make_up() -> float:
         # A database that is away is told of elsewhere; the next round finds the same work.
         with suppress(Unavailable):
             endings.resume()
         return _ROUND_SECONDS
 
-    return round_
+    def forget() -> float:
+        with suppress(Unavailable), parts.database.transaction() as connection:
+            forget_old(connection, parts.clock.now())
+        return _FORGET_SECONDS
+
+    return [
+        Rounds("unfinished_destruction", make_up, parts.metrics, parts.log),
+        Rounds("idempotency_keys", forget, parts.metrics, parts.log),
+    ]
 
 
 def _keys(settings: VaultSettings, parts: Parts) -> KeyStore:

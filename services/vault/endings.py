@@ -18,7 +18,7 @@ an old key store brings back.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -26,7 +26,7 @@ from services.chassis import evidence
 from services.chassis.clock import Clock
 from services.chassis.database import Connection, Database
 from services.chassis.evidence import Entry
-from services.vault import store, store_destruction, store_tombstones
+from services.vault import store, store_destruction, store_links, store_tombstones
 from services.vault.decide import RULES_VERSION
 from services.vault.destruction import (
     End,
@@ -58,23 +58,39 @@ class Endings:
         self._clock = clock
 
     def bury(
-        self, subject: Subject, ending: Ending, rows: Mapping[Category, int], now: datetime
-    ) -> Tombstone:
-        """Step 2. The tombstone that stands: an earlier one where the end was cut short."""
+        self, endings: Mapping[Subject, tuple[Ending, Mapping[Category, int]]], now: datetime
+    ) -> list[Tombstone]:
+        """Step 2 for all subjects that are one person, in one transaction.
+
+        Returns the tombstones that stand: earlier ones where the end was cut short.
+        """
         with self._keys.database.transaction() as connection:
-            stands = store_tombstones.read(connection, subject)
-            epoch = store_tombstones.lock_key(connection, subject)
-            gone_by = self._schedule.destroyed_by(epoch, now)
-            document = certificate(subject, ending, rows, epoch, gone_by, RULES_VERSION, now)
-            stone = stands or Tombstone(
-                subject,
-                ending,
-                epoch.epoch if epoch else "",
-                epoch.kek_id if epoch else "",
-                document,
-                now,
-            )
-            store_tombstones.bury(connection, stone)
+            return [
+                self._buried(connection, subject, ending, rows, now)
+                for subject, (ending, rows) in sorted(endings.items())
+            ]
+
+    def _buried(
+        self,
+        connection: Connection,
+        subject: Subject,
+        ending: Ending,
+        rows: Mapping[Category, int],
+        now: datetime,
+    ) -> Tombstone:
+        stands = store_tombstones.read(connection, subject)
+        epoch = store_tombstones.lock_key(connection, subject)
+        gone_by = self._schedule.destroyed_by(epoch, now)
+        document = certificate(subject, ending, rows, epoch, gone_by, RULES_VERSION, now)
+        stone = stands or Tombstone(
+            subject,
+            ending,
+            epoch.epoch if epoch else "",
+            epoch.kek_id if epoch else "",
+            document,
+            now,
+        )
+        store_tombstones.bury(connection, stone)
         return stone
 
     def clear(self, connection: Connection, stone: Tombstone, now: datetime) -> None:
@@ -100,14 +116,16 @@ class Endings:
             ),
         )
 
-    def restrict(self, connection: Connection, found: Restriction, now: datetime) -> None:
-        """A statutory term keeps a subject from now on, in the caller's transaction.
+    def restrict(self, connection: Connection, found: Sequence[Restriction], now: datetime) -> None:
+        """A statutory term keeps a person from now on, in the caller's transaction.
 
         The key store hears of it first: killed before the commit, the next start restricts.
         """
         with self._keys.database.transaction() as key_store:
-            store_tombstones.restrict(key_store, found)
-        _restrict(connection, found, now)
+            for each in found:
+                store_tombstones.restrict(key_store, each)
+        for each in found:
+            _restrict(connection, each, now)
 
     def finish(self, subject: Subject) -> None:
         """Step 4."""
@@ -145,7 +163,7 @@ class Endings:
 
     def _clear_alone(self, stone: Tombstone) -> None:
         with self._database.transaction() as connection:
-            store.lock_exclusive(connection, *stone.subject)
+            store_links.lock_persons(connection, stone.subject[0], [stone.subject[1]])
             done = store_destruction.done(connection, {stone.subject})
             if done.get(stone.subject) != stone.ending.destruction_id:
                 self.clear(connection, stone, self._clock.now())

@@ -26,7 +26,7 @@ from services.chassis.refusal import (
     VaultNotReady,
     refusal_of,
 )
-from services.vault import store, store_destruction, store_tombstones
+from services.vault import store, store_destruction, store_links, store_tombstones
 from services.vault.decide import Denial, Life, Operation, Question
 from services.vault.destruction import End, Ending, Hold, holds_of
 from services.vault.endings import Endings
@@ -35,6 +35,7 @@ from services.vault.retention import Category, Held, Kept, Retention, Term, kept
 from services.vault.store import Case, Subject
 from services.vault.store_destruction import DONE, DUE, RESTRICTED, DestructionRow
 from services.vault.store_keys import KeyStore
+from services.vault.store_links import Reach
 from services.vault.store_tombstones import Restriction
 from services.vault.wire_case import decided_on, life_of, schedule_of, standing_of
 from services.vault.wire_destruction import (
@@ -69,11 +70,42 @@ class _Found:
 
 
 @dataclass(frozen=True, slots=True)
+class _Person:
+    """The subject asked about, and the others that are one person with it (clause 1.1.5)."""
+
+    asked: _Found
+    others: Sequence[_Found]
+
+    @property
+    def everybody(self) -> list[_Found]:
+        return [self.asked, *self.others]
+
+    @property
+    def holds(self) -> list[Hold]:
+        """What holds any of them; a block reaches all, and is told once."""
+        return list(dict.fromkeys(hold for each in self.everybody for hold in each.holds))
+
+    @property
+    def held(self) -> dict[Category, Held]:
+        """The rows of all of them."""
+        counted = {category: 0 for each in self.everybody for category in each.held}
+        for each in self.everybody:
+            for category, rows in each.held.items():
+                counted[category] += rows.rows
+        return {category: Held(rows, None) for category, rows in counted.items()}
+
+    @property
+    def kept(self) -> list[Kept]:
+        """The terms that keep any of them; the latest of a category last."""
+        return sorted((k for each in self.everybody for k in each.kept), key=lambda k: k.until)
+
+
+@dataclass(frozen=True, slots=True)
 class _Answer:
-    """What both RPCs answer."""
+    """What both RPCs answer; `person` is None for an end that is only told again."""
 
     outcome: int
-    found: _Found | None = None
+    person: _Person | None = None
     row: DestructionRow | None = None
 
 
@@ -124,27 +156,36 @@ class DestructionServicer:
             raise PermissionDenied("1.1.1")
         subject = (call.principal.site_id, request.subject_id)
         with self._database.transaction() as connection:
-            store.lock_exclusive(connection, *subject)
+            reach = store_links.lock_persons(connection, subject[0], [subject[1]])
             if not store.ready(connection):
                 raise VaultNotReady(retry_after=1)
             if not request.dry_run:
                 stood = self._stands(connection, call, subject)
                 if stood is not None:
                     return stood
-            found = self._found(connection, subject)
-            denial = _denial(operation, found)
-            _check_ground(request, found)
+            person = self._person(connection, subject, reach)
+            denial = _denial(operation, person)
+            _check_ground(request, person.asked)
             if request.dry_run:
-                self._record(connection, call, "destruction.read", "RETRIEVE", found)
-                return _Answer(_rehearsed(denial), found)
+                self._record(connection, call, "destruction.read", "RETRIEVE", person.asked)
+                return _Answer(_rehearsed(denial), person)
             if denial == _BY_STATUTE:
-                self._restrict(connection, call, request, found)
-                return _Answer(_Outcome.RESTRICTED, found)
+                self._restrict(connection, call, request, person)
+                return _Answer(_Outcome.RESTRICTED, person)
             if denial is not None:
-                raise refusal_of(denial.reason, denial.clause, holdings(found.holds))
-            row = self._ended(connection, call, request, operation, found)
-        self._endings.finish(subject)
-        return _Answer(_Outcome.DESTROYED, row=row)
+                raise refusal_of(denial.reason, denial.clause, holdings(person.holds))
+            row = self._ended(connection, call, request, operation, person)
+        for each in person.everybody:
+            self._endings.finish(each.subject)
+        return _Answer(_Outcome.DESTROYED, person, row)
+
+    def _person(self, connection: Connection, subject: Subject, reach: Reach) -> _Person:
+        others = [
+            self._found(connection, (subject[0], each))
+            for each in reach.subjects
+            if each != subject[1]
+        ]
+        return _Person(self._found(connection, subject), others)
 
     def _stands(self, connection: Connection, call: Call, subject: Subject) -> _Answer | None:
         """What this very request has come to before; the end may have been made up for since."""
@@ -160,7 +201,8 @@ class DestructionServicer:
         if row is not None and row.state == DONE and (mine or repeated):
             return _Answer(_Outcome.DESTROYED, row=row)
         if row is not None and row.state == RESTRICTED and repeated:
-            return _Answer(_Outcome.RESTRICTED, self._found(connection, subject))
+            reach = store_links.reach(connection, *subject)
+            return _Answer(_Outcome.RESTRICTED, self._person(connection, subject, reach))
         return None
 
     def _found(self, connection: Connection, subject: Subject) -> _Found:
@@ -175,20 +217,23 @@ class DestructionServicer:
         return dict(self._retention.get(site, {}))
 
     def _restrict(
-        self, connection: Connection, call: Call, request: Request, found: _Found
+        self, connection: Connection, call: Call, request: Request, person: _Person
     ) -> None:
-        ground = _Ground.Kind.Name(request.ground)
-        due = max(k.until for k in found.kept)
-        known = store_destruction.read(connection, found.subject)
-        restriction = Restriction(
-            found.subject,
-            known.destruction_id if known else new_uuid(),
-            ground,
-            call.principal.name,
-            due,
-        )
-        self._record(connection, call, "subject.restricted", "BLOCK", found, clause="8.4")
-        self._endings.restrict(connection, restriction, found.now)
+        due = max(k.until for each in person.everybody for k in each.kept)
+        restrictions = []
+        for each in person.everybody:
+            known = store_destruction.read(connection, each.subject)
+            restrictions.append(
+                Restriction(
+                    each.subject,
+                    known.destruction_id if known else new_uuid(),
+                    _Ground.Kind.Name(request.ground),
+                    call.principal.name,
+                    due,
+                )
+            )
+            self._record(connection, call, "subject.restricted", "BLOCK", each, clause="8.4")
+        self._endings.restrict(connection, restrictions, person.asked.now)
 
     def _ended(
         self,
@@ -196,35 +241,42 @@ class DestructionServicer:
         call: Call,
         request: Request,
         operation: Operation,
-        found: _Found,
+        person: _Person,
     ) -> DestructionRow:
-        known = store_destruction.read(connection, found.subject)
-        ending = Ending(
-            End.DESTROYED if operation is Operation.DESTROY else End.DEPERSONALISED,
-            known.destruction_id if known else new_uuid(),
-            _Ground.Kind.Name(request.ground),
-            request.reference,
-            call.principal.name,
-            call.role,
-            request.request_id,
-        )
-        rows = {category: held.rows for category, held in found.held.items()}
-        stone = self._endings.bury(found.subject, ending, rows, found.now)
-        self._endings.clear(connection, stone, found.now)
-        row = store_destruction.read(connection, found.subject)
+        endings = {}
+        for each in person.everybody:
+            known = store_destruction.read(connection, each.subject)
+            ending = Ending(
+                End.DESTROYED if operation is Operation.DESTROY else End.DEPERSONALISED,
+                known.destruction_id if known else new_uuid(),
+                _Ground.Kind.Name(request.ground),
+                request.reference,
+                call.principal.name,
+                call.role,
+                request.request_id,
+            )
+            rows = {category: held.rows for category, held in each.held.items()}
+            endings[each.subject] = (ending, rows)
+        now = person.asked.now
+        for stone in self._endings.bury(endings, now):
+            self._endings.clear(connection, stone, now)
+        row = store_destruction.read(connection, person.asked.subject)
         assert row is not None, "it was written a moment ago"
         return row
 
     def _response(self, answer: _Answer, make: Callable[..., R]) -> R:
         response = make(outcome=answer.outcome)
+        person = answer.person
+        if person is not None:
+            response.linked_subject_ids.extend(each.subject[1] for each in person.others)
         if answer.row is not None:
             response.certificate.CopyFrom(self._certificate(answer.row))
             response.categories.extend(response.certificate.destroyed)
-        if answer.found is not None:
-            found = answer.found
-            terms = self._terms(found.subject[0])
-            response.categories.extend(categories_to(found.held, terms, found.kept))
-            response.holds.extend(holds_to(found.holds))
+        elif person is not None:
+            terms = self._terms(person.asked.subject[0])
+            held, keeping = person.held, person.kept
+            response.categories.extend(categories_to(held, terms, keeping))
+            response.holds.extend(holds_to(person.holds))
         return response
 
     def _certificate(self, row: DestructionRow) -> destruction_pb2.DestructionCertificate:
@@ -304,15 +356,22 @@ class DestructionServicer:
         evidence.append(connection, entry, found.now)
 
 
-def _denial(operation: Operation, found: _Found) -> Denial | None:
-    """What holds the end, None where nothing does. Raises for who is not, or no more, there."""
-    question = Question(operation, retained=bool(found.kept))
-    decision = decide_case(question, found.case, found.now)
-    if not isinstance(decision, Denial):
-        return None
-    if life_of(found.case) in (Life.UNKNOWN, Life.DESTROYED):
-        raise refusal_of(decision.reason, decision.clause)
-    return decision
+def _denial(operation: Operation, person: _Person) -> Denial | None:
+    """What holds the end of a person, None where nothing does; a statutory term comes last.
+
+    Raises for who is not, or no more, there.
+    """
+    denials: list[Denial] = []
+    for each in person.everybody:
+        question = Question(operation, retained=bool(each.kept))
+        decision = decide_case(question, each.case, each.now)
+        if not isinstance(decision, Denial):
+            continue
+        if life_of(each.case) not in (Life.UNKNOWN, Life.DESTROYED):
+            denials.append(decision)
+        elif each is person.asked:
+            raise refusal_of(decision.reason, decision.clause)
+    return min(denials, key=lambda denial: denial == _BY_STATUTE, default=None)
 
 
 def _check_ground(request: Request, found: _Found) -> None:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Column, Table, delete, func, select, text, tuple_
+from sqlalchemy import Column, Table, delete, func, or_, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Connection
 
+from services.chassis.idempotency import idempotency_keys
 from services.vault.retention import Category, Held
 from services.vault.store import Subject
 from services.vault.tables import (
@@ -28,6 +29,7 @@ from services.vault.tables import (
 )
 from services.vault.tables_batches import stored_items
 from services.vault.tables_destruction import destructions
+from services.vault.tables_links import links
 from services.vault.tables_records import purchases, visits
 
 DUE, RESTRICTED, DONE = "DUE", "RESTRICTED", "DONE"
@@ -85,6 +87,14 @@ def clear(connection: Connection, subject: Subject, now: datetime) -> None:
     connection.execute(_LONG)
     for table, owner, _ in ENDING.values():
         connection.execute(delete(table).where(table.c.site_id == subject[0], owner == subject[1]))
+    site, subject_id = subject
+    # A caller may have named the person in its keys; there are those of 72 hours at most.
+    k = idempotency_keys.c
+    named = or_(func.strpos(k.request_id, subject_id) > 0, func.strpos(k.result_id, subject_id) > 0)
+    ours = func.starts_with(k.principal, f"{site}|")
+    connection.execute(delete(idempotency_keys).where(ours, named))
+    mine = or_(links.c.visitor_id == subject_id, links.c.account_id == subject_id)
+    connection.execute(delete(links).where(links.c.site_id == site, mine))
     members = {"life": "DESTROYED", "data_version": 0}
     connection.execute(
         upsert(subjects)
