@@ -23,6 +23,17 @@ contact = "privacy@example.kz"
 responsible = "Дербес деректер жөніндегі маман"
 withdrawal = "https://example.kz/consents"
 """
+DEVELOPMENT_FIELDS = """\
+# The data that sites keep beside those of the policy (clause 3.2.4): [fields.<name>] on every site,
+# [sites.<id>.fields.<name>] on one. docs/operations.md says what may stand here.
+[fields.loyaltyCard]
+label = { kk = "Адалдық картасының нөмірі", ru = "Номер карты лояльности", en = "Loyalty card" }
+purposes = ["PERSONAL_RESOURCES", "SUPPORT", "NEWS"]
+personal = true
+policyVersion = 1
+form = "CODE"
+maxLength = 20
+"""
 _LOCK_SECONDS = 10.0
 
 
@@ -73,6 +84,11 @@ class Layout:
         return self.home / "mail"
 
     @property
+    def fields(self) -> Path:
+        """The data that each site has added to the list."""
+        return self.home / "fields.toml"
+
+    @property
     def credentials(self) -> Path:
         """The gateway's address and what to call it with."""
         return self.home / "credentials.json"
@@ -114,6 +130,11 @@ class Layout:
         """Names an invented operator for all sites, where nobody has named the real ones."""
         if not self.sites.exists():
             write_private(self.sites, DEVELOPMENT_OPERATOR.encode())
+
+    def ensure_fields(self) -> None:
+        """Adds a datum to the list for all sites, where nobody has said what they keep."""
+        if not self.fields.exists():
+            write_private(self.fields, DEVELOPMENT_FIELDS.encode())
 
     def lock(self) -> IO[str]:
         """Takes the folder for this process, until the file that is returned is closed.

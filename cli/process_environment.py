@@ -84,6 +84,8 @@ def _decided(process: str, layout: Layout, addresses: Addresses) -> dict[str, st
         common["VAULT"] = addresses.grpc("vault")
     if process == "consent":
         common["SITES"] = str(layout.sites)
+    if process in ("consent", "vault"):
+        common["FIELDS"] = str(layout.fields)
     if process == "vault":
         common["KEY_FILE"] = str(layout.key_file)
     return common

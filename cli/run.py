@@ -123,6 +123,7 @@ class Run:
             for process in SERVICES:
                 layout.ensure_secret(process)
             layout.ensure_sites()
+            layout.ensure_fields()
             part.detail = f"mutual TLS between {len(PROCESSES)} processes, secrets, issuer"
             return DevelopmentIssuer.ensure(layout)
 

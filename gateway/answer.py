@@ -45,7 +45,10 @@ def to_json(message: Message) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for json_name, field in plan(message.DESCRIPTOR).items():
         value = getattr(message, field.name)
-        if field.repeated:
+        if field.kind is Kind.MAP:
+            if value:
+                result[json_name] = dict(sorted(value.items()))
+        elif field.repeated:
             result[json_name] = [_json_value(field, item) for item in value]
         elif is_always_there(field) or _is_set(message, field, value):
             result[json_name] = _json_value(field, value)

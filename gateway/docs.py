@@ -193,9 +193,11 @@ def _plain_type(field: FieldPlan) -> str:
         return f"{form}, at most {rule.max_length}" if rule.max_length else form
     if field.kind is Kind.BYTES:
         return f"base64 of at most {text_rule(field.field).max_length} bytes"
-    return {Kind.INTEGER: "integer", Kind.BOOLEAN: "true or false"}.get(
-        field.kind, "time, RFC 3339"
-    )
+    return {
+        Kind.INTEGER: "integer",
+        Kind.BOOLEAN: "true or false",
+        Kind.MAP: "texts by their names",
+    }.get(field.kind, "time, RFC 3339")
 
 
 def _problems() -> str:

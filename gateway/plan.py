@@ -14,6 +14,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from services.chassis.contract import (
     ContractError,
+    is_map,
     is_output_only,
     is_personal,
     is_required,
@@ -38,6 +39,7 @@ class Kind(Enum):
     TIME = auto()
     MESSAGE = auto()
     MASK = auto()
+    MAP = auto()  # texts by their names
 
 
 _SCALARS = {
@@ -100,7 +102,7 @@ def _field_plan(field: FieldDescriptor) -> FieldPlan:
         name=field.name,
         json_name=str(field.json_name),
         kind=_kind(field),
-        repeated=field.is_repeated,
+        repeated=field.is_repeated and not is_map(field),
         explicit=choice is not None and not real,
         output_only=is_output_only(field),
         required=is_required(field),
@@ -116,13 +118,15 @@ def _field_plan(field: FieldDescriptor) -> FieldPlan:
 
 def _kind(field: FieldDescriptor) -> Kind:
     message = field.message_type
-    if message is None:
+    if is_map(field):
+        kind: Kind | None = Kind.MAP
+    elif message is None:
         kind = _SCALARS.get(field.type)
     elif message.full_name == TIMESTAMP:
         kind = Kind.TIME
     elif message.full_name == FIELD_MASK:
         kind = Kind.MASK
-    elif message.GetOptions().map_entry or message.full_name.startswith("google."):
+    elif message.full_name.startswith("google."):
         kind = None
     else:
         kind = Kind.MESSAGE

@@ -7,7 +7,7 @@ caller enters a violation, and of the names only those that could be names of a 
 
 import base64
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 
 from google.protobuf.message import Message
 
@@ -108,6 +108,8 @@ class Walk:
                 self._fill_list(message, field, value, where)
             elif field.kind is Kind.MESSAGE:
                 self._fill_message(getattr(message, field.name), value, where)
+            elif field.kind is Kind.MAP:
+                self._fill_map(getattr(message, field.name), value, where)
             else:
                 _put(message, field, _scalar(field, value))
                 self._note(where)
@@ -129,6 +131,32 @@ class Walk:
         if self._patched is None:
             message.SetInParent()
         self.fill(message, value, where)
+
+    def _fill_map(self, target: MutableMapping[str, str], value: object, where: str) -> None:
+        """Texts by their names; the service knows the names, in a patch null clears one."""
+        if not isinstance(value, Members):
+            raise Fault("type")
+        seen: set[str] = set()
+        for name, text in value.pairs:
+            place = f"{where}.{shown(name)}"
+            try:
+                self._put_named(target, name, text, first=name not in seen)
+                self._note(place)
+            except Fault as fault:
+                self._violations.add(place, fault.code)
+            seen.add(name)
+
+    def _put_named(
+        self, target: MutableMapping[str, str], name: str, text: object, first: bool
+    ) -> None:
+        if not first:
+            raise Fault("duplicate")
+        if shown(name) != name:
+            raise Fault("unknown_field")
+        if text is None and self._patched is None:
+            raise Fault("null")
+        if text is not None:
+            target[name] = _text(text)
 
     def _fill_list(self, message: Message, field: FieldPlan, value: object, where: str) -> None:
         if not isinstance(value, list):
@@ -209,6 +237,12 @@ def _of_text(field: FieldPlan, value: str) -> object:
             return base64.b64decode(value, validate=True)
         except ValueError:
             raise Fault("base64") from None
+    return _text(value)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise Fault("type")
     if "\0" in value or any("\ud800" <= c <= "\udfff" for c in value):
         raise Fault("text")
     return value

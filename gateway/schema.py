@@ -10,7 +10,7 @@ from gateway.answer import is_always_there
 from gateway.plan import FieldPlan, Kind, plan
 from qupia.contract.v1 import contract_pb2
 from services.chassis.contract import max_items, text_rule
-from services.chassis.validation import PATTERNS
+from services.chassis.validation import MAP_KEY, PATTERNS
 
 Schema = dict[str, Any]
 REFERENCE = "#/components/schemas/"
@@ -99,6 +99,9 @@ class Schemas:
             for each in plan(field.message).values():
                 inner = each.kind is Kind.MESSAGE and not each.repeated
                 schema = self._of_resource(each) if inner else self.of_field(each)
+                if each.kind is Kind.MAP:
+                    either = {"anyOf": [_of_text(each), {"type": "null"}]}
+                    schema |= _of_map(each, either)
                 properties[each.json_name] = {"anyOf": [schema, {"type": "null"}]}
             self.components[name] = {
                 "type": "object",
@@ -122,6 +125,8 @@ class Schemas:
                 return {"type": "string", "contentEncoding": "base64"}
             case Kind.TIME:
                 return {"type": "string", "format": "date-time"}
+            case Kind.MAP:
+                return _of_map(field, _of_text(field))
         return _of_text(field)
 
     def _of_enum(self, enum: EnumDescriptor) -> Schema:
@@ -139,6 +144,15 @@ class Schemas:
                 schema["description"] = "\n".join(filter(None, notes))
             self.components[name] = schema
         return {"$ref": REFERENCE + name}
+
+
+def _of_map(field: FieldPlan, value: Schema) -> Schema:
+    return {
+        "type": "object",
+        "propertyNames": {"pattern": f"^{MAP_KEY}$"},
+        "additionalProperties": value,
+        "maxProperties": max_items(field.field),
+    }
 
 
 def _of_text(field: FieldPlan) -> Schema:

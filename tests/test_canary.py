@@ -116,6 +116,10 @@ class Teller:
             {"data": {**data, "phone": person.wrong_phone}},
             {"data": {**data, "email": f"{person.email}@{person.unknown_value}"}},
             {"data": {**data, "shoeSize": person.unknown_value}},
+            {"data": {**data, "configured": {"loyaltyCard": person.unknown_value}}},
+            {"data": {**data, "configured": {person.family_name: "43"}}},
+            {"data": {**data, "configured": {"loyaltyCard": {"is": person.loyalty_card}}}},
+            {"data": {**data, "configured": person.loyalty_card}},
             {"data": {**data, "phone": {"number": person.phone}}},
             {"data": {**data, "familyName": [person.family_name]}},
             {"data": {**data, "address": person.street}},
@@ -183,6 +187,7 @@ class Teller:
             "patronymic": person.patronymic,
             "phone": person.phone,
             "email": person.email,
+            "configured": {"loyaltyCard": person.loyalty_card},
             "address": {
                 "country": "KZ",
                 "locality": person.locality,

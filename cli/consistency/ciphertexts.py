@@ -8,14 +8,13 @@ from cli.consistency.matching import gathered, matched
 from cli.consistency.store_keys import OwnerRow
 from cli.consistency.store_vault import Sealed, SubjectRow
 from services.vault.envelope import CiphertextMisplaced, Place, decrypt
-from services.vault.fields import STATED_FIELDS, Field
+from services.vault.fields import RECORDED_FIELDS, AnyField, field_of
 from services.vault.plaintext import SCHEMA, parse
 from services.vault.provider import KeyProviderError
 from services.vault.secret_key import SecretKey
 
 OpenKey = Callable[[OwnerRow], SecretKey]
 """Unwraps an owner's key. Raises KeyProviderError."""
-_FIELDS = {str(field): field for field in STATED_FIELDS}
 
 
 def ciphertext_faults(
@@ -92,6 +91,14 @@ def _opened(owner: OwnerRow | None, open_key: OpenKey) -> SecretKey | None:
         return None
 
 
+def _stated(name: str) -> AnyField | None:
+    try:
+        field = field_of(name)
+    except ValueError:
+        return None
+    return None if field in RECORDED_FIELDS else field
+
+
 def _open_fault(key: SecretKey, each: Sealed) -> str:
     place = Place(SCHEMA, each.site, each.owner, each.name, each.version)
     try:
@@ -100,7 +107,7 @@ def _open_fault(key: SecretKey, each: Sealed) -> str:
         return "the ciphertext does not open in this place: moved, altered, or of another key"
     if each.table not in {"data", "data_history"}:
         return ""
-    field: Field | None = _FIELDS.get(each.name)
+    field = _stated(each.name)
     if field is None:
         return "the field is none of the closed list"
     try:

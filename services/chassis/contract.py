@@ -31,6 +31,7 @@ from qupia.disclosure.v1 import disclosure_pb2
 from qupia.subject.v1 import subject_pb2
 from qupia.vault.v1 import (
     destruction_pb2,
+    fields_pb2,
     records_pb2,
     search_pb2,
     storing_pb2,
@@ -47,6 +48,7 @@ SERVICE_FILES: Mapping[str, tuple[FileDescriptor, ...]] = MappingProxyType(
         "consent": (consent_pb2.DESCRIPTOR,),
         "vault": (
             vault_pb2.DESCRIPTOR,
+            fields_pb2.DESCRIPTOR,
             records_pb2.DESCRIPTOR,
             search_pb2.DESCRIPTOR,
             destruction_pb2.DESCRIPTOR,
@@ -65,6 +67,7 @@ FILE = httpbody_pb2.HttpBody.DESCRIPTOR.full_name
 _EVIDENCE = re.compile(r"none|[a-z][a-z_]*\.[a-z][a-z_]*")
 _CLAUSE = re.compile(r"\d+(\.\d+){0,2}|law:[0-9a-z()./-]+|design")
 _TEXT_TYPES = (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES)
+_TEXT, _OPAQUE = contract_pb2.TextRule.TEXT, contract_pb2.TextRule.OPAQUE
 
 
 class ContractError(Exception):
@@ -158,7 +161,8 @@ def all_messages() -> Iterator[Descriptor]:
 def _with_nested(descriptor: Descriptor) -> Iterator[Descriptor]:
     yield descriptor
     for nested in descriptor.nested_types:
-        yield from _with_nested(nested)
+        if not nested.GetOptions().map_entry:
+            yield from _with_nested(nested)
 
 
 @cache
@@ -221,6 +225,12 @@ def unknown_reason(field: FieldDescriptor) -> str | None:
     if not options.HasExtension(contract_pb2.unknown_reason):
         return None
     return contract_pb2.Refusal.Reason.Name(options.Extensions[contract_pb2.unknown_reason])
+
+
+@cache
+def is_map(field: FieldDescriptor) -> bool:
+    """Whether the field holds texts by their names: map<string, string>, no other map is known."""
+    return field.message_type is not None and bool(field.message_type.GetOptions().map_entry)
 
 
 @cache
@@ -326,17 +336,26 @@ def _route(path: str, options: descriptor_pb2.MethodOptions) -> Route | None:
 
 def _check_message(descriptor: Descriptor) -> None:
     for field in descriptor.fields:
-        if field.type not in _TEXT_TYPES:
-            continue
         name = f"{descriptor.full_name}.{field.name}"
+        if is_map(field):
+            _check_map(name, field)
+        elif field.type not in _TEXT_TYPES:
+            continue
         rule = text_rule(field)
-        free = rule.form in (contract_pb2.TextRule.TEXT, contract_pb2.TextRule.OPAQUE)
+        free = rule.form in (_TEXT, _OPAQUE)
         if rule.form == 0 and descriptor.file.name != "qupia/contract/v1/contract.proto":
             raise ContractError(f"{name} has no (text) option")
-        if rule.form == contract_pb2.TextRule.TEXT and not rule.HasField("personal"):
+        if rule.form == _TEXT and not rule.HasField("personal"):
             raise ContractError(f"{name} does not say whether it is personal")
         if free and not rule.max_length:
             raise ContractError(f"{name} has no max_length")
+
+
+def _check_map(name: str, field: FieldDescriptor) -> None:
+    assert field.message_type is not None
+    kinds = [field.message_type.fields_by_name[part].type for part in ("key", "value")]
+    if kinds != [FieldDescriptor.TYPE_STRING] * 2 or text_rule(field).form != _TEXT:
+        raise ContractError(f"{name} is a map of other than texts; the contract knows no other")
 
 
 def _check_request(descriptor: Descriptor, seen: frozenset[str] = frozenset()) -> None:
@@ -345,7 +364,9 @@ def _check_request(descriptor: Descriptor, seen: frozenset[str] = frozenset()) -
     for field in descriptor.fields:
         if field.is_repeated and not is_output_only(field) and not max_items(field):
             raise ContractError(f"{descriptor.full_name}.{field.name} has no max_items")
-        if field.message_type is not None:
+        if field.type == FieldDescriptor.TYPE_STRING and text_rule(field).form == _OPAQUE:
+            raise ContractError(f"{descriptor.full_name}.{field.name} is an opaque text: use bytes")
+        if field.message_type is not None and not is_map(field):
             _check_request(field.message_type, seen | {descriptor.full_name})
 
 

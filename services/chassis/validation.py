@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 from qupia.contract.v1 import contract_pb2
 from services.chassis.contract import (
     fields_of,
+    is_map,
     is_output_only,
     is_required,
     max_items,
@@ -58,6 +59,9 @@ _DESCRIPTIONS = {
 # a privacy case needs, and keeps date arithmetic from overflowing.
 _EARLIEST, _LATEST = -2_208_988_800, 4_102_444_800  # 1900 to 2100
 _MAX_DEPTH = 16
+# A key of a map.
+MAP_KEY = r"[a-z][A-Za-z0-9]{0,39}"
+_MAP_KEY = re.compile(MAP_KEY)
 
 
 def validate(request: Message) -> None:
@@ -79,6 +83,9 @@ def _faults(message: Message, prefix: str, depth: int) -> Iterator[FieldViolatio
         return
     for field in fields_of(message):
         path = prefix + field.json_name
+        if is_map(field):
+            yield from _map_faults(field, getattr(message, field.name), path)
+            continue
         if field.is_repeated:
             items = getattr(message, field.name)
             yield from _list_faults(field, items, path)
@@ -116,6 +123,20 @@ def _list_faults(field: FieldDescriptor, items: Any, path: str) -> Iterator[Fiel
     most = max_items(field)
     if most and len(items) > most:
         yield FieldViolation(path, "max_items", f"at most {most} items")
+
+
+def _map_faults(
+    field: FieldDescriptor, values: Mapping[str, str], path: str
+) -> Iterator[FieldViolation]:
+    if len(values) > max_items(field):
+        yield FieldViolation(path, "max_items", f"at most {max_items(field)} items")
+        return
+    for name in sorted(values):
+        if not _MAP_KEY.fullmatch(name):
+            # Anything may have slipped in the place of a name, personal data too.
+            yield FieldViolation(f"{path}.?", "pattern", "the name of a datum")
+        else:
+            yield from _text_faults(field, values[name], f"{path}.{name}")
 
 
 def _value_faults(

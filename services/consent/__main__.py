@@ -10,6 +10,7 @@ from pathlib import Path
 from services.chassis.assembly import Parts, prepare, serve
 from services.chassis.client import Client
 from services.chassis.config import load_settings
+from services.chassis.configured_fields import load_configured_fields
 from services.chassis.decider.dispatcher import Dispatcher
 from services.chassis.decider.pusher import Pusher, Topic
 from services.chassis.idempotency import IdempotencyKeys
@@ -36,11 +37,13 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 class ConsentSettings(ProcessSettings):
     """What the consent process is told besides.
 
-    `vault` is where the vault listens, `sites` the TOML file that says who operates each site.
+    `vault` is where the vault listens, `sites` the TOML file that says who operates each site,
+    `fields` the TOML file of the data that sites have added to the list.
     """
 
     vault: str
     sites: Path
+    fields: Path | None = None
 
 
 def main(ready: Callable[[], None] = lambda: None) -> int:
@@ -51,6 +54,7 @@ def main(ready: Callable[[], None] = lambda: None) -> int:
 def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     settings = load_settings(ConsentSettings, PROCESS)
     sites = load_sites(settings.sites)
+    fields = load_configured_fields(settings.fields)
     parts = prepare(PROCESS, settings, MIGRATIONS)
     client = Client("vault", settings.vault, parts.certificate)
     journal = store_journal.Journal(parts.clock, slice_body)
@@ -69,7 +73,7 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
         SubjectServicer(recording, parts.secret),
         ConsentServicer(parts.database, recording, parts.clock),
         StateServicer(parts.database, parts.clock),
-        ProofServicer(parts.database, sites, parts.clock),
+        ProofServicer(parts.database, sites, fields, parts.clock),
         PartnerServicer(parts.database, keys, parts.secret, parts.clock),
         ActServicer(parts.database),
     )

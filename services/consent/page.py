@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from services.consent.page_words import WORDS, Words
 from services.consent.proof import Proof
-from services.consent.vocabulary import DATA, RECIPIENTS
+from services.consent.vocabulary import RECIPIENTS
 
 _LOCAL = ZoneInfo("Asia/Almaty")
 LANGUAGES = tuple(WORDS)
@@ -22,7 +22,7 @@ def page(proof: Proof, language: str) -> str:
     title = escape(words.title)
     rows = "".join(
         f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>"
-        for name, value in _rows(proof, words)
+        for name, value in _rows(proof, words, language)
     )
     entries = "".join(f"<li><code>{escape(r.entry_id)}</code></li>" for r in proof.records)
     return (
@@ -32,7 +32,7 @@ def page(proof: Proof, language: str) -> str:
     )
 
 
-def _rows(proof: Proof, words: Words) -> Iterator[tuple[str, str]]:
+def _rows(proof: Proof, words: Words, language: str) -> Iterator[tuple[str, str]]:
     operator, fact = proof.operator, proof.fact
     state = words.states[proof.state.value if proof.state else "NEVER_ASKED"]
     yield (
@@ -57,7 +57,8 @@ def _rows(proof: Proof, words: Words) -> Iterator[tuple[str, str]]:
         yield words.wording, proof.wording
     if proof.policy is not None:
         yield words.policy, f"{proof.policy.version}, SHA-256 {proof.policy.sha256}"
-    yield words.data, ", ".join(words.fields[each] for each in DATA[proof.purpose]) or words.none
+    data = [each.label.get(language) or words.fields[each.name] for each in proof.data]
+    yield words.data, ", ".join(data) or words.none
     yield words.third_parties, ", ".join(words.recipients[each] for each in RECIPIENTS)
     yield words.cross_border, words.yes if operator.cross_border else words.no
     yield words.public, words.yes if operator.public_dissemination else words.no

@@ -10,6 +10,7 @@ from qupia.consent.v1 import consent_pb2
 from services.chassis import evidence
 from services.chassis.call import Call
 from services.chassis.clock import Clock
+from services.chassis.configured_fields import ConfiguredFields, Fields
 from services.chassis.database import Connection, Database
 from services.chassis.decider.store import read_act
 from services.chassis.refusal import NotFound, StateConflict
@@ -17,7 +18,7 @@ from services.chassis.sites import Operator, Sites
 from services.consent.book import Kind
 from services.consent.consent import Fact
 from services.consent.history import Moment, schedule_known
-from services.consent.proof import Proof, Word
+from services.consent.proof import Proof, Word, data_of
 from services.consent.servicer_states import entry_of
 from services.consent.store_events import read_numbered, read_words
 from services.consent.store_evidence import read_records
@@ -31,11 +32,14 @@ _ENDS = (Kind.WITHDRAWN, Kind.DECLINED, Kind.REJECTED)
 
 
 class ProofServicer:
-    """Handles the proof of consents; `sites` says who operates them."""
+    """Handles the proof of consents; `sites` says who operates them, `fields` what they add."""
 
-    def __init__(self, database: Database, sites: Sites, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, sites: Sites, fields: ConfiguredFields, clock: Clock
+    ) -> None:
         self._database = database
         self._sites = sites
+        self._fields = fields
         self._clock = clock
 
     def prove_consent(self, call: Call) -> consent_pb2.ProveConsentResponse:
@@ -57,7 +61,8 @@ class ProofServicer:
             moment = moment_of(request, max(now, last_time))
             found = consents_at(connection, site_id, subject_id, [purpose], moment)[purpose]
             place = (site_id, subject_id)
-            proof = _proof(connection, place, purpose, moment, operator, found)
+            fields = self._fields.of_site(site_id)
+            proof = _proof(connection, place, purpose, moment, operator, fields, found)
             evidence.append(connection, entry_of(connection, call, subject_id), now)
         return proof_message(proof)
 
@@ -68,6 +73,7 @@ def _proof(
     purpose: str,
     moment: Moment,
     operator: Operator,
+    fields: Fields,
     found: Found,
 ) -> Proof:
     site_id, subject_id = place
@@ -90,6 +96,7 @@ def _proof(
         words,
         wording,
         read_policy(connection, site_id, version) if version else None,
+        data_of(purpose, version, fields),
         read_records(connection, site_id, acts, moment.known),
     )
 

@@ -48,5 +48,10 @@ DATA: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 )
 """The data that each consent reaches (Law 8(4)(7)); for PARTNER_SITES none leave."""
 
+PURPOSE_OF: Final[Mapping[str, str]] = MappingProxyType(
+    {code: "PAYMENT" if code == "AUTOMATED_DECISION" else code for code in DATA}
+)
+"""The purpose of clause 4.1 whose reads an express consent opens."""
+
 RECIPIENTS: Final = ("COURIER", "POSTAL", "TELECOM")
 """Who may receive data, and only to fulfil the person's order (clause 5.2)."""

@@ -67,7 +67,7 @@ def _record(proof: Proof) -> consent_pb2.ConsentRecord:
         purpose_code=subject_pb2.Purpose.Code.Value(proof.purpose),
         clause=CLAUSE_OF_CONSENT[proof.purpose],
         has_legal_basis=_term(vocabulary.LEGAL_BASIS),
-        has_personal_data=vocabulary.DATA[proof.purpose],
+        has_personal_data=[each.name for each in proof.data],
         has_data_controller=_controller(operator),
         third_party_transfer=True,
         has_recipient=vocabulary.RECIPIENTS,

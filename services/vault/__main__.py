@@ -18,6 +18,7 @@ from services.chassis import migration
 from services.chassis.assembly import Parts, prepare, serve
 from services.chassis.calendar import CalendarFileError, load_calendar
 from services.chassis.config import ConfigError, load_settings
+from services.chassis.configured_fields import load_configured_fields
 from services.chassis.database import Database
 from services.chassis.idempotency import IdempotencyKeys, forget_old
 from services.chassis.mail import MailSettings
@@ -43,6 +44,7 @@ from services.vault.servicer_batches import BatchServicer
 from services.vault.servicer_deciders import DeciderServicer
 from services.vault.servicer_destruction import DestructionServicer
 from services.vault.servicer_documents import DocumentServicer
+from services.vault.servicer_fields import FieldServicer
 from services.vault.servicer_reads import ReadServicer
 from services.vault.servicer_records import RecordServicer
 from services.vault.servicer_search import SearchServicer
@@ -51,6 +53,7 @@ from services.vault.servicer_standing import StandingServicer
 from services.vault.servicer_statistics import StatisticsServicer
 from services.vault.servicer_storing import StoringServicer
 from services.vault.servicer_templates import TemplateServicer
+from services.vault.site_fields import SiteLists
 from services.vault.store_keys import EpochRows, KeyStore
 from services.vault.writer import Writer
 
@@ -68,9 +71,11 @@ class VaultSettings(ProcessSettings, MailSettings):
     `retention_file` holds the statutory terms (`services.vault.retention`), `calendar` the override
     of the working calendar. Certificates of destruction reckon with a new epoch every
     `epoch_rotation_days` and with backups of the key store kept for `key_store_backup_days`.
+    `fields` is the TOML file of the data that sites have added to the list.
     """
 
     key_store_url: str
+    fields: Path | None = None
     key_provider: Literal["file", "pkcs11"] = "file"
     key_file: Path | None = None
     pkcs11_module: Path | None = None
@@ -90,33 +95,35 @@ def main(ready: Callable[[], None] = lambda: None) -> int:
 def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     settings = load_settings(VaultSettings, "vault")
     retention = _retention(settings)
+    lists = SiteLists(load_configured_fields(settings.fields))
     parts = prepare("vault", settings, _HERE / "migrations")
     keys = _keys(settings, parts)
     begin_life(parts.database, keys)
     endings = Endings(parts.database, keys, _key_schedule(settings), parts.clock)
     endings.reconcile()
     writer = Writer(keys)
-    corrections = Corrections(keys, writer)
+    corrections = Corrections(keys, writer, lists)
     gate = Gate(parts.database, keys, parts.refusals, parts.clock, parts.metrics)
     combiner = Combiner(gate)
+    tokens, idempotency = PageTokens(parts.secret), IdempotencyKeys(parts.secret)
     due = DueDestructions(cache(lambda: load_calendar(settings.calendar)))
     taker = SliceTaker(keys, corrections, due, parts.clock)
     deciders = DeciderServicer(parts.database, taker, gate, keys, parts.clock, parts.metrics)
     documents = DocumentServicer(parts.database, keys, corrections, parts.clock)
     search = Search(parts.database, keys, parts.refusals, parts.clock)
-    searches = SearchServicer(parts.database, search, parts.clock)
-    tokens, idempotency = PageTokens(parts.secret), IdempotencyKeys(parts.secret)
+    searches = SearchServicer(parts.database, search, lists, parts.clock)
     templates = TemplateServicer(parts.database, idempotency, tokens, parts.clock)
-    reads = ReadServicer(gate, combiner)
-    storing = StoringServicer(parts.database, writer, keys, idempotency, parts.clock)
+    reads = ReadServicer(gate, combiner, lists)
+    storing = StoringServicer(parts.database, writer, keys, idempotency, lists, parts.clock)
     standing = StandingServicer(parts.database, keys, parts.clock)
     by_name = reads.handlers() | storing.handlers() | standing.handlers()
     by_name |= deciders.handlers() | documents.handlers()
     records = RecordServicer(parts.database, keys, idempotency, parts.refusals, parts.clock)
     statistics = StatisticsServicer(parts.database, keys, parts.clock, parts.metrics)
     by_name |= searches.handlers() | templates.handlers()
+    by_name |= FieldServicer(lists, tokens).handlers()
     batches = BatchServicer(
-        parts.database, keys, BatchWriter(keys), idempotency, parts.refusals, parts.clock
+        parts.database, keys, BatchWriter(keys), idempotency, parts.refusals, lists, parts.clock
     )
     destructions = DestructionServicer(
         parts.database, keys, endings, retention, idempotency, tokens, parts.clock

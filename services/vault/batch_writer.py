@@ -12,7 +12,7 @@ from services.vault import store_batches, store_data
 from services.vault.blind_index import INDEXED_FIELDS, blind_index
 from services.vault.concealed import Concealed
 from services.vault.envelope import CiphertextMisplaced, Place, VersionLimitReached, encrypt
-from services.vault.fields import STATED_FIELDS, Field
+from services.vault.fields import AnyField
 from services.vault.gate import Refused, decrypt_rows
 from services.vault.index_version import index_key_for_writing
 from services.vault.personal_data import DataChange, PersonalData, merge_data
@@ -23,7 +23,7 @@ from services.vault.store import Case, Subject
 from services.vault.store_batches import BatchDatum, BatchDigest
 from services.vault.store_keys import KeyStore, OwnerKey
 from services.vault.violation import DataInvalid
-from services.vault.writer import Provenance
+from services.vault.writer import Provenance, built_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Written:
     """What a write made of a subject; no field changed where the data were so already."""
 
     version: int
-    changed: frozenset[Field]
+    changed: frozenset[AnyField]
 
 
 class BatchWriter:
@@ -55,10 +55,10 @@ class BatchWriter:
         Raises KeyUnavailable and KeyWrong of the provider for the index keys.
         """
         places = [(site, subject) for subject in changes]
-        had = {each: STATED_FIELDS for each in places if cases[each].data_version}
+        had = {e: built_on(changes[e[1]]) for e in places if cases[e].data_version}
         rows = store_data.current_data(connection, had)
         data: list[BatchDatum] = []
-        plain: list[tuple[str, PersonalData, frozenset[Field]]] = []
+        plain: list[tuple[str, PersonalData, frozenset[AnyField]]] = []
         outcomes: dict[str, Written | Refused] = {}
         for place in places:
             subject, version = place[1], cases[place].data_version
@@ -93,7 +93,7 @@ class BatchWriter:
         self,
         connection: Connection,
         site: str,
-        written: Sequence[tuple[str, PersonalData, frozenset[Field]]],
+        written: Sequence[tuple[str, PersonalData, frozenset[AnyField]]],
     ) -> list[BatchDigest]:
         digests = []
         for field in sorted(INDEXED_FIELDS):
@@ -115,7 +115,7 @@ def _sealed(
     version: int,
     merged: PersonalData,
     current: PersonalData,
-    changed: frozenset[Field],
+    changed: frozenset[AnyField],
 ) -> list[BatchDatum]:
     return [
         BatchDatum(
@@ -131,6 +131,6 @@ def _sealed(
     ]
 
 
-def _plain(values: PersonalData, field: Field) -> object:
+def _plain(values: PersonalData, field: AnyField) -> object:
     value = values.get(field)
     return dict(value) if isinstance(value, Concealed) else value

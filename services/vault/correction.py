@@ -14,9 +14,10 @@ from services.chassis.database import Connection
 from services.chassis.refusal import StateConflict
 from services.vault import store_documents
 from services.vault.envelope import Place, decrypt, encrypt
-from services.vault.personal_data import merge_data, normalize_data
+from services.vault.personal_data import configured_of, merge_data, normalize_data
 from services.vault.plaintext import SCHEMA
 from services.vault.secret_key import SecretKey
+from services.vault.site_fields import AsStaged, SiteLists
 from services.vault.standing import ClaimsStanding, Outcome
 from services.vault.store import Subject
 from services.vault.store_documents import CorrectionRow
@@ -29,8 +30,9 @@ _PROVENANCE = Provenance("VERIFICATION", "verification")
 class Corrections:
     """Stages and writes corrections."""
 
-    def __init__(self, keys: KeyStore, writer: Writer) -> None:
+    def __init__(self, keys: KeyStore, writer: Writer, lists: SiteLists) -> None:
         self._keys = keys
+        self._lists = lists
         self._writer = writer
 
     def stage(
@@ -46,10 +48,11 @@ class Corrections:
 
         Raises DataInvalid naming every field that is wrong.
         """
-        normalized = normalize_data(change)
+        normalized = normalize_data(change, self._lists.of(subject[0]))
         key = self._writer.key(subject)
-        merge_data(self._writer.current(connection, subject, key), normalized)
-        plaintext = json.dumps(change, ensure_ascii=False, sort_keys=True).encode()
+        merge_data(self._writer.current(connection, subject, key, normalized), normalized)
+        staged = change | configured_of(normalized)
+        plaintext = json.dumps(staged, ensure_ascii=False, sort_keys=True).encode()
         sealed = encrypt(key, _place(subject, correction_id), plaintext)
         row = CorrectionRow(subject[0], correction_id, subject[1], claim_id, None, sealed)
         store_documents.stage(connection, row, now)
@@ -100,7 +103,7 @@ class Corrections:
     ) -> int:
         key: SecretKey = self._writer.key(subject)
         plaintext = decrypt(key, _place(subject, row.correction_id), row.ciphertext)
-        change = normalize_data(json.loads(plaintext))
+        change = normalize_data(json.loads(plaintext), AsStaged())
         changed = self._writer.write(connection, subject, version + 1, change, _PROVENANCE, now)
         version = version + 1 if changed else version
         store_documents.mark_applied(connection, row.site, row.correction_id, version)

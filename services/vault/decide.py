@@ -12,7 +12,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from services.vault.fields import NAME_FIELDS, STATED_FIELDS, TECHNICAL_FIELDS, Field
+from services.vault.fields import (
+    NAME_FIELDS,
+    STATED_FIELDS,
+    TECHNICAL_FIELDS,
+    AnyField,
+    Field,
+    Reach,
+)
 from services.vault.policy_schedule import PolicySchedule
 from services.vault.purposes import (
     AUTOMATED_DECISION,
@@ -32,7 +39,7 @@ from services.vault.standing import (
     Standing,
 )
 
-RULES_VERSION: Final = 4
+RULES_VERSION: Final = 5
 
 
 class Operation(StrEnum):
@@ -99,13 +106,13 @@ class Question:
     payment, template or claim; `template` the kind of the template it names,
     empty where none of that id is registered. `delivery_id` and `recipient_id` name the
     assignment of a release, `kinship` the account of a link. `retained`: a statutory term keeps
-    some of the data.
+    some of the data. `configured` are the fields of the site's own list that the purpose may read.
     """
 
     operation: Operation
     purpose: str = ""
     purposes_granted: frozenset[str] | None = None
-    fields: frozenset[Field] | None = None
+    fields: frozenset[AnyField] | None = None
     reference: str = ""
     template: str = ""
     automated_decision: bool = False
@@ -114,13 +121,14 @@ class Question:
     explicit: bool = True
     kinship: Kinship | None = None
     retained: bool = False
+    configured: frozenset[Reach] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Permit:
     """What may be decrypted, and the clause that permits it."""
 
-    fields: frozenset[Field]
+    fields: frozenset[AnyField]
     clause: str
 
 
@@ -208,7 +216,7 @@ def _read(q: Question, standing: Standing, schedule: PolicySchedule, now: dateti
         or (None if for_order else _disagreed(standing))
         or _unreferenced(rule, q, standing)
         or _unconsented(rule, q, standing, schedule, now)
-        or _reach(rule, q)
+        or _reach(rule, q, standing)
     )
 
 
@@ -228,9 +236,7 @@ def _unreferenced(rule: PurposeRule, q: Question, standing: Standing) -> Denial 
 def _unconsented(
     rule: PurposeRule, q: Question, standing: Standing, schedule: PolicySchedule, now: datetime
 ) -> Denial | None:
-    needed = rule.code if rule.express_consent else ""
-    if rule.code == "PAYMENT" and q.automated_decision:
-        needed = AUTOMATED_DECISION
+    needed = _consent_needed(rule, q)
     if not needed:
         return None
     clause = CONSENT_CLAUSE[needed]
@@ -245,12 +251,31 @@ def _unconsented(
     return None
 
 
-def _reach(rule: PurposeRule, q: Question) -> Decision:
+def _consent_needed(rule: PurposeRule, q: Question) -> str:
+    """The express consent that a read needs; empty where it needs none."""
+    if rule.code == "PAYMENT" and q.automated_decision:
+        return AUTOMATED_DECISION
+    return rule.code if rule.express_consent else ""
+
+
+def _reach(rule: PurposeRule, q: Question, standing: Standing) -> Decision:
+    reached = rule.fields | _configured(rule, q, standing)
     if q.fields is None:
-        return Permit(rule.fields, rule.clause)
-    if not q.fields <= rule.fields:
+        return Permit(reached, rule.clause)
+    if not q.fields <= reached:
         return Denial("FIELD_NOT_PERMITTED", "6.2.1")
     return Permit(q.fields, rule.clause)
+
+
+def _configured(rule: PurposeRule, q: Question, standing: Standing) -> frozenset[AnyField]:
+    """An express consent reaches what the policy listed when it was given (T-9.1-b)."""
+    needed = _consent_needed(rule, q)
+    fact = _latest_fact(standing, needed) if needed else None
+    return frozenset(
+        reach.field
+        for reach in q.configured
+        if fact is None or reach.policy_version <= fact.policy_version
+    )
 
 
 def _read_for_verification(
@@ -259,7 +284,8 @@ def _read_for_verification(
     blocks = standing.claims.blocks if standing.claims else ()
     if not any(b.claim_id == q.reference and b.outcome is None for b in blocks):
         return Denial("NOT_FOUND", "")
-    return Permit(PURPOSES["VERIFY_DATA"].fields, "4.1.5")
+    configured = frozenset(reach.field for reach in q.configured)
+    return Permit(PURPOSES["VERIFY_DATA"].fields | configured, "4.1.5")
 
 
 def _read_for_release(

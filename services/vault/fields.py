@@ -1,8 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The closed list of personal data (clauses 3.2, 3.3, 3.4; T-3.2-a, T-3.2.4-a: no "other")."""
+"""The closed list of personal data (clauses 3.2, 3.3, 3.4; T-3.2-a, T-3.2.4-a: no "other").
 
+`Field` is the list of every site. What an operator adds to it by configuration is a
+`ConfiguredField`: the gate, the writer and the rows treat it like any other that is stated.
+"""
+
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeAlias
+
+from services.chassis.configured_fields import CONFIGURED
 
 
 class Field(StrEnum):
@@ -23,6 +30,42 @@ class Field(StrEnum):
     REFERRER = "technical.referrer"
 
 
+class ConfiguredField(str):
+    """A datum that a site has added: its name in rows, reads, evidence and errors.
+
+    Such as configured.loyaltyCard: no later built-in field can take the name of one.
+    """
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """A configured field that a purpose may read, and the policy version that first lists it."""
+
+    field: ConfiguredField
+    policy_version: int
+
+
+AnyField: TypeAlias = Field | ConfiguredField
+_PREFIX: Final = f"{CONFIGURED}."
+
+
+def configured(name: str) -> ConfiguredField:
+    """The field of a name of the configuration."""
+    return ConfiguredField(_PREFIX + name)
+
+
+def field_of(name: str) -> AnyField:
+    """The field of a row or a request. Raises ValueError for a name that can be none.
+
+    Whether a site has configured it is not asked: what was stored outlives the configuration.
+    """
+    if name.startswith(_PREFIX):
+        return ConfiguredField(name)
+    return Field(name)
+
+
 # Clause 3.2.1.
 NAME_FIELDS: Final = frozenset({Field.FAMILY_NAME, Field.GIVEN_NAME, Field.PATRONYMIC})
 
@@ -40,3 +83,6 @@ TECHNICAL_FIELDS: Final = frozenset(
         Field.REFERRER,
     }
 )
+
+# Recorded by itself and kept in tables of its own; all other fields are what the person states.
+RECORDED_FIELDS: Final = TECHNICAL_FIELDS | {Field.PURCHASES}

@@ -25,18 +25,19 @@ from services.vault.address import Address
 from services.vault.concealed import Concealed
 from services.vault.decide import Decision, Denial, Operation, Permit, Question, decide
 from services.vault.envelope import CiphertextMisplaced, Place, decrypt
-from services.vault.fields import STATED_FIELDS, Field
+from services.vault.fields import RECORDED_FIELDS, AnyField
 from services.vault.plaintext import SCHEMA, parse
 from services.vault.provider import KeyMoved, KeyProviderError
 from services.vault.records import Records, SealedRecords, open_records, sealed_records
 from services.vault.secret_key import SecretKey
+from services.vault.site_fields import SiteFields
 from services.vault.store import Case, Subject
 from services.vault.store_data import DatumRow
 from services.vault.store_keys import KeyStore, OwnerKey
 from services.vault.templates import with_templates
 from services.vault.wire_case import decided_on, life_of, schedule_of, standing_of
 
-Data = Concealed[Field, str | Address]
+Data = Concealed[AnyField, str | Address]
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +210,7 @@ class Gate:
         outcome: str,
         clause: str,
         reason: str,
-        fields: Collection[Field],
+        fields: Collection[AnyField],
     ) -> Entry:
         subject = (read.site, read.subject)
         case = batch.cases[subject]
@@ -265,11 +266,11 @@ def decrypt_rows(key: SecretKey, subject: Subject, rows: Iterable[DatumRow]) -> 
 
 def _permitted(
     reads: Sequence[Read], decisions: Sequence[Permit | Denial]
-) -> dict[Subject, frozenset[Field]]:
+) -> dict[Subject, frozenset[AnyField]]:
     """What is read of each subject: what its permits reach, and nothing else."""
-    reached: dict[Subject, frozenset[Field]] = {}
+    reached: dict[Subject, frozenset[AnyField]] = {}
     for read, decision in zip(reads, decisions, strict=True):
-        if isinstance(decision, Permit) and (fields := decision.fields & STATED_FIELDS):
+        if isinstance(decision, Permit) and (fields := decision.fields - RECORDED_FIELDS):
             subject = (read.site, read.subject)
             reached[subject] = reached.get(subject, frozenset()) | fields
     return reached
@@ -281,13 +282,15 @@ def question_of_read(
     reference: str,
     fields: Sequence[str],
     automated_decision: bool,
+    listed: SiteFields,
 ) -> Question:
     """The question of a purpose-bound read. Raises ValueError for an unknown field name."""
     return Question(
         Operation.READ,
         purpose=purpose,
         purposes_granted=granted,
-        fields=frozenset(Field(name) for name in fields) if fields else None,
+        fields=listed.asked(fields) if fields else None,
         reference=reference,
         automated_decision=automated_decision,
+        configured=listed.reached_by(purpose),
     )

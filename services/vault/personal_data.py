@@ -5,19 +5,29 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
+from services.chassis.configured_fields import CONFIGURED
 from services.vault.address import Address, AddressChange, merge_address, normalize_address
 from services.vault.concealed import Concealed
 from services.vault.email_address import normalize_email
-from services.vault.fields import NAME_FIELDS, STATED_FIELDS, Field
+from services.vault.fields import (
+    NAME_FIELDS,
+    RECORDED_FIELDS,
+    STATED_FIELDS,
+    AnyField,
+    ConfiguredField,
+    Field,
+    configured,
+)
 from services.vault.person_name import normalize_name
 from services.vault.phone import normalize_phone
+from services.vault.site_fields import Listed, SiteFields
 from services.vault.violation import DataInvalid, FieldInvalid, Rule, unknown_field
 
 # What is kept of a person: text, or an address.
-PersonalData: TypeAlias = Concealed[Field, str | Address]
+PersonalData: TypeAlias = Concealed[AnyField, str | Address]
 
 # One merge patch: fields to set, or to clear where None.
-DataChange: TypeAlias = Concealed[Field, str | AddressChange | None]
+DataChange: TypeAlias = Concealed[AnyField, str | AddressChange | None]
 
 _FIELDS: Final[Mapping[object, Field]] = {field.value: field for field in Field}
 _TOP_NAMES: Final = frozenset(field.partition(".")[0] for field in Field)
@@ -35,15 +45,22 @@ _NORMALIZERS: Final[Mapping[Field, Callable[[str, object], str | AddressChange]]
 )
 
 
-def normalize_data(raw: Mapping[str, object]) -> DataChange:
+NOTHING_LISTED: Final[Listed] = SiteFields({})
+
+
+def normalize_data(raw: Mapping[str, object], listed: Listed = NOTHING_LISTED) -> DataChange:
     """Each named field normalized; None clears it.
 
-    Raises DataInvalid with every violation of the input, in its order; nothing is to be stored
-    then (T-3.2-a, T-6.1.1-a).
+    `listed` are the data that the site has added. They stand below "configured" by their names;
+    None for the whole clears each of them. Raises DataInvalid with every violation of the input,
+    in its order; nothing is to be stored then (T-3.2-a, T-6.1.1-a).
     """
-    change: dict[Field, str | AddressChange | None] = {}
+    change: dict[AnyField, str | AddressChange | None] = {}
     violations: list[FieldInvalid] = []
     for name, value in raw.items():
+        if name == CONFIGURED:
+            change |= _normalize_configured(value, listed, violations)
+            continue
         try:
             field = _settable(name)
             change[field] = None if value is None else _NORMALIZERS[field](field, value)
@@ -56,16 +73,38 @@ def normalize_data(raw: Mapping[str, object]) -> DataChange:
     return Concealed(change)
 
 
-def merge_data(current: Mapping[Field, str | Address], change: DataChange) -> PersonalData:
+def _normalize_configured(
+    raw: object, listed: Listed, violations: list[FieldInvalid]
+) -> dict[AnyField, str | AddressChange | None]:
+    if raw is not None and not isinstance(raw, Mapping):
+        violations.append(FieldInvalid(CONFIGURED, Rule.WRONG_TYPE, "must be data by their names"))
+        return {}
+    values = dict.fromkeys(sorted(listed.names())) if raw is None else raw
+    change: dict[AnyField, str | AddressChange | None] = {}
+    for name, value in values.items():
+        try:
+            change[configured(name)] = listed.normalize(name, value)
+        except FieldInvalid as violation:
+            violations.append(violation)
+    return change
+
+
+def configured_of(change: DataChange) -> dict[str, object]:
+    """The configured data of a change as `normalize_data` takes them; empty where it has none."""
+    values = {str(f).partition(".")[2]: change[f] for f in change if isinstance(f, ConfiguredField)}
+    return {CONFIGURED: values} if values else {}
+
+
+def merge_data(current: Mapping[AnyField, str | Address], change: DataChange) -> PersonalData:
     """`current` with `change` applied, as the next version; cleared fields are absent.
 
     Raises DataInvalid for what only the whole can tell: a patronymic without surname and given
     name (NAME_MISSING), a postal code that is none of its country. A name as such is not required:
     who only subscribes gives an e-mail and no more (Law 7(9)).
     """
-    merged: dict[Field, str | Address] = {}
+    merged: dict[AnyField, str | Address] = {}
     violations: list[FieldInvalid] = []
-    for field in sorted(STATED_FIELDS & (current.keys() | change.keys())):
+    for field in sorted((current.keys() | change.keys()) - RECORDED_FIELDS):
         try:
             value = _merged_value(field, current.get(field), change)
         except FieldInvalid as violation:
@@ -91,7 +130,7 @@ def _settable(name: str) -> Field:
 
 
 def _merged_value(
-    field: Field, current: str | Address | None, change: DataChange
+    field: AnyField, current: str | Address | None, change: DataChange
 ) -> str | Address | None:
     if field not in change:
         return current

@@ -11,12 +11,12 @@ from typing import Final
 
 from services.vault.address import Address, AddressPart
 from services.vault.concealed import Concealed
-from services.vault.fields import Field
+from services.vault.fields import AnyField, Field
 
 SCHEMA: Final = 1
 
 
-def serialize(field: Field, value: str | Address) -> bytes:
+def serialize(field: AnyField, value: str | Address) -> bytes:
     """The bytes of a normalized value. Raises TypeError for a value that is none of the field."""
     if field is Field.ADDRESS:
         if isinstance(value, str):
@@ -29,7 +29,7 @@ def serialize(field: Field, value: str | Address) -> bytes:
     return value.encode()
 
 
-def parse(field: Field, plaintext: bytes) -> str | Address:
+def parse(field: AnyField, plaintext: bytes) -> str | Address:
     """The value whose bytes `serialize` made.
 
     Raises ValueError, with no word of the plaintext, for bytes it did not make.

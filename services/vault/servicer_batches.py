@@ -32,6 +32,7 @@ from services.vault.gate import Refused, decide_case
 from services.vault.personal_data import DataChange, normalize_data
 from services.vault.provider import KeyProviderError
 from services.vault.servicer import problem_of
+from services.vault.site_fields import SiteFields, SiteLists
 from services.vault.store import Case, Subject
 from services.vault.store_keys import KeyStore, OwnerKey
 from services.vault.violation import DataInvalid
@@ -65,9 +66,11 @@ class BatchServicer:
         writer: BatchWriter,
         idempotency: IdempotencyKeys,
         refusals: RefusalLog,
+        lists: SiteLists,
         clock: Clock,
     ) -> None:
         self._database = database
+        self._lists = lists
         self._keys = keys
         self._writer = writer
         self._idempotency = idempotency
@@ -82,7 +85,7 @@ class BatchServicer:
         """Up to 1,000 merge patches; whoever is locked is stored alone, after the others."""
         request = call.request
         assert isinstance(request, storing_pb2.BatchStoreDataRequest)
-        changes = _changes(request)
+        changes = _changes(request, self._lists.of(call.principal.site_id))
         supplier = vault_pb2.Supplier.Kind.Name(request.supplier or vault_pb2.Supplier.SUBJECT)
         with self._database.transaction() as connection:
             if not store.ready(connection):
@@ -196,7 +199,9 @@ def _entry(
     )
 
 
-def _changes(request: storing_pb2.BatchStoreDataRequest) -> dict[str, DataChange]:
+def _changes(
+    request: storing_pb2.BatchStoreDataRequest, listed: SiteFields
+) -> dict[str, DataChange]:
     """The merge patches by subject. Raises InvalidArgument naming every item and field."""
     changes: dict[str, DataChange] = {}
     faults = []
@@ -210,7 +215,7 @@ def _changes(request: storing_pb2.BatchStoreDataRequest) -> dict[str, DataChange
             text = "stands in the batch already"
             faults.append(FieldViolation(f"{place}.subjectId", "unique", text))
         try:
-            changes[item.subject_id] = normalize_data(change)
+            changes[item.subject_id] = normalize_data(change, listed)
         except DataInvalid as invalid:
             faults += [
                 FieldViolation(f"{place}.data.{v.field}", str(v.rule), v.description)

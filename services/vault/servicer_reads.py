@@ -20,6 +20,7 @@ from services.vault.combiner import Combiner
 from services.vault.decide import Operation, Question
 from services.vault.gate import Contended, Gate, Given, Outcome, Read, Refused, question_of_read
 from services.vault.servicer import problem_of
+from services.vault.site_fields import SiteFields, SiteLists
 from services.vault.wire_records import purchases_to, visit_to
 
 _Purpose = subject_pb2.Purpose.Code
@@ -29,7 +30,8 @@ _BATCH = 250
 class ReadServicer:
     """ReadData, BatchReadData and ReadForVerification of the contract."""
 
-    def __init__(self, gate: Gate, combiner: Combiner) -> None:
+    def __init__(self, gate: Gate, combiner: Combiner, lists: SiteLists) -> None:
+        self._lists = lists
         self._gate = gate
         self._combiner = combiner
 
@@ -43,7 +45,7 @@ class ReadServicer:
 
     def read_data(self, call: Call) -> vault_pb2.ReadDataResponse:
         """One purpose-bound read."""
-        read = read_of(call, call.request)
+        read = read_of(call, call.request, self._lists.of(call.principal.site_id))
         call.recorded = True
         given = _given(self._combiner.read(read, call.remaining()))
         return _read_response(given)
@@ -51,7 +53,9 @@ class ReadServicer:
     def batch_read_data(self, call: Call) -> vault_pb2.BatchReadDataResponse:
         """Up to 1,000 reads; each member has its own outcome."""
         call.recorded = True
-        reads = [read_of(call, item) for item in call.request.items]  # type: ignore[attr-defined]
+        assert isinstance(call.request, vault_pb2.BatchReadDataRequest)
+        listed = self._lists.of(call.principal.site_id)
+        reads = [read_of(call, item, listed) for item in call.request.items]
         outcomes: list[Outcome] = []
         for start in range(0, len(reads), _BATCH):
             part = reads[start : start + _BATCH]
@@ -69,7 +73,10 @@ class ReadServicer:
         if not call.principal.is_person:
             raise PermissionDenied("4.1.5")
         question = Question(
-            Operation.READ_FOR_VERIFICATION, "VERIFY_DATA", reference=request.claim_id
+            Operation.READ_FOR_VERIFICATION,
+            "VERIFY_DATA",
+            reference=request.claim_id,
+            configured=self._lists.of(call.principal.site_id).reached_by("VERIFY_DATA"),
         )
         read = _read(call, request.subject_id, question, {"claim_id": request.claim_id})
         call.recorded = True
@@ -82,8 +89,11 @@ class ReadServicer:
         )
 
 
-def read_of(call: Call, item: object) -> Read:
-    """A purpose-bound read as asked. Raises InvalidArgument for a field of no list."""
+def read_of(call: Call, item: object, listed: SiteFields) -> Read:
+    """A purpose-bound read as asked. Raises InvalidArgument for a field of no list.
+
+    `listed` is the own list of the caller's site.
+    """
     assert isinstance(item, vault_pb2.ReadDataRequest)
     known = _Purpose.DESCRIPTOR.values_by_number.get(item.purpose)
     purpose = known.name if known and known.number else ""
@@ -94,6 +104,7 @@ def read_of(call: Call, item: object) -> Read:
             item.reference,
             item.fields,
             item.automated_decision,
+            listed,
         )
     except ValueError:
         raise InvalidArgument(

@@ -32,6 +32,7 @@ from services.vault.provider import KeyProviderError
 from services.vault.search import Find, Search
 from services.vault.servicer import problem_of
 from services.vault.servicer_reads import read_of
+from services.vault.site_fields import SiteLists
 from services.vault.templates import with_templates
 from services.vault.violation import FieldInvalid
 
@@ -41,8 +42,9 @@ _NORMALIZERS = {Field.EMAIL: normalize_email, Field.PHONE: normalize_phone}
 class SearchServicer:
     """VaultSearchService of the contract."""
 
-    def __init__(self, database: Database, search: Search, clock: Clock) -> None:
+    def __init__(self, database: Database, search: Search, lists: SiteLists, clock: Clock) -> None:
         self._database = database
+        self._lists = lists
         self._search = search
         self._clock = clock
 
@@ -69,7 +71,8 @@ class SearchServicer:
         """What the gate would answer now; one entry for the whole call."""
         request = call.request
         assert isinstance(request, search_pb2.CheckPermissionsRequest)
-        reads = [read_of(call, item) for item in request.items]
+        listed = self._lists.of(call.principal.site_id)
+        reads = [read_of(call, item, listed) for item in request.items]
         with self._database.transaction() as connection:
             if not store.ready(connection):
                 raise VaultNotReady(retry_after=1)

@@ -22,9 +22,10 @@ from services.chassis.refusal import (
 )
 from services.vault import store, wire
 from services.vault.decide import Denial, Operation, Question, decide
-from services.vault.fields import Field
+from services.vault.fields import AnyField
 from services.vault.personal_data import DataChange, normalize_data
 from services.vault.servicer import told_apart, violations
+from services.vault.site_fields import SiteFields, SiteLists
 from services.vault.store import Case, Subject
 from services.vault.store_keys import KeyStore
 from services.vault.violation import DataInvalid
@@ -41,9 +42,11 @@ class StoringServicer:
         writer: Writer,
         keys: KeyStore,
         idempotency: IdempotencyKeys,
+        lists: SiteLists,
         clock: Clock,
     ) -> None:
         self._database = database
+        self._lists = lists
         self._writer = writer
         self._keys = keys
         self._idempotency = idempotency
@@ -57,8 +60,8 @@ class StoringServicer:
         """A merge patch, as one new version."""
         request = call.request
         assert isinstance(request, vault_pb2.StoreDataRequest)
-        change = _change(request)
         subject = (call.principal.site_id, request.subject_id)
+        change = _change(request, self._lists.of(subject[0]))
         supplier = _supplier(request)
         with self._database.transaction() as connection:
             store.lock_exclusive(connection, *subject)
@@ -93,7 +96,7 @@ class StoringServicer:
         return case
 
     def _stored_entry(
-        self, call: Call, case: Case, subject: Subject, changed: frozenset[Field], version: int
+        self, call: Call, case: Case, subject: Subject, changed: frozenset[AnyField], version: int
     ) -> Entry:
         policy = schedule_of(case).in_force(self._clock.now())
         return Entry(
@@ -110,14 +113,14 @@ class StoringServicer:
         )
 
 
-def _change(request: vault_pb2.StoreDataRequest) -> DataChange:
+def _change(request: vault_pb2.StoreDataRequest, listed: SiteFields) -> DataChange:
     change = wire.change_from(request.data, request.update_mask)
     if not change:
         raise InvalidArgument(
             fields=[FieldViolation("data", "required", "has to name at least one datum")]
         )
     try:
-        return normalize_data(change)
+        return normalize_data(change, listed)
     except DataInvalid as invalid:
         raise violations(invalid, "data") from None
 

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Connection
 
-from services.vault.fields import Field
+from services.vault.fields import AnyField, Field
 from services.vault.store_arrays import unnest
 from services.vault.tables import blind_index, data, data_history, subjects
 from services.vault.tables_batches import stored_items
@@ -36,7 +36,7 @@ class BatchDatum:
     """A datum to be written; `replaces` where the subject has one of that field."""
 
     subject: str
-    field: Field
+    field: AnyField
     version: int
     replaces: bool
     ciphertext: bytes = member(repr=False)

@@ -14,7 +14,7 @@ from sqlalchemy.sql import literal
 
 from services.chassis.arrays import Texts
 from services.chassis.prepared import Prepared, given_in_order
-from services.vault.fields import Field
+from services.vault.fields import AnyField, field_of
 from services.vault.store import Subject
 from services.vault.tables import data, data_history, subjects
 
@@ -36,7 +36,7 @@ _CURRENT = Prepared(
 class DatumRow:
     """One current datum; the ciphertext opens at this version only."""
 
-    field: Field
+    field: AnyField
     version: int
     ciphertext: bytes = member(repr=False)
 
@@ -45,12 +45,12 @@ class DatumRow:
 class NewDatum:
     """A datum to be written: ciphertext None clears the field."""
 
-    field: Field
+    field: AnyField
     ciphertext: bytes | None = member(repr=False)
 
 
 def current_data(
-    connection: Connection, wanted: Mapping[Subject, Collection[Field]]
+    connection: Connection, wanted: Mapping[Subject, Collection[AnyField]]
 ) -> dict[Subject, list[DatumRow]]:
     """The current rows of exactly those fields of those subjects, in one query."""
     if not wanted:
@@ -64,7 +64,7 @@ def current_data(
     )
     found: dict[Subject, list[DatumRow]] = {}
     for place, name, version, ciphertext in rows:
-        row = DatumRow(Field(name), version, ciphertext)
+        row = DatumRow(field_of(name), version, ciphertext)
         found.setdefault(subjects_[place - 1], []).append(row)
     return found
 

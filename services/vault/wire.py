@@ -11,8 +11,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from qupia.subject.v1 import subject_pb2
 from qupia.vault.v1 import vault_pb2
+from services.chassis.configured_fields import CONFIGURED
 from services.vault.address import Address
-from services.vault.fields import Field
+from services.vault.fields import AnyField, ConfiguredField, Field
 from services.vault.policy_schedule import PolicySchedule, PolicyTerm
 from services.vault.standing import (
     Acceptance,
@@ -247,13 +248,14 @@ def schedule_from(schedule: vault_pb2.PolicySchedule) -> PolicySchedule:
     )
 
 
-def data_to(values: Mapping[Field, str | Address]) -> subject_pb2.PersonalData:
+def data_to(values: Mapping[AnyField, str | Address]) -> subject_pb2.PersonalData:
     """Data in the clear as a message."""
     message = subject_pb2.PersonalData()
     for field, value in values.items():
-        snake = _SNAKE[field]
-        if isinstance(value, str):
-            setattr(message, snake, value)
+        if isinstance(field, ConfiguredField):
+            message.configured[field.partition(".")[2]] = str(value)
+        elif isinstance(value, str):
+            setattr(message, _SNAKE[field], value)
         else:
             address = message.address
             for part, text in value.items():
@@ -270,14 +272,16 @@ def change_from(data: subject_pb2.PersonalData, mask: FieldMask) -> dict[str, ob
     for field, value in data.ListFields():
         if field.name == "address":
             change["address"] = {f.json_name: text for f, text in value.ListFields()}
+        elif field.name == CONFIGURED:
+            change[CONFIGURED] = dict(value)
         else:
             change[field.json_name] = value
     for path in mask.paths:
         name, _, part = path.partition(".")
         if not part:
             change.setdefault(name, None)
-        elif name == "address":
-            parts = change.setdefault("address", {})
+        elif name in ("address", CONFIGURED):
+            parts = change.setdefault(name, {})
             if isinstance(parts, dict):
                 parts.setdefault(part, None)
         else:
@@ -285,5 +289,9 @@ def change_from(data: subject_pb2.PersonalData, mask: FieldMask) -> dict[str, ob
     return change
 
 
-_SNAKE = {Field(f.json_name): f.name for f in subject_pb2.PersonalData.DESCRIPTOR.fields}
+_SNAKE = {
+    Field(f.json_name): f.name
+    for f in subject_pb2.PersonalData.DESCRIPTOR.fields
+    if f.name != CONFIGURED
+}
 _ADDRESS_SNAKE = {f.json_name: f.name for f in subject_pb2.Address.DESCRIPTOR.fields}

@@ -15,7 +15,7 @@ from services.vault.address import Address
 from services.vault.blind_index import INDEXED_FIELDS, blind_index
 from services.vault.concealed import Concealed
 from services.vault.envelope import CiphertextMisplaced, Place, decrypt, encrypt
-from services.vault.fields import STATED_FIELDS, Field
+from services.vault.fields import STATED_FIELDS, AnyField, ConfiguredField, Field
 from services.vault.index_version import index_key_for_writing
 from services.vault.personal_data import DataChange, merge_data
 from services.vault.plaintext import SCHEMA, parse, serialize
@@ -47,26 +47,24 @@ class Writer:
         change: DataChange,
         provenance: Provenance,
         now: datetime,
-    ) -> frozenset[Field]:
+    ) -> frozenset[AnyField]:
         """Apply a merge patch as `version`; returns the fields that changed, none where none did.
 
         Raises DataInvalid for what only the whole can tell, KeyUnavailable,
         KeyWrong, CiphertextMisplaced.
         """
         key = self.key(subject)
-        current = self.current(connection, subject, key)
+        current = self.current(connection, subject, key, change)
         merged = merge_data(current, change)
         changed = frozenset(
-            f
-            for f in STATED_FIELDS & (current.keys() | merged.keys())
-            if _plain(current, f) != _plain(merged, f)
+            f for f in current.keys() | merged.keys() if _plain(current, f) != _plain(merged, f)
         )
         if changed:
             rows = [self._datum(subject, key, version, f, merged.get(f)) for f in sorted(changed)]
             store_data.write_data(
                 connection, subject, version, rows, provenance.supplier, provenance.form, now
             )
-            self._index(connection, subject, changed & INDEXED_FIELDS, merged)
+            self._index(connection, subject, INDEXED_FIELDS & changed, merged)
         return changed
 
     def key(self, subject: Subject) -> SecretKey:
@@ -77,11 +75,11 @@ class Writer:
         return self._keys.open(*subject, stored)
 
     def current(
-        self, connection: Connection, subject: Subject, key: SecretKey
-    ) -> Concealed[Field, str | Address]:
-        """All current data of a subject, in the clear. Raises CiphertextMisplaced."""
+        self, connection: Connection, subject: Subject, key: SecretKey, change: DataChange
+    ) -> Concealed[AnyField, str | Address]:
+        """The current data on which a change builds, in the clear. Raises CiphertextMisplaced."""
         site, owner = subject
-        rows = store_data.current_data(connection, {subject: STATED_FIELDS})
+        rows = store_data.current_data(connection, {subject: built_on(change)})
         return Concealed(
             {
                 row.field: parse(
@@ -99,7 +97,7 @@ class Writer:
         subject: Subject,
         key: SecretKey,
         version: int,
-        field: Field,
+        field: AnyField,
         value: str | Address | None,
     ) -> NewDatum:
         if value is None:
@@ -112,7 +110,7 @@ class Writer:
         connection: Connection,
         subject: Subject,
         changed: frozenset[Field],
-        merged: Concealed[Field, str | Address],
+        merged: Concealed[AnyField, str | Address],
     ) -> None:
         for field in sorted(changed):
             value = merged.get(field)
@@ -123,6 +121,11 @@ class Writer:
             store_index.write_index(connection, subject, field, version, digest)
 
 
-def _plain(values: Concealed[Field, str | Address], field: Field) -> object:
+def built_on(change: DataChange) -> frozenset[AnyField]:
+    """The fields that a merge patch looks at: those of every site, and the configured it names."""
+    return STATED_FIELDS | frozenset(f for f in change if isinstance(f, ConfiguredField))
+
+
+def _plain(values: Concealed[AnyField, str | Address], field: AnyField) -> object:
     value = values.get(field)
     return dict(value) if value is not None and not isinstance(value, str) else value

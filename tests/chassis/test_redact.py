@@ -14,7 +14,7 @@ from qupia.claims.v1 import claims_pb2
 from qupia.contract.v1 import contract_pb2
 from qupia.subject.v1 import subject_pb2
 from qupia.vault.v1 import vault_pb2
-from services.chassis.contract import all_messages, is_personal, text_rule
+from services.chassis.contract import all_messages, is_map, is_personal, text_rule
 from services.chassis.redact import REDACTED, redact
 
 CANARY = "Нұрсұлтан-87011234567"
@@ -29,7 +29,9 @@ def _filled(descriptor: Descriptor, depth: int = 4) -> Message:
         value = _value(field, depth)
         if value is None:
             continue
-        if field.is_repeated:
+        if is_map(field):
+            getattr(message, field.name)["loyaltyCard"] = CANARY
+        elif field.is_repeated:
             getattr(message, field.name).append(value)
         elif field.message_type is not None:
             getattr(message, field.name).CopyFrom(value)
@@ -144,4 +146,6 @@ def test_free_text_that_is_not_personal_was_looked_at_by_somebody() -> None:
         "Disclosure.recipient_name",
         # A browser family or a shortened network, of a group large enough to be told.
         "GroupCount.group",
+        # What a datum is called, from the site's configuration.
+        "FieldLabel.text",
     }

@@ -15,6 +15,7 @@ from qupia.consent.v1 import consent_pb2
 from qupia.contract.v1 import contract_pb2
 from qupia.vault.v1 import vault_pb2
 from services.chassis.call import Call
+from services.chassis.configured_fields import ConfiguredFields
 from services.chassis.contract import load_contract
 from services.chassis.database import Database
 from services.chassis.decider import store_life, store_outbox
@@ -154,7 +155,7 @@ class Suite:
             SubjectServicer(recording, SECRET),
             ConsentServicer(self.database, recording, self.clock),
             StateServicer(self.database, self.clock),
-            ProofServicer(self.database, Sites(operator=OPERATOR), self.clock),
+            ProofServicer(self.database, Sites(operator=OPERATOR), ConfiguredFields(), self.clock),
             PartnerServicer(self.database, keys, SECRET, self.clock),
             ActServicer(self.database),
         )

@@ -50,6 +50,7 @@ class Person:
     phone: str
     corrected_phone: str
     email: str
+    loyalty_card: str
     locality: str
     street: str
     statement: str
@@ -71,6 +72,7 @@ class Person:
             phone=_phone("701"),
             corrected_phone=_phone("702"),
             email=f"canary{secrets.token_hex(6)}@example.kz",
+            loyalty_card=f"canary-{secrets.token_hex(6)}",
             locality=_word().capitalize(),
             street=f"{_word().capitalize()} көшесі",
             statement=f"Деректерім дұрыс емес: {_word()} деген менің сөзім.",
@@ -91,7 +93,7 @@ class Person:
             value = str(getattr(self, name))
             if name.endswith("phone") and name != "wrong_phone":
                 found.append(Canary(name, value[-_NATIONAL_DIGITS:]))
-            elif name == "email":
+            elif name in ("email", "loyalty_card"):
                 found.append(Canary(name, value.split("@", 1)[0]))
             else:
                 own = [w for w in value.replace(".", " ").replace(",", " ").split() if _is_own(w)]

@@ -9,7 +9,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from hypothesis import strategies as st
 
 from qupia.contract.v1 import contract_pb2
-from services.chassis.contract import Method, load_contract, text_rule
+from services.chassis.contract import Method, is_map, load_contract, text_rule
 
 _Form = contract_pb2.TextRule
 _MOST_DEPTH = 4
@@ -68,6 +68,10 @@ class Nonsense:
 
 
 def _field(field: FieldDescriptor, known: Sequence[str], depth: int) -> st.SearchStrategy[Any]:
+    if is_map(field):
+        values = st.one_of(st.none(), st.sampled_from(_STRANGE_TEXTS), st.text(max_size=9))
+        names = st.sampled_from(["loyaltyCard", "shoeSize", "", "a.b", "x" * 50, "\0"])
+        return st.one_of(st.dictionaries(names, values), st.sampled_from(_OTHERS))
     if field.message_type is not None:
         if field.message_type.full_name == "google.protobuf.Timestamp":
             usual: st.SearchStrategy[Any] = st.sampled_from(_TIMES)

@@ -188,6 +188,7 @@ ROWS: Mapping[str, Row] = {
     "VaultDestructionService.GetDestruction": Row("person", own="NOT_FOUND", blocked="NOT_FOUND"),
     "VaultDestructionService.ListDestructions": _SITE,
     "VaultTemplateService.RegisterTemplate": Row("site", _template),
+    "VaultFieldService.ListDataFields": _SITE,
     "VaultTemplateService.ListTemplates": _SITE,
     "DisclosureService.RegisterRecipient": Row("site", lambda _: {"recipient": new_recipient()}),
     # Two people: whoever registered it does not activate it (5.2).

@@ -7,7 +7,7 @@ import pytest
 from google.protobuf.descriptor import Descriptor
 
 from qupia.consent.v1 import consent_pb2
-from services.chassis.contract import Method, fields_of, is_personal, load_contract
+from services.chassis.contract import Method, fields_of, is_map, is_personal, load_contract
 from services.chassis.ids import new_uuid
 from tests.policy.person import DATA, is_refused
 from tests.policy.site import Site
@@ -99,7 +99,9 @@ def _personal(message: Descriptor, seen: set[str]) -> Iterator[bool]:
         return
     seen.add(message.full_name)
     for field in message.fields:
-        if field.message_type is not None:
+        if is_map(field):
+            yield is_personal(field)
+        elif field.message_type is not None:
             yield from _personal(field.message_type, seen)
         elif field.type in (field.TYPE_STRING, field.TYPE_BYTES):
             yield is_personal(field)

@@ -16,6 +16,7 @@ from services.chassis.ids import new_subject_id
 from services.chassis.metrics import Metrics
 from services.vault import rotation_index, rotation_rewrap, store, store_slices
 from services.vault.address import Address
+from services.vault.concealed import Concealed
 from services.vault.fields import Field
 from services.vault.index_version import find_subjects
 from services.vault.key_status import KeyStatus, read_key_status
@@ -116,7 +117,7 @@ class KeyScene:
         writer = Writer(keys or self.keys)
         with self.database.transaction() as connection:
             store.lock_shared(connection, *subject)
-            values = writer.current(connection, subject, writer.key(subject))
+            values = writer.current(connection, subject, writer.key(subject), Concealed({}))
         return {str(name): str(value) for name, value in values.items()}
 
     def find(

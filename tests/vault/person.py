@@ -20,7 +20,13 @@ PHONE, EMAIL = "+77011234567", "nursultan@example.kz"
 ADDRESS = subject_pb2.Address(
     country="KZ", locality="Алматы", street="Абай даңғылы", house="10", postal_code="050000"
 )
-DATA = subject_pb2.PersonalData(**NAME, phone=PHONE, email=EMAIL, address=ADDRESS)
+DATA = subject_pb2.PersonalData(
+    family_name=NAME["family_name"],
+    given_name=NAME["given_name"],
+    phone=PHONE,
+    email=EMAIL,
+    address=ADDRESS,
+)
 
 _Receipt = vault_pb2.SliceReceipt
 
@@ -46,7 +52,8 @@ class Person:
         self.subject_id = subject_id or secrets.token_hex(16)
         # Nobody shares a contact: who does shares a block (clause 6.2.3).
         self.own = subject_pb2.PersonalData(
-            **NAME,
+            family_name=NAME["family_name"],
+            given_name=NAME["given_name"],
             phone=f"+7701{secrets.randbelow(10**7):07}",
             email=f"nursultan-{secrets.token_hex(6)}@example.kz",
             address=ADDRESS,

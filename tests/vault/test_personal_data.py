@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import pytest
 
 from services.vault.address import Address, AddressPart
-from services.vault.fields import STATED_FIELDS, TECHNICAL_FIELDS, Field
+from services.vault.fields import STATED_FIELDS, TECHNICAL_FIELDS, AnyField, Field
 from services.vault.personal_data import PersonalData, merge_data, normalize_data
 from services.vault.violation import DataInvalid, Rule
 
@@ -28,13 +28,13 @@ NURSULTAN = {
 
 
 def placed(
-    raw: Mapping[str, object], current: Mapping[Field, str | Address] | None = None
+    raw: Mapping[str, object], current: Mapping[AnyField, str | Address] | None = None
 ) -> PersonalData:
     return merge_data(current or {}, normalize_data(raw))
 
 
 def violations_of(
-    raw: Mapping[str, object], current: Mapping[Field, str | Address] | None = None
+    raw: Mapping[str, object], current: Mapping[AnyField, str | Address] | None = None
 ) -> list[tuple[str, Rule]]:
     with pytest.raises(DataInvalid) as refusal:
         placed(raw, current)

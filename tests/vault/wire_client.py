@@ -14,7 +14,14 @@ from grpc_status import rpc_status
 
 from qupia.contract.v1 import contract_pb2
 from qupia.subject.v1 import subject_pb2
-from qupia.vault.v1 import destruction_pb2, search_pb2, storing_pb2, templates_pb2, vault_pb2
+from qupia.vault.v1 import (
+    destruction_pb2,
+    fields_pb2,
+    search_pb2,
+    storing_pb2,
+    templates_pb2,
+    vault_pb2,
+)
 
 M = TypeVar("M", bound=Message)
 _PACKAGE = "qupia.vault.v1"
@@ -29,9 +36,10 @@ _SERVICES = (
     "VaultTemplate",
     "VaultRecord",
     "VaultDestruction",
+    "VaultField",
 )
 # Imported for their services.
-_FILES = (destruction_pb2, search_pb2, storing_pb2, templates_pb2)
+_FILES = (destruction_pb2, fields_pb2, search_pb2, storing_pb2, templates_pb2)
 assert {f.DESCRIPTOR.package for f in _FILES} == {_PACKAGE}
 SECONDS = 10.0
 
