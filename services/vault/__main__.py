@@ -74,6 +74,8 @@ class VaultSettings(ProcessSettings, MailSettings):
     `fields` is the TOML file of the data that sites have added to the list.
     """
 
+    # Readers share transactions: most of those who are here only wait for the combiner.
+    workers: int = 32
     key_store_url: str
     fields: Path | None = None
     key_provider: Literal["file", "pkcs11"] = "file"

@@ -17,9 +17,9 @@ from datetime import datetime
 from services.chassis import evidence
 from services.chassis.clock import Clock
 from services.chassis.database import Connection, Database
-from services.chassis.evidence import Entry, RefusalLog, tally_key
+from services.chassis.evidence import Entry, RefusalLog
 from services.chassis.metrics import Metrics
-from services.chassis.refusal import BudgetExhausted, VaultNotReady
+from services.chassis.refusal import VaultNotReady
 from services.vault import store, store_data, store_releases
 from services.vault.address import Address
 from services.vault.concealed import Concealed
@@ -177,13 +177,13 @@ class Gate:
     def _record_refusals(
         self, batch: _Batch, outcomes: Sequence[Given | Refused]
     ) -> list[Given | Refused]:
-        """Record them in one order everywhere: two batches never wait for each other's tallies."""
-        exhausted: set[int] = set()
-        for entry, refused in sorted(batch.refusals, key=lambda noted: tally_key(noted[0])):
-            try:
-                self._refusals.record(batch.connection, entry, batch.now)
-            except BudgetExhausted:
-                exhausted.add(id(refused))
+        noted = [entry for entry, _ in batch.refusals]
+        recorded = self._refusals.record_all(batch.connection, noted, batch.now)
+        exhausted = {
+            id(refused)
+            for (_, refused), entry_id in zip(batch.refusals, recorded, strict=True)
+            if entry_id is None
+        }
         return [Refused("BUDGET_EXHAUSTED", "") if id(o) in exhausted else o for o in outcomes]
 
     def _decrypt(self, subject: Subject, key: OwnerKey | None, rows: Sequence[DatumRow]) -> Data:

@@ -14,12 +14,11 @@ from services.chassis import evidence
 from services.chassis.call import Call
 from services.chassis.clock import Clock
 from services.chassis.database import Connection, Database
-from services.chassis.evidence import Entry, RefusalLog, tally_key
+from services.chassis.evidence import Entry, RefusalLog
 from services.chassis.idempotency import IdempotencyKeys
 from services.chassis.ids import new_uuid
 from services.chassis.pipeline import Handler
 from services.chassis.refusal import (
-    BudgetExhausted,
     FieldViolation,
     InvalidArgument,
     KeyUnavailable,
@@ -161,14 +160,13 @@ class BatchServicer:
     def _refuse(
         self, connection: Connection, noted: Mapping[str, Entry], now: datetime
     ) -> dict[str, Refused]:
-        """Record refusals in one order everywhere; those past the budget are told so."""
-        over = {}
-        for subject, entry in sorted(noted.items(), key=lambda each: tally_key(each[1])):
-            try:
-                self._refusals.record(connection, entry, now)
-            except BudgetExhausted:
-                over[subject] = Refused("BUDGET_EXHAUSTED", "")
-        return over
+        """Record refusals; those past the budget are told so."""
+        recorded = self._refusals.record_all(connection, list(noted.values()), now)
+        return {
+            subject: Refused("BUDGET_EXHAUSTED", "")
+            for subject, entry_id in zip(noted, recorded, strict=True)
+            if entry_id is None
+        }
 
 
 def _entry(

@@ -13,13 +13,12 @@ from services.chassis import evidence
 from services.chassis.call import Call
 from services.chassis.clock import Clock
 from services.chassis.database import Connection, Database
-from services.chassis.evidence import Entry, RefusalLog, tally_key
+from services.chassis.evidence import Entry, RefusalLog
 from services.chassis.idempotency import IdempotencyKeys
 from services.chassis.ids import new_uuid
 from services.chassis.pipeline import Handler
 from services.chassis.refusal import (
     AlreadyExists,
-    BudgetExhausted,
     FieldViolation,
     InvalidArgument,
     VaultNotReady,
@@ -172,18 +171,16 @@ class RecordServicer:
         batch: _Batch,
         outcomes: Sequence[tuple[Subject, Refused | None]],
     ) -> list[Refused | None]:
-        """Record the refusals, in one order everywhere: batches never wait for each other."""
+        """Record the refusals; those past the budget are told so."""
         noted = {
             (subject, outcome): self._entry(call, batch, subject, refused=outcome)
             for subject, outcome in outcomes
             if outcome is not None and outcome.reason != "KEY_UNAVAILABLE"
         }
-        exhausted = set()
-        for place, entry in sorted(noted.items(), key=lambda each: tally_key(each[1])):
-            try:
-                self._refusals.record(connection, entry, batch.now)
-            except BudgetExhausted:
-                exhausted.add(place)
+        recorded = self._refusals.record_all(connection, list(noted.values()), batch.now)
+        exhausted = {
+            place for place, entry_id in zip(noted, recorded, strict=True) if entry_id is None
+        }
         over = Refused("BUDGET_EXHAUSTED", "")
         return [
             over if outcome is not None and (subject, outcome) in exhausted else outcome

@@ -14,7 +14,7 @@ from tests.vault.person import Person, settled
 from tests.vault.vault_process import House, VaultProcess
 from tests.vault.wire_client import Storefront, read_request, refused
 
-_WORKERS, _CAP = 16, 64
+_WORKERS, _CAP = 32, 128
 
 
 @pytest.fixture
