@@ -122,6 +122,8 @@ def _standing(records: Records) -> Iterator[Fault]:
             store_standing.held(records.vault, topic),
             store_standing.lives(records.vault) if topic != SCHEDULE else (),
         )
+    held = store_standing.held(records.vault, CONSENT)
+    yield from standing.link_faults(held, store_standing.links_in_force(records.vault))
     yield from standing.strange_faults(store_standing.strange_topics(records.vault, _TOPICS))
     for decider in _DECIDERS:
         found = store_standing.outbox_without_slice(records.named(decider))

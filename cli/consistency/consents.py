@@ -98,6 +98,8 @@ def _row_faults(
         yield _fault(history.place, "subjects", "the time of registration differs")
     if told.agreement != book.agreement:
         yield _fault(history.place, "agreements", "the agreement is not what the history gives")
+    if told.links != book.links:
+        yield _fault(history.place, "links", "the links are not what the history gives")
     for purpose in sorted(told.consents.keys() | book.consents.keys()):
         if told.consents.get(purpose) != book.consents.get(purpose):
             yield Fault.of(

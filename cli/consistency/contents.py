@@ -15,6 +15,7 @@ from services.vault.standing import (
     ClaimsStanding,
     ConsentFact,
     ConsentStanding,
+    Link,
     OpenOrder,
     OrderStanding,
     OrderState,
@@ -39,6 +40,8 @@ def _consent(told: ConsentStanding, held: ConsentStanding) -> str:
         return "the acceptance differs from the book's"
     if told.disagreed_time != held.disagreed_time:
         return "the disagreement differs from the book's"
+    if _by_id(told.links) != _by_id(held.links):
+        return "the links differ from the book's"
     own = {fact.proposal_id: fact for fact in told.consents}
     there = {fact.proposal_id: fact for fact in held.consents}
     if any(there.get(each) != fact for each, fact in own.items()):
@@ -47,6 +50,10 @@ def _consent(told: ConsentStanding, held: ConsentStanding) -> str:
     if any(not fact.ended and not _overtaken(fact, told.consents) for fact in foreign):
         return "a consent stands that the book does not have"
     return ""
+
+
+def _by_id(links: Sequence[Link]) -> dict[str, Link]:
+    return {link.proposal_id: link for link in links}
 
 
 def _overtaken(fact: ConsentFact, facts: Sequence[ConsentFact]) -> bool:

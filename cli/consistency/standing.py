@@ -10,6 +10,7 @@ from cli.consistency.fault import Fault
 from cli.consistency.matching import matched
 from cli.consistency.store_standing import HeldSlice, Place, PushedSlice
 from cli.consistency.wire import Unreadable, canonical, content_of
+from services.vault.standing import ConsentStanding
 from services.vault.wire_case import CONSENT, DECIDER_OF, ORDERS, SCHEDULE
 
 
@@ -47,6 +48,26 @@ def standing_faults(
             if life is None and topic == CONSENT:
                 yield _held_fault("subjects", topic, stands.place, "the subject's row is missing")
             yield from _compared(topic, told, stands)
+
+
+def link_faults(held: Iterable[HeldSlice], links: Iterable[tuple[Place, str]]) -> Iterator[Fault]:
+    """Links that do not follow from the visitors' consent slices; both by place."""
+    for stands, link in matched(held, links, lambda s: s.place, lambda each: each[0]):
+        place = stands.place if stands is not None else link[0] if link else ("", "")
+        if _account_in(stands) != (link[1] if link else ""):
+            site, visitor = place
+            what = "the link is not that of the visitor's consent slice"
+            yield Fault.of("vault", "links", what, site_id=site, visitor_id=visitor)
+
+
+def _account_in(stands: HeldSlice | None) -> str:
+    """The account that a consent slice points to; empty where none, or where none can be read."""
+    try:
+        content = content_of(CONSENT, stands.body) if stands is not None else None
+    except Unreadable:
+        return ""
+    link = content.link if isinstance(content, ConsentStanding) else None
+    return link.account_id if link is not None else ""
 
 
 def strange_faults(found: Iterable[tuple[Place, str]]) -> Iterator[Fault]:

@@ -25,6 +25,7 @@ from services.consent.tables import (
     subjects,
     wordings,
 )
+from services.consent.tables_links import links
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def histories(consent: Snapshot) -> Iterator[History]:
 
 def standing_rows(consent: Snapshot) -> Iterator[StandingRows]:
     """What stands of every subject by place, also where only parts of it do."""
-    tables = subjects, agreements, consents
+    tables = subjects, agreements, consents, links
     every = union(*(select(t.c.site_id, t.c.subject_id) for t in tables)).subquery()
     statement = (
         select(every, subjects.c.register_time)

@@ -14,6 +14,7 @@ from services.chassis.decider.tables import acts, outbox
 from services.chassis.decider.tables import slices as pushed_slices
 from services.vault.tables import proposal_verdicts, subjects
 from services.vault.tables import slices as held_slices
+from services.vault.tables_links import links
 
 Place = tuple[str, str]
 """(site, subject)"""
@@ -99,6 +100,14 @@ def held(vault: Snapshot, topic: str) -> Iterator[HeldSlice]:
             row.digest,
             row.body,
         )
+
+
+def links_in_force(vault: Snapshot) -> Iterator[tuple[Place, str]]:
+    """The account of every visitor that the vault takes for linked, by place."""
+    t = links.c
+    statement = select(links).order_by(plain(t.site_id), plain(t.visitor_id))
+    for row in vault.stream(statement):
+        yield (row.site_id, row.visitor_id), row.account_id
 
 
 def verdicts(vault: Snapshot, topic: str) -> Iterator[VerdictRow]:

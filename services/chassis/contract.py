@@ -25,7 +25,7 @@ from google.protobuf.descriptor import (
 )
 
 from qupia.claims.v1 import claims_pb2
-from qupia.consent.v1 import consent_pb2
+from qupia.consent.v1 import consent_pb2, links_pb2
 from qupia.contract.v1 import contract_pb2
 from qupia.disclosure.v1 import disclosure_pb2
 from qupia.subject.v1 import subject_pb2
@@ -45,7 +45,7 @@ LARGEST_RESPONSE_BYTES = 16 * 1024 * 1024
 """What a process takes from the wire at all; a call's own limit is `max_request_bytes`."""
 SERVICE_FILES: Mapping[str, tuple[FileDescriptor, ...]] = MappingProxyType(
     {
-        "consent": (consent_pb2.DESCRIPTOR,),
+        "consent": (consent_pb2.DESCRIPTOR, links_pb2.DESCRIPTOR),
         "vault": (
             vault_pb2.DESCRIPTOR,
             fields_pb2.DESCRIPTOR,

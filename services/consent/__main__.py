@@ -22,6 +22,7 @@ from services.consent import store_journal, store_publication
 from services.consent.servicer import handlers
 from services.consent.servicer_acts import ActServicer
 from services.consent.servicer_consents import ConsentServicer
+from services.consent.servicer_links import LinkServicer
 from services.consent.servicer_partner import PartnerServicer
 from services.consent.servicer_policies import PolicyServicer
 from services.consent.servicer_proof import ProofServicer
@@ -76,6 +77,7 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
         ProofServicer(parts.database, sites, fields, parts.clock),
         PartnerServicer(parts.database, keys, parts.secret, parts.clock),
         ActServicer(parts.database),
+        LinkServicer(parts.database, recording, tokens, parts.clock),
     )
     serve(parts, table, known_pseudonym, [dispatcher], stop, ready)
     client.close()

@@ -13,6 +13,7 @@ from enum import StrEnum
 from services.consent.agreement import Agreement, Mode, Stance
 from services.consent.consent import Consent, Fact
 from services.consent.declaration import HERE_AND_NOW, Declaration
+from services.consent.link import Link, Links
 from services.consent.schedule import TICK
 from services.consent.use import Strength, Use
 
@@ -27,6 +28,8 @@ class Kind(StrEnum):
     GRANTED = "GRANTED"
     WITHDRAWN = "WITHDRAWN"
     DECLINED = "DECLINED"
+    LINKED = "LINKED"
+    UNLINKED = "UNLINKED"
     APPLIED = "APPLIED"
     REFUSED = "REFUSED"
 
@@ -38,7 +41,8 @@ class Event:
     `time` is the server's, strictly growing per subject; `principal` who
     attests it; `act_id` the act it made or, for a use that changed nothing and
     for the vault's answers, the act it is about. The policy version is the one
-    in force then, 0 where it does not matter.
+    in force then, 0 where it does not matter. `account_id` is that of a link;
+    `link_fault` and `link_reference` say why an officer ended it.
     """
 
     event_id: str
@@ -54,6 +58,9 @@ class Event:
     wording_sha256: str = ""
     expire_time: datetime | None = None
     declaration: Declaration = HERE_AND_NOW
+    account_id: str = ""
+    link_fault: str = ""
+    link_reference: str = ""
 
     @property
     def declared_time(self) -> datetime:
@@ -77,6 +84,7 @@ class Book:
     last_time: datetime | None = None
     agreement: Agreement = field(default_factory=Agreement)
     consents: Mapping[str, Consent] = field(default_factory=dict)
+    links: Links = field(default_factory=Links)
 
     def moment(self, now: datetime) -> datetime:
         """The time of the next event: now, but after every earlier event.
@@ -96,7 +104,8 @@ class Book:
 
 
 def _on_their_way(book: Book) -> set[str]:
-    proposals = [book.agreement.proposed, *(c.proposed for c in book.consents.values())]
+    consents = (consent.proposed for consent in book.consents.values())
+    proposals = [book.agreement.proposed, *consents, book.links.proposed]
     return {p.act_id for p in proposals if p is not None}
 
 
@@ -121,6 +130,7 @@ def _rejected(book: Book, event: Event) -> Book:
         book,
         agreement=book.agreement.reject(_stance(event, Mode.DISAGREED, None)),
         consents={p: c.disagree(event.time) for p, c in book.consents.items()},
+        links=book.links.disagree(event.time),
     )
 
 
@@ -144,7 +154,17 @@ def _settled(book: Book, event: Event) -> Book:
         book,
         agreement=book.agreement.settle(event.act_id, applied=applied),
         consents={p: c.settle(event.act_id, applied=applied) for p, c in book.consents.items()},
+        links=book.links.settle(event.act_id, applied=applied),
     )
+
+
+def _linked(book: Book, event: Event) -> Book:
+    link = Link(event.act_id, event.account_id, event.time)
+    return replace(book, links=book.links.propose(link))
+
+
+def _unlinked(book: Book, event: Event) -> Book:
+    return replace(book, links=book.links.end(event.time))
 
 
 def _consent(book: Book, event: Event) -> Consent:
@@ -188,6 +208,8 @@ _RULES = {
     Kind.GRANTED: _granted,
     Kind.WITHDRAWN: _withdrawn,
     Kind.DECLINED: _declined,
+    Kind.LINKED: _linked,
+    Kind.UNLINKED: _unlinked,
     Kind.APPLIED: _settled,
     Kind.REFUSED: _settled,
 }

@@ -90,17 +90,16 @@ class Consent:
         return Consent(no)
 
     def disagree(self, time: datetime) -> "Consent":
-        """The person disagreed with the policy: a grant on its way comes into force no more.
+        """The person disagreed with the policy: what was given has ended, for good (2.2).
 
-        The vault may have applied it although its answer never came. Where
-        another grant stands, nothing is lost by forgetting it; where none
-        does, it is kept as withdrawn, so that no restored copy revives it.
+        A grant on its way too, which the vault may have applied although its answer never came:
+        it is kept as withdrawn, so that no restored copy revives it.
         """
-        if self.proposed is None:
+        if self.proposed is not None:
+            return Consent(_withdrawn(self.proposed, time))
+        if self.standing is None or not self.standing.given or _has_ended(self.standing, time):
             return self
-        if self.standing is not None and self.standing.withdraw_time is None:
-            return Consent(self.standing)
-        return Consent(_withdrawn(self.proposed, time))
+        return Consent(_withdrawn(self.standing, time))
 
     def settle(self, act_id: str, *, applied: bool) -> "Consent":
         """The vault has answered a grant."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from services.chassis.pipeline import Handler
 from services.consent.servicer_acts import ActServicer
 from services.consent.servicer_consents import ConsentServicer
+from services.consent.servicer_links import LinkServicer
 from services.consent.servicer_partner import PartnerServicer
 from services.consent.servicer_policies import PolicyServicer
 from services.consent.servicer_proof import ProofServicer
@@ -15,6 +16,7 @@ from services.consent.servicer_states import StateServicer
 from services.consent.servicer_subjects import SubjectServicer
 
 SERVICE = "/qupia.consent.v1.ConsentService"
+LINK_SERVICE = "/qupia.consent.v1.ConsentLinkService"
 
 
 def handlers(
@@ -25,6 +27,7 @@ def handlers(
     proofs: ProofServicer,
     partners: PartnerServicer,
     acts: ActServicer,
+    links: LinkServicer,
 ) -> Mapping[str, Handler]:
     """One handler per RPC."""
     return {
@@ -45,4 +48,7 @@ def handlers(
         f"{SERVICE}/IssuePartnerToken": partners.issue_partner_token,
         f"{SERVICE}/RedeemPartnerToken": partners.redeem_partner_token,
         f"{SERVICE}/GetAct": acts.get_act,
+        f"{LINK_SERVICE}/LinkVisitor": links.link_visitor,
+        f"{LINK_SERVICE}/UnlinkVisitor": links.unlink_visitor,
+        f"{LINK_SERVICE}/ListLinks": links.list_links,
     }

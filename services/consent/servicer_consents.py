@@ -28,7 +28,7 @@ from services.consent.declaration import (
     form_faults,
     validity_faults,
 )
-from services.consent.servicer_recording import Recorded, Recording
+from services.consent.servicer_recording import Draft, Recorded, Recording, WhenLinked
 from services.consent.store_journal import Page
 from services.consent.store_policies import read_head_in_force, read_schedule
 from services.consent.store_subjects import keep_wording
@@ -74,7 +74,7 @@ class ConsentServicer:
         def draft(page: Page, event_id: str) -> Event:
             return _restricted(call, request, purpose, page, event_id, Kind.WITHDRAWN)
 
-        recorded = self._recording.record(call, request.subject_id, draft)
+        recorded = self._record_restriction(call, request.subject_id, draft)
         return consent_pb2.WithdrawConsentResponse(
             consent=self._consent(call, recorded, purpose),
             act_id=recorded.act.act_id,
@@ -89,12 +89,15 @@ class ConsentServicer:
         def draft(page: Page, event_id: str) -> Event:
             return _restricted(call, request, purpose, page, event_id, Kind.DECLINED)
 
-        recorded = self._recording.record(call, request.subject_id, draft)
+        recorded = self._record_restriction(call, request.subject_id, draft)
         return consent_pb2.RefuseConsentResponse(
             consent=self._consent(call, recorded, purpose),
             act_id=recorded.act.act_id,
             enforcement=enforcement(recorded.act),
         )
+
+    def _record_restriction(self, call: Call, subject_id: str, draft: Draft) -> Recorded:
+        return self._recording.record(call, subject_id, draft, WhenLinked.ACCOUNTS)
 
     def _consent(self, call: Call, recorded: Recorded, purpose: str) -> consent_pb2.Consent | None:
         with self._database.transaction() as connection:

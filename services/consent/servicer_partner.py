@@ -21,6 +21,7 @@ from services.chassis.refusal import (
     NotFound,
     PolicyDisagreed,
     StateConflict,
+    SubjectLinked,
 )
 from services.consent.book import Book
 from services.consent.consent import Consent, State
@@ -69,6 +70,8 @@ class PartnerServicer:
             book = read_book(connection, site_id, request.subject_id)
             if book is None:
                 raise NotFound
+            if book.links.live is not None:
+                raise SubjectLinked
             _require_consent(connection, site_id, book, now)
             token = PartnerToken(token_id, request.subject_id, now, now + LIFE)
             if stood == token_id:

@@ -5,19 +5,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import NoReturn
 
 from services.chassis import evidence
 from services.chassis.call import Call
 from services.chassis.clock import Clock
-from services.chassis.database import Database
+from services.chassis.database import Connection, Database
 from services.chassis.decider.pusher import Pusher
 from services.chassis.decider.store import PENDING, REFUSED, SUBJECT_DESTROYED, Act, read_act
 from services.chassis.evidence import Entry
 from services.chassis.idempotency import IdempotencyKeys
 from services.chassis.ids import new_subject_id, new_uuid
 from services.chassis.pseudonym import pseudonym_of
-from services.chassis.refusal import NotFound, refusal_of
+from services.chassis.refusal import NotFound, SubjectLinked, refusal_of
 from services.consent.book import Book, Event, Kind
 from services.consent.declaration import HERE_AND_NOW
 from services.consent.purposes import CLAUSE_OF_CONSENT
@@ -30,6 +31,18 @@ _LEFT_FOR_THE_ANSWER_SECONDS = 0.5
 
 Draft = Callable[[Page, str], Event]
 """Decides on an open page and makes the event with the id given; may refuse."""
+
+
+class WhenLinked(Enum):
+    """What becomes of a call that names a visitor who is linked to an account (1.1.5).
+
+    REFUSED: the visitor takes nothing new. ACCOUNTS: what restricts is the person's word, and is
+    recorded of the account that the visitor's standing is. VISITORS: it is about the link itself.
+    """
+
+    REFUSED = auto()
+    ACCOUNTS = auto()
+    VISITORS = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,27 +99,28 @@ class Recording:
         self._enforcer = enforcer
         self._clock = clock
 
-    def record(self, call: Call, subject_id: str, draft: Draft) -> Recorded:
+    def record(
+        self,
+        call: Call,
+        subject_id: str,
+        draft: Draft,
+        when_linked: WhenLinked = WhenLinked.REFUSED,
+    ) -> Recorded:
         """Record what `draft` makes of the call, once per Idempotency-Key, and enforce it.
 
         An empty `subject_id` stands for a subject that is just being born.
-        Raises NotFound for a subject that the site does not have, and what
-        `draft` and the vault refuse with.
+        Raises NotFound for a subject that the site does not have, SubjectLinked,
+        and what `draft` and the vault refuse with.
         """
         site_id, event_id = call.principal.site_id, new_uuid()
         with self._database.transaction() as connection:
             stood = self._keys.begin(connection, call, event_id, self._clock.now())
             if stood == event_id:
-                page = (
-                    self._journal.open(connection, site_id, subject_id)
-                    if subject_id
-                    else self._journal.open_new(connection, site_id, new_subject_id())
-                )
+                page = self._page(connection, site_id, subject_id, when_linked)
                 event = draft(page, event_id)
                 superseded = page.write(event)
-                subject_id = page.key.subject_id
-                subject = pseudonym_of(connection, site_id, subject_id)
-                entry = _entry(call, subject, event, superseded)
+                said_as, subject_id = subject_id, page.key.subject_id
+                entry = _entry(connection, call, subject_id, event, superseded, said_as)
                 evidence.append(connection, entry, page.now)
                 act = page.act or read_act(connection, event.act_id)
             else:
@@ -117,6 +131,20 @@ class Recording:
             book = read_book(connection, site_id, subject_id) or _lost()
         return Recorded(subject_id, event, act, book)
 
+    def _page(
+        self, connection: Connection, site_id: str, subject_id: str, when_linked: WhenLinked
+    ) -> Page:
+        if not subject_id:
+            return self._journal.open_new(connection, site_id, new_subject_id())
+        page = self._journal.open(connection, site_id, subject_id)
+        link = page.book.links.live
+        if link is None or when_linked is WhenLinked.VISITORS:
+            return page
+        if when_linked is WhenLinked.REFUSED:
+            raise SubjectLinked
+        # Always the visitor first, then its account, which points to nobody.
+        return self._journal.open(connection, site_id, link.account_id)
+
 
 def _lost() -> NoReturn:
     # What an earlier transaction wrote beside its key cannot be missing; where it
@@ -124,12 +152,26 @@ def _lost() -> NoReturn:
     raise NotFound
 
 
-def _clause_of_agreement(event: Event) -> str:
+def _clause_of(event: Event) -> str:
+    if event.kind in (Kind.LINKED, Kind.UNLINKED):
+        return "1.1.5"
     return "2.2" if event.kind is Kind.REJECTED else "2.1"
 
 
-def _entry(call: Call, subject: str, event: Event, superseded: tuple[str, ...]) -> Entry:
+def _entry(
+    connection: Connection,
+    call: Call,
+    subject_id: str,
+    event: Event,
+    superseded: tuple[str, ...],
+    said_as: str,
+) -> Entry:
+    site_id = call.principal.site_id
     decided_on: dict[str, object] = {}
+    if event.account_id:
+        decided_on["account"] = pseudonym_of(connection, site_id, event.account_id)
+    if said_as not in ("", subject_id):
+        decided_on["saidAs"] = pseudonym_of(connection, site_id, said_as)
     if event.policy_version:
         decided_on |= {"policyVersion": event.policy_version, "policySha256": event.policy_sha256}
     if superseded:
@@ -152,16 +194,18 @@ def _entry(call: Call, subject: str, event: Event, superseded: tuple[str, ...]) 
         "purpose": event.purpose,
         "authority": authority.reference if authority else "",
         "paper": paper.reference if paper else "",
+        "fault": event.link_fault,
+        "reference": event.link_reference,
     }
     return Entry(
         event=call.method.evidence,
         verb=call.method.verb,
         outcome=evidence.DONE,
-        site_id=call.principal.site_id,
+        site_id=site_id,
         principal=call.principal.name,
         role=call.role,
-        subject=subject,
-        clause=CLAUSE_OF_CONSENT.get(event.purpose) or _clause_of_agreement(event),
+        subject=pseudonym_of(connection, site_id, subject_id),
+        clause=CLAUSE_OF_CONSENT.get(event.purpose) or _clause_of(event),
         refs={name: value for name, value in refs.items() if value},
         decided_on=decided_on,
         digests={name: value for name, value in digests.items() if value},

@@ -10,7 +10,7 @@ from services.chassis.call import Call
 from services.chassis.refusal import FieldViolation, InvalidArgument, NoPolicyInForce
 from services.consent.book import Event, Kind
 from services.consent.policy import Policy
-from services.consent.servicer_recording import Recording
+from services.consent.servicer_recording import Recording, WhenLinked
 from services.consent.store_journal import Page
 from services.consent.store_policies import read_head_in_force
 from services.consent.wire import enforcement, latest_acceptance, timestamp, use_of
@@ -95,7 +95,7 @@ class SubjectServicer:
                 policy.sha256 if policy else "",
             )
 
-        recorded = self._recording.record(call, request.subject_id, draft)
+        recorded = self._recording.record(call, request.subject_id, draft, WhenLinked.ACCOUNTS)
         return consent_pb2.RejectPolicyResponse(
             disagreed_time=timestamp(recorded.event.time),
             act_id=recorded.act.act_id,

@@ -47,6 +47,9 @@ def append_event(
             page_digest=use.page_digest if use else None,
             notice_shown=use.notice_shown if use else None,
             client_time=use.client_time if use else None,
+            account_id=event.account_id or None,
+            link_fault=event.link_fault or None,
+            link_reference=event.link_reference or None,
             **_declaration_columns(event.declaration),
         )
     )
@@ -111,6 +114,9 @@ def event_of(row: Row[Any]) -> Event:
         row.wording_sha256,
         row.expire_time,
         _declaration(row),
+        row.account_id or "",
+        row.link_fault or "",
+        row.link_reference or "",
     )
 
 

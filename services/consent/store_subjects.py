@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 from services.consent.agreement import Agreement, Mode, Stance
 from services.consent.book import Book
 from services.consent.consent import Consent, Fact
+from services.consent.store_links import read_links, save_links
 from services.consent.tables import agreements, consents, subjects, wordings
 from services.consent.use import Strength
 
@@ -52,7 +53,11 @@ def read_book(connection: Connection, site_id: str, subject_id: str) -> Book | N
         for row in connection.execute(select(agreements).filter_by(**key))
     }
     return Book(
-        subject.events, subject.last_time, Agreement(**stances), _read_consents(connection, key)
+        subject.events,
+        subject.last_time,
+        Agreement(**stances),
+        _read_consents(connection, key),
+        read_links(connection, site_id, subject_id),
     )
 
 
@@ -94,6 +99,8 @@ def save_book(
             if was != fact:
                 place = {**key, "purpose": purpose, "slot": slot}
                 _put(connection, consents, place, _fact_columns(fact))
+    if before.links != after.links:
+        save_links(connection, site_id, subject_id, after.links)
 
 
 def _put(

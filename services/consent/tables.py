@@ -131,6 +131,9 @@ events = Table(
     Column("authority_end_date", Date),
     Column("paper_reference", Text),
     Column("paper_sha256", Text),
+    Column("account_id", Text),
+    Column("link_fault", Text),
+    Column("link_reference", Text),
 )
 """Everything that happened to a subject, 1, 2, 3 …; `subjects` and the current rows follow."""
 

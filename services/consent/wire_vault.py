@@ -24,7 +24,7 @@ def slice_body(book: Book) -> bytes:
 
     Per purpose the fact that stands, and after it a grant on its way: until
     the vault has applied that one, the former goes on. A refused grant was
-    never in force and is left out.
+    never in force and is left out. Links are all there, ended ones too.
     """
     agreement = book.agreement
     message = vault_pb2.ConsentSlice(
@@ -34,6 +34,16 @@ def slice_body(book: Book) -> bytes:
             for purpose, consent in sorted(book.consents.items())
             for fact in (consent.standing, consent.proposed)
             if fact is not None
+        ],
+        links=[
+            vault_pb2.LinkFact(
+                account_id=link.account_id,
+                link_time=timestamp(link.time),
+                ended_time=timestamp(link.end_time),
+                proposal_id=link.act_id,
+            )
+            for link in (*book.links.settled, book.links.proposed)
+            if link is not None
         ],
     )
     if agreement.accepted is not None:

@@ -35,6 +35,7 @@ from services.consent import store_journal, store_publication
 from services.consent.servicer import SERVICE, handlers
 from services.consent.servicer_acts import ActServicer
 from services.consent.servicer_consents import ConsentServicer
+from services.consent.servicer_links import LinkServicer
 from services.consent.servicer_partner import PartnerServicer
 from services.consent.servicer_policies import PolicyServicer
 from services.consent.servicer_proof import ProofServicer
@@ -158,6 +159,7 @@ class Suite:
             ProofServicer(self.database, Sites(operator=OPERATOR), ConfiguredFields(), self.clock),
             PartnerServicer(self.database, keys, SECRET, self.clock),
             ActServicer(self.database),
+            LinkServicer(self.database, recording, tokens, self.clock),
         )
 
     def meet_the_vault(self) -> None:
@@ -182,12 +184,13 @@ class Suite:
         role: str = "STOREFRONT",
         site: str | None = None,
         principal: str = "key/storefront",
+        service: str = SERVICE,
     ) -> M:
         """Run one RPC, named after its request, through authorization, validation and handler."""
         _give_key(request)
         name = request.DESCRIPTOR.name.removesuffix("Request")
         call = Call(
-            load_contract().methods[f"{SERVICE}/{name}"],
+            load_contract().methods[f"{service}/{name}"],
             request.SerializeToString(),
             cast(grpc.ServicerContext, None),
             {},

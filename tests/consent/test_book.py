@@ -129,6 +129,7 @@ def naive_state(events: list[Event], purpose: str, at: datetime) -> State | None
     ends = {Kind.GRANTED, *NOES, Kind.REJECTED}
     grants = [i for i, e in enumerate(events) if e.kind is Kind.GRANTED and e.purpose == purpose]
     noes = [i for i, e in enumerate(events) if e.kind in NOES and e.purpose == purpose]
+    noes = sorted(noes + naive_ended(events, purpose))
     last_no = noes[-1] if noes else -1
     fates = {i: naive_fate(events, i, ends) for i in grants}
     applied = [i for i in grants if fates[i] is Kind.APPLIED]
@@ -145,6 +146,35 @@ def naive_state(events: list[Event], purpose: str, at: datetime) -> State | None
     return naive_no(events, purpose)
 
 
+def naive_ended(events: list[Event], purpose: str) -> list[int]:
+    """The places of the disagreements that ended a consent, or a grant on its way."""
+    pending: Event | None = None
+    given: Event | None = None
+    found = []
+    for index, event in enumerate(events):
+        if event.kind in (Kind.APPLIED, Kind.REFUSED) and pending:
+            if event.act_id == pending.act_id:
+                given = pending if event.kind is Kind.APPLIED else given
+                pending = None
+        elif event.kind is Kind.REJECTED and naive_ends(pending, given, event.time):
+            found.append(index)
+            pending = given = None
+        elif event.purpose == purpose and event.kind is Kind.GRANTED:
+            pending = event
+        elif event.purpose == purpose:
+            pending = given = None
+    return found
+
+
+def naive_ends(pending: Event | None, given: Event | None, at: datetime) -> bool:
+    """Whether a disagreement has anything to end."""
+    return pending is not None or (given is not None and not naive_expired(given, at))
+
+
+def naive_expired(grant: Event, at: datetime) -> bool:
+    return grant.expire_time is not None and grant.expire_time <= at
+
+
 def naive_no(events: list[Event], purpose: str) -> State | None:
     """Whether the last "no" ended something that was given or asked for, or only said no."""
     pending: Event | None = None
@@ -156,16 +186,15 @@ def naive_no(events: list[Event], purpose: str) -> State | None:
                 applied = event.kind is Kind.APPLIED
                 given, state = (pending, None) if applied else (given, state)
                 pending = None
-        elif event.kind is Kind.REJECTED and pending:
-            state = state if given else State.WITHDRAWN
-            pending = None
+        elif event.kind is Kind.REJECTED and naive_ends(pending, given, event.time):
+            state = State.WITHDRAWN
+            pending = given = None
         elif event.purpose == purpose and event.kind is Kind.GRANTED:
             pending = event
         elif event.purpose == purpose:
             last = pending or given
-            past = last is not None and last.expire_time is not None
-            if event.kind is Kind.DECLINED and past and last and last.expire_time:
-                last = last if last.expire_time > event.time else None
+            if event.kind is Kind.DECLINED and last and naive_expired(last, event.time):
+                last = None
             if last is not None:
                 state = State.WITHDRAWN
             elif state is None or event.kind is Kind.DECLINED:
@@ -281,12 +310,12 @@ def test_a_consent_that_stands_goes_on_where_its_renewal_is_refused() -> None:
     assert found == (State.GIVEN, consent.standing)
 
 
-def test_disagreement_ends_a_grant_on_its_way_and_nothing_that_stands() -> None:
+def test_disagreement_ends_what_was_given_and_what_is_on_its_way() -> None:
     story = told(("GRANT", "NEWS"), ("APPLY", ""), ("GRANT", "ADVERTISING"), ("REJECT", ""))
     news, advertising = story.book.consents["NEWS"], story.book.consents["ADVERTISING"]
     assert story.superseded == ["act-002"]
     assert news.standing is not None
-    assert news.standing.withdraw_time is None
+    assert news.standing.withdraw_time == story.events[-1].time
     assert advertising.proposed is None
     assert advertising.standing is not None
     assert advertising.standing.withdraw_time is not None

@@ -65,6 +65,8 @@ def live(suite: Suite) -> None:
     _good(storefront.patch(f"{path}/data", json={"data": {"phone": None, "email": "a@example.kz"}}))
     _good(storefront.post(f"{path}/policy:reject", json={}))
     _good(storefront.post(f"{path}/policy:accept", json={"language": "kk"}))
+    _good(storefront.post(f"{path}/consents/NEWS:grant", json=wording))
+    link(suite, returning)
     visit = {"ip": "203.0.113.9", "cookie": "sid-1", "accessTime": datetime.now(UTC).isoformat()}
     visits = {"items": [{"subjectId": returning, "visit": visit}]}
     _good(storefront.post("/v1/visits", json=visits))
@@ -79,6 +81,17 @@ def live(suite: Suite) -> None:
     suite.new_claim(claiming)
     suite.new_claim(claiming, kind="CONSUMER")
     _good(suite.as_("privacyOfficer").post("/v1/policies", json={"texts": [_TEXT]}))
+
+
+def link(suite: Suite, account: str) -> None:
+    """A visitor linked to an account, and another whose link was wrong."""
+    path = f"/v1/subjects/{account}"
+    phones = ("+77054445566", "+77055556677")
+    visitors = [suite.new_subject({"givenName": "Айгүл", "phone": each}) for each in phones]
+    for visitor in visitors:
+        _good(suite.as_("storefront").post(f"{path}:linkVisitor", json={"visitorId": visitor}))
+    wrong = {"visitorId": visitors[0], "fault": "STOREFRONT_ERROR", "reference": "case-1"}
+    _good(suite.as_("privacyOfficer").post(f"{path}:unlinkVisitor", json=wrong))
 
 
 @contextmanager

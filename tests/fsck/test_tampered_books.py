@@ -56,6 +56,14 @@ BOOKS = [
         "SELECT 'schedule'",
     ),
     Case(
+        "a link's end was lost",
+        "consent",
+        "UPDATE links SET end_time = NULL WHERE end_time IS NOT NULL",
+        "consents",
+        "consent.links",
+        "SELECT max(subject_id) FROM links WHERE end_time IS NOT NULL",
+    ),
+    Case(
         "an event of a person's history was deleted",
         "consent",
         f"DELETE FROM consent_events WHERE kind = 'WITHDRAWN' AND subject_id = ({_NEWS})",

@@ -14,6 +14,22 @@ _APPLIED = "SELECT max(proposal_id) FROM proposal_verdicts WHERE verdict = 'APPL
 
 STANDING = [
     Case(
+        "a link in force was lost",
+        "vault",
+        "DELETE FROM links",
+        "standing",
+        "vault.links",
+        "SELECT max(visitor_id) FROM links",
+    ),
+    Case(
+        "a visitor points to another account",
+        "vault",
+        "UPDATE links SET account_id = (SELECT min(subject_id) FROM subjects)",
+        "standing",
+        "vault.links",
+        "SELECT max(visitor_id) FROM links",
+    ),
+    Case(
         "a slice's counter was raised",
         "vault",
         "UPDATE slices SET counter = counter + 5"

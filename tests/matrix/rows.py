@@ -68,6 +68,10 @@ def _order(thing: Thing) -> object:
     return {"order": {"orderId": f"M-{secrets.token_hex(6)}", "subjectId": thing.subject_id}}
 
 
+def _visitor(thing: Thing) -> object:
+    return {"visitorId": thing.visitor_id}
+
+
 def _answer(_thing: Thing) -> object:
     dispatch = {"channel": "POST", "time": datetime.now(UTC).isoformat(), "proof": "RR1"}
     return {"decision": "REJECTED", "text": "Отказано.", "dispatch": dispatch}
@@ -132,6 +136,15 @@ ROWS: Mapping[str, Row] = {
         "site", lambda _: {"token": "qt_nobodys"}, own="NOT_AVAILABLE"
     ),
     "ConsentService.GetAct": Row("person"),
+    "ConsentLinkService.LinkVisitor": Row("person", _visitor, blocked="SUBJECT_BLOCKED"),
+    # The visitor is linked to nobody.
+    "ConsentLinkService.UnlinkVisitor": Row(
+        "person",
+        lambda thing: {"visitorId": thing.visitor_id, "fault": "SHARED_DEVICE", "reference": "c-7"},
+        own="STATE_CONFLICT",
+        blocked="STATE_CONFLICT",
+    ),
+    "ConsentLinkService.ListLinks": Row("person"),
     "VaultService.StoreData": Row(
         "person", lambda _: {"data": {"givenName": "Нұрлан"}}, blocked="SUBJECT_BLOCKED"
     ),

@@ -20,11 +20,12 @@ _SECONDS = 30.0
 @dataclass(frozen=True, slots=True)
 class Thing:
     """A person with all that hangs on them. Ids of the contract's forms, whether or not they are
-    anybody's. `registered_id` is a recipient that waits for its activation, `policy_version` a
-    version that the site has."""
+    anybody's. `visitor_id` is linked to nobody, `registered_id` is a recipient that waits for its
+    activation, `policy_version` a version that the site has."""
 
     site: str
     subject_id: str
+    visitor_id: str
     order_id: str
     delivery_id: str
     claim_id: str
@@ -47,6 +48,7 @@ def absent_thing() -> Thing:
     return Thing(
         site="",
         subject_id=new_subject_id(),
+        visitor_id=new_subject_id(),
         order_id=f"N-{secrets.token_hex(6)}",
         delivery_id=new_uuid(),
         claim_id=new_uuid(),
@@ -114,6 +116,7 @@ class World:
         return Thing(
             site=site,
             subject_id=subject_id,
+            visitor_id=self.ask(shop, "POST", "/v1/subjects", {"use": USE})["subjectId"],
             order_id=order_id,
             delivery_id=delivery_id,
             claim_id=filed["claim"]["claimId"],

@@ -94,6 +94,19 @@ class Person:
         """What stands about acceptance and consents."""
         return self.ask("GET", "/consents").json
 
+    def link(self, visitor: Person) -> Answered:
+        """A visitor linked to the person's account."""
+        return self.ask("POST", ":linkVisitor", {"visitorId": visitor.subject_id})
+
+    def unlink(self, visitor: Person) -> Answered:
+        """A wrong link undone by an officer."""
+        body = {
+            "visitorId": visitor.subject_id,
+            "fault": "ANOTHER_PERSON",
+            "reference": "case/2026-7",
+        }
+        return self.ask("POST", ":unlinkVisitor", body, "privacyOfficer")
+
     # -- data -------------------------------------------------------------------------------
 
     def place(self, data: Mapping[str, object], **more: object) -> Answered:

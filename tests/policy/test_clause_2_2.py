@@ -79,3 +79,21 @@ def test_a_courier_finishes_an_order_that_was_placed_before_disagreement(person:
     released = release(person.site, delivery_id)
     assert released.status == 200
     assert released.json["details"]["name"] == FULL_NAME
+
+
+@pytest.mark.parametrize("purpose", ["NEWS", "ACCOUNT"])
+def test_a_consent_that_was_given_before_disagreement_does_not_come_back(
+    person: Person, purpose: str
+) -> None:
+    """T-2.2-b"""
+    assert person.grant(purpose).status == 200
+    assert person.reject().status == 200
+    told = {c["purpose"]: c["state"] for c in person.consents()["consents"]}
+    assert told[purpose] == "WITHDRAWN"
+    assert person.accept().status == 200
+    assert is_refused(person.read(purpose), 403, "CONSENT_WITHDRAWN")
+    proof = person.ask("GET", f"/consents/{purpose}:prove").json
+    assert proof["consent"]["state"] == "WITHDRAWN"
+    assert any("policy.rejected" in each["body"] for each in proof["evidence"]), proof["evidence"]
+    assert person.grant(purpose).status == 200
+    assert person.data(purpose)
