@@ -9,10 +9,13 @@ from cli.consistency.store_disclosure import ReleaseRow
 from services.disclosure.release import ReleaseState
 
 _LEFT = (ReleaseState.RELEASED, ReleaseState.RELEASED_UNCERTAIN)
+# The vault gave the data out; of what is withheld nothing left the broker.
+_GIVEN = (*_LEFT, ReleaseState.WITHHELD)
 _LINES = {
     ReleaseState.RELEASED: ("RELEASED", "REPEAT"),
     ReleaseState.RELEASED_UNCERTAIN: ("RELEASED_UNCERTAIN",),
     ReleaseState.REFUSED: ("", "REFUSED"),
+    ReleaseState.WITHHELD: ("", "REFUSED"),
 }
 Entry = tuple[str, str, str]
 """(site, release, entry)"""
@@ -65,7 +68,7 @@ def _own_fault(mine: ReleaseRow) -> str:
         return "nobody knows this state"
     if mine.ended == (mine.state == ReleaseState.PREPARED):
         return "state and end do not agree"
-    if bool(mine.entry_id) != (mine.state in _LEFT):
+    if bool(mine.entry_id) != (mine.state in _GIVEN):
         return "state and entry do not agree"
     if mine.line not in _LINES.get(ReleaseState(mine.state), ("",)):
         return "the ledger's line does not say the same"
@@ -76,7 +79,7 @@ def _vault_fault(mine: ReleaseRow, entry_id: str) -> str:
     if mine.state == ReleaseState.PREPARED:
         # The reconciler ends it by what the vault has.
         return ""
-    if mine.state not in _LEFT:
+    if mine.state not in _GIVEN:
         return "the vault gave data out, the broker says that nothing left" if entry_id else ""
     if not entry_id:
         return "the vault has no entry that gave anything out for it"

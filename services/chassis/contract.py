@@ -27,7 +27,7 @@ from google.protobuf.descriptor import (
 from qupia.claims.v1 import claims_pb2
 from qupia.consent.v1 import consent_pb2, links_pb2
 from qupia.contract.v1 import contract_pb2
-from qupia.disclosure.v1 import disclosure_pb2
+from qupia.disclosure.v1 import disclosure_pb2, manifest_pb2, recipients_pb2
 from qupia.subject.v1 import subject_pb2
 from qupia.vault.v1 import (
     destruction_pb2,
@@ -55,7 +55,11 @@ SERVICE_FILES: Mapping[str, tuple[FileDescriptor, ...]] = MappingProxyType(
             storing_pb2.DESCRIPTOR,
             templates_pb2.DESCRIPTOR,
         ),
-        "disclosure": (disclosure_pb2.DESCRIPTOR,),
+        "disclosure": (
+            disclosure_pb2.DESCRIPTOR,
+            manifest_pb2.DESCRIPTOR,
+            recipients_pb2.DESCRIPTOR,
+        ),
         "claims": (claims_pb2.DESCRIPTOR,),
     }
 )

@@ -9,9 +9,21 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Column, DateTime, LargeBinary, MetaData, Table, Text, delete, select, update
+from sqlalchemy import (
+    Column,
+    DateTime,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    delete,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Connection
 
@@ -48,12 +60,7 @@ class IdempotencyKeys:
         committed. Raises IdempotencyKeyReused where the key stands for
         another request, InvalidArgument where the call has none.
         """
-        request_id = str(getattr(call.request, "request_id", ""))
-        if not request_id:
-            raise InvalidArgument(
-                fields=[FieldViolation("requestId", "required", "has to be given")]
-            )
-        key = {**_key_of(call), "request_id": request_id}
+        key = {**_key_of(call), "request_id": _request_id(call)}
         fingerprint = self._fingerprint(call)
         taken = connection.execute(
             upsert(idempotency_keys)
@@ -70,6 +77,39 @@ class IdempotencyKeys:
             raise IdempotencyKeyReused
         return str(stood.result_id)
 
+    def begin_each(
+        self, connection: Connection, calls: Sequence[tuple[Call, str]], now: datetime
+    ) -> list[str | IdempotencyKeyReused]:
+        """The same for many (call, result), in two statements.
+
+        Where a key stands for another request, the call's answer is that
+        refusal. Raises InvalidArgument where a call has no key.
+        """
+        if not calls:
+            return []
+        keys = [{**_key_of(call), "request_id": _request_id(call)} for call, _ in calls]
+        prints = [self._fingerprint(call) for call, _ in calls]
+        rows: dict[tuple[str, ...], dict[str, object]] = {}
+        for key, fingerprint, (_, result_id) in zip(keys, prints, calls, strict=True):
+            row = {"fingerprint": fingerprint, "result_id": result_id, "create_time": now}
+            rows.setdefault(tuple(key.values()), {**key, **row})
+        # In one order everywhere: two batches never wait for each other's keys.
+        connection.execute(
+            upsert(idempotency_keys).on_conflict_do_nothing(), [rows[each] for each in sorted(rows)]
+        )
+        t = idempotency_keys.c
+        place = tuple_(t.principal, t.method, t.request_id)
+        stood = {
+            (row.principal, row.method, row.request_id): (bytes(row.fingerprint), row.result_id)
+            for row in connection.execute(select(idempotency_keys).where(place.in_(list(rows))))
+        }
+        answers: list[str | IdempotencyKeyReused] = []
+        for key, fingerprint in zip(keys, prints, strict=True):
+            found, result_id = stood[(key["principal"], key["method"], key["request_id"])]
+            same = hmac.compare_digest(found, fingerprint)
+            answers.append(result_id if same else IdempotencyKeyReused())
+        return answers
+
     def amend(self, connection: Connection, call: Call, result_id: str) -> None:
         """Let another id stand under the call's key, taken in this same transaction."""
         connection.execute(
@@ -83,6 +123,13 @@ class IdempotencyKeys:
         copy.CopyFrom(call.request)
         copy.ClearField("request_id")
         return hmac.digest(self._secret, copy.SerializeToString(deterministic=True), hashlib.sha256)
+
+
+def _request_id(call: Call) -> str:
+    request_id = str(getattr(call.request, "request_id", ""))
+    if not request_id:
+        raise InvalidArgument(fields=[FieldViolation("requestId", "required", "has to be given")])
+    return request_id
 
 
 def _key_of(call: Call) -> dict[str, str]:

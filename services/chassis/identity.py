@@ -44,7 +44,8 @@ class Principal:
 
     `name` is ``process/<name>``, ``key/<principal>`` or ``person/<issuer>#<subject>``.
     `purposes` is None where the credential is not limited. `site_id` is empty
-    for a process, which names sites itself.
+    for a process, which names sites itself. `certificate_sha256` is of the
+    client certificate that a key's holder presented, empty where none.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Principal:
     roles: frozenset[str]
     purposes: frozenset[str] | None = None
     recipient_id: str = ""
+    certificate_sha256: str = ""
 
     @property
     def is_person(self) -> bool:
@@ -83,6 +85,7 @@ def key_principal(serialized: bytes) -> Principal:
         frozenset({contract_pb2.Caller.Role.Name(message.role)}),
         frozenset(message.purposes) or None,
         message.recipient_id,
+        message.certificate_sha256,
     )
 
 

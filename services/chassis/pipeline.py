@@ -22,6 +22,7 @@ from google.protobuf.message import DecodeError, Message
 
 from services.chassis.call import Call
 from services.chassis.clock import Clock
+from services.chassis.contract import Method
 from services.chassis.identity import Issuers, key_principal, process_principal
 from services.chassis.metrics import Metrics
 from services.chassis.refusal import (
@@ -88,7 +89,7 @@ def scrub(log: Any, metrics: Metrics) -> Stage:
             return proceed(call)
         except Refusal as refusal:
             reason = refusal.reason
-            raise _veiled(call, refusal) from None
+            raise veiled(call.method, refusal) from None
         except Exception as error:  # noqa: BLE001 - the last resort is what this stage is for
             reason = "INTERNAL"
             _log_defect(log, call, error)
@@ -143,10 +144,11 @@ _UNVEILED = frozenset(
 )
 
 
-def _veiled(call: Call, refusal: Refusal) -> Refusal:
-    if call.method.veil is None or refusal.reason in _UNVEILED:
+def veiled(method: Method, refusal: Refusal) -> Refusal:
+    """What the caller of an RPC is told of a refusal."""
+    if method.veil is None or refusal.reason in _UNVEILED:
         return refusal
-    return refusal_of(call.method.veil)
+    return refusal_of(method.veil)
 
 
 def peer(names: Mapping[str, str], clock: Clock | None = None) -> Stage:

@@ -369,6 +369,12 @@ class SubjectLinked(Refusal):
     reason = "SUBJECT_LINKED"
 
 
+class FetchLimitReached(Refusal):
+    """The recipient has fetched the details as often as it may."""
+
+    reason = "FETCH_LIMIT_REACHED"
+
+
 _BY_REASON: dict[str, type[Refusal]] = {c.reason: c for c in Refusal.__subclasses__()}
 
 

@@ -20,18 +20,25 @@ from services.chassis.paging import PageTokens
 from services.chassis.pipeline import Handler
 from services.chassis.process import ProcessSettings, run
 from services.chassis.pseudonym import known_pseudonym
-from services.disclosure import store_orders, wire
+from services.chassis.signing import Signer
+from services.disclosure import store_orders, store_receipts, wire
+from services.disclosure.gathering import Gathering
 from services.disclosure.reconciler import Reconciler
 from services.disclosure.servicer_acts import Acts
+from services.disclosure.servicer_attempt import Attempt, Released
+from services.disclosure.servicer_concluding import Concluding
 from services.disclosure.servicer_lists import ListServicer
 from services.disclosure.servicer_orders import OrderServicer
+from services.disclosure.servicer_preparing import Preparing
+from services.disclosure.servicer_receipts import ReceiptServicer
 from services.disclosure.servicer_recipients import RecipientServicer
-from services.disclosure.servicer_releases import ReadForRelease, ReleaseServicer
+from services.disclosure.servicer_releases import ReleaseServicer
+from services.disclosure.servicer_releasing import ReadForRelease, Releasing
 from services.disclosure.servicer_vault import Vault
 
 PROCESS = "disclosure"
 MIGRATIONS = Path(__file__).parent / "migrations"
-_SERVICE = "/qupia.disclosure.v1.DisclosureService/"
+_VAULT_SECONDS = 2.0
 
 
 class DisclosureSettings(ProcessSettings):
@@ -68,8 +75,14 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
         parts.log,
         timedelta(seconds=settings.reconcile_after_seconds),
     )
-    handlers = handlers_of(parts, pusher, vault.read_for_release)
-    serve(parts, handlers, known_pseudonym, [dispatcher, reconciler], stop, ready)
+    with parts.database.transaction() as connection:
+        store_receipts.keep(connection, Signer.of_secret(parts.secret), parts.clock.now())
+    releasing = releasing_of(parts, vault.read_for_release)
+    single: Gathering[Attempt, Released] = Gathering(
+        lambda attempts: releasing.release(attempts, _VAULT_SECONDS)
+    )
+    handlers = handlers_of(parts, pusher, releasing, single)
+    serve(parts, handlers, known_pseudonym, [dispatcher, reconciler, single], stop, ready)
     client.close()
 
 
@@ -77,8 +90,8 @@ def _pusher(parts: Parts, vault: Vault) -> Pusher:
     topic = Topic(
         store_orders.TOPIC,
         vault.apply_order_slice,
-        lambda connection, ended, _receipt: store_orders.settle(
-            connection, ended, wire.slice_bytes, parts.clock.now()
+        lambda connection, ended, receipt: store_orders.settle(
+            connection, ended, wire.versions(receipt), wire.slice_bytes, parts.clock.now()
         ),
     )
     return Pusher(
@@ -92,8 +105,18 @@ def _pusher(parts: Parts, vault: Vault) -> Pusher:
     )
 
 
+def releasing_of(parts: Parts, read_for_release: ReadForRelease) -> Releasing:
+    """What releases, with the vault behind it."""
+    keys, signer = IdempotencyKeys(parts.secret), Signer.of_secret(parts.secret)
+    return Releasing(
+        Preparing(parts.database, parts.clock, keys, parts.refusals),
+        read_for_release,
+        Concluding(parts.database, parts.clock, parts.refusals, signer),
+    )
+
+
 def handlers_of(
-    parts: Parts, pusher: Pusher, read_for_release: ReadForRelease
+    parts: Parts, pusher: Pusher, releasing: Releasing, single: Gathering[Attempt, Released]
 ) -> Mapping[str, Handler]:
     """The handler of every RPC, by its path."""
     database, clock = parts.database, parts.clock
@@ -102,7 +125,8 @@ def handlers_of(
     recipients = RecipientServicer(database, clock, keys, tokens)
     orders = OrderServicer(database, clock, keys, acts)
     lists = ListServicer(database, clock, tokens)
-    releases = ReleaseServicer(database, clock, keys, parts.refusals, read_for_release)
+    releases = ReleaseServicer(database, clock, keys, tokens, releasing, single)
+    receipts = ReceiptServicer(database)
     handlers: dict[str, Handler] = {
         "RegisterRecipient": recipients.register_recipient,
         "ActivateRecipient": recipients.activate_recipient,
@@ -115,9 +139,13 @@ def handlers_of(
         "ListDeliveries": lists.list_deliveries,
         "ReleaseDelivery": releases.release_delivery,
         "ListDisclosures": lists.list_disclosures,
+        "GetDisclosure": lists.get_disclosure,
         "GetAct": acts.get_act,
+        "RenewRecipient": recipients.renew_recipient,
+        "ReleaseManifest": releases.release_manifest,
+        "GetReceiptKeys": receipts.get_receipt_keys,
     }
-    return {_SERVICE + name: handler for name, handler in handlers.items()}
+    return {m.path: handlers[m.name] for m in parts.contract.of_process(PROCESS)}
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from services.disclosure.permission import Denial, Ground
 from services.disclosure.recipient import Kind
-from services.disclosure.release import CLAUSE, Denial, Release
+from services.disclosure.release import CLAUSE, Release
 
 
 class Outcome(StrEnum):
@@ -25,8 +26,9 @@ class Disclosure:
 
     `fields` are JSON names of data, `count` how often a refusal was repeated
     within its minute, `first_disclosure_id` the release that a REPEAT repeats.
-    `recipient_name` and `recipient_kind` are empty for a recipient that was
-    never registered.
+    `rule` is the rule of docs/disclosures.md that refused, empty where the vault
+    did. `recipient_name`, `recipient_bin` and `recipient_kind` are empty for a
+    recipient that was never registered.
     """
 
     site_id: str
@@ -41,7 +43,10 @@ class Disclosure:
     disclose_time: datetime
     fields: tuple[str, ...] = ()
     first_disclosure_id: str = ""
+    rule: str = ""
+    ground: Ground = Ground.ORDER
     recipient_name: str = ""
+    recipient_bin: str = ""
     recipient_kind: Kind | None = None
     count: int = 1
 
@@ -93,4 +98,5 @@ def _line(
         disclose_time=now,
         fields=fields,
         first_disclosure_id=first,
+        rule=decision.rule,
     )

@@ -14,6 +14,9 @@ CLOSED_KEPT: Final = timedelta(days=90)
 # The contract's own bounds of a slice, and room in its 262,144 bytes for the header.
 MOST_ORDERS: Final = 1000
 MOST_DELIVERIES: Final = 100
+# How often a recipient may fetch, where the storefront does not say.
+FETCH_LIMIT: Final = 20
+MOST_FETCHES: Final = 1000
 MOST_BYTES: Final = 200_000
 _ORDER_BYTES: Final = 140
 _DELIVERY_BYTES: Final = 120
@@ -41,7 +44,8 @@ class Order:
 
     `registration_id` names this registration: a refused order's id may be
     registered anew. `act_id` is the proposal that opens it, `close_act_id` the
-    act that closed it (empty while open). `policy_version` 0: not known here.
+    act that closed it (empty while open). `policy_version` is the one in force
+    when the vault let it be placed; 0 until then.
     """
 
     site_id: str
@@ -59,7 +63,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """An assignment of an order to one recipient; it has no personal data."""
+    """An assignment of an order to one recipient; it has no personal data.
+
+    `fetch_limit`: so often may the recipient fetch the details.
+    """
 
     site_id: str
     delivery_id: str
@@ -72,6 +79,7 @@ class Delivery:
     act_id: str
     expire_time: datetime | None = None
     ended_time: datetime | None = None
+    fetch_limit: int = FETCH_LIMIT
 
     def live(self, now: datetime) -> bool:
         """Whether the recipient may still fetch by it, as far as the assignment goes."""

@@ -21,14 +21,8 @@ from services.chassis.pseudonym import pseudonym_of
 from services.chassis.refusal import Refusal, Unavailable
 from services.disclosure import store_ledger, store_releases
 from services.disclosure.ledger import Outcome, left, references
-from services.disclosure.release import (
-    CLAUSE,
-    FIELDS,
-    Denial,
-    Release,
-    ReleaseState,
-    reconciled,
-)
+from services.disclosure.permission import Denial
+from services.disclosure.release import CLAUSE, FIELDS, Release, ReleaseState, reconciled
 
 _VAULT_SECONDS = 2.0
 _PAUSE_SECONDS = 1.0
@@ -114,10 +108,12 @@ class Reconciler:
                 return ended
             # Which of them left is not known: all that could have.
             fields = sorted(FIELDS[release.kind])
-            ended = store_releases.end_left(connection, release, state, entry_id, fields, "", now)
+            way = store_releases.Left(release, entry_id, fields)
+            ended = bool(store_releases.end_left(connection, [way], state, now))
             if ended:
                 line = left(release, Outcome.RELEASED_UNCERTAIN, now, fields)
-                store_ledger.record_left(connection, line, _proof(release, entry_id, ""))
+                proof = _proof(release, entry_id, "")
+                store_ledger.record_left(connection, [(line, proof)], now)
         return ended
 
 

@@ -1,16 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the broker itself decides before it asks the vault (clauses 3.4, 5.2, 6.2.2).
-
-The vault decides again, on its own standing; a release needs both.
-"""
+"""Attempts to release, how they end, and what they may hold (clauses 3.4, 5.2)."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from services.disclosure.order import Delivery, OrderState
-from services.disclosure.recipient import Kind, Recipient, RecipientState
+from services.disclosure.recipient import Kind
 
 CLAUSE: Final = "5.2"
 
@@ -27,7 +23,8 @@ class ReleaseState(StrEnum):
     """Where a release stands. Data leave only after RELEASED is committed (I3).
 
     RELEASED_UNCERTAIN: the vault gave the data out, and nobody saw the answer
-    leave. WITHDRAWN: the vault gave nothing out.
+    leave. WITHDRAWN: the vault gave nothing out. WITHHELD: it did, and they
+    went no further, because the order or the assignment ended in between.
     """
 
     PREPARED = "PREPARED"
@@ -35,11 +32,15 @@ class ReleaseState(StrEnum):
     RELEASED_UNCERTAIN = "RELEASED_UNCERTAIN"
     REFUSED = "REFUSED"
     WITHDRAWN = "WITHDRAWN"
+    WITHHELD = "WITHHELD"
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """One attempt to release a delivery; `release_id` names it at the vault too."""
+    """One attempt to release a delivery; `release_id` names it at the vault too.
+
+    `counted`: it counts against the delivery's fetch limit.
+    """
 
     site_id: str
     release_id: str
@@ -49,36 +50,7 @@ class Release:
     recipient_id: str
     kind: Kind
     prepare_time: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Denial:
-    """A reason of the contract and the clause behind it."""
-
-    reason: str
-    clause: str
-
-
-def denial(
-    asker: Recipient | None,
-    recipient_id: str,
-    delivery: Delivery,
-    order_state: OrderState,
-    now: datetime,
-) -> Denial | None:
-    """What stands against a release to `recipient_id`; None where the vault is to be asked.
-
-    `asker` is the registered recipient of that id, None where there is none.
-    """
-    if asker is None or asker.state is not RecipientState.ACTIVE:
-        return Denial("RECIPIENT_NOT_PERMITTED", "6.2.2")
-    if delivery.recipient_id != recipient_id or delivery.kind is not asker.kind:
-        return Denial("ORDER_RECIPIENT_MISMATCH", CLAUSE)
-    if order_state is not OrderState.OPEN:
-        return Denial("NO_ACTIVE_ORDER", CLAUSE)
-    if not delivery.live(now):
-        return Denial("ORDER_RECIPIENT_MISMATCH", CLAUSE)
-    return None
+    counted: bool = True
 
 
 def reconciled(entry_id: str) -> ReleaseState:

@@ -34,6 +34,8 @@ def entry(
     clause: str = "",
     reason: str = "",
     refs: Mapping[str, str],
+    decided_on: Mapping[str, object] | None = None,
+    digests: Mapping[str, str] | None = None,
 ) -> Entry:
     """The evidence of a call; `subject` is the pseudonym."""
     return Entry(
@@ -47,6 +49,8 @@ def entry(
         clause=clause or call.method.clauses[0],
         reason=reason,
         refs={name: value for name, value in refs.items() if value},
+        decided_on=decided_on or {},
+        digests=digests or {},
     )
 
 

@@ -13,8 +13,14 @@ from services.chassis.clock import Clock
 from services.chassis.database import Database
 from services.chassis.paging import PageTokens, page_size
 from services.chassis.pseudonym import known_pseudonym
-from services.chassis.refusal import PermissionDenied
-from services.disclosure import store_deliveries, store_ledger, store_recipients, wire
+from services.chassis.refusal import NotFound, PermissionDenied
+from services.disclosure import (
+    store_deliveries,
+    store_ledger,
+    store_recipients,
+    store_releases,
+    wire,
+)
 from services.disclosure.recipient import RecipientState
 from services.disclosure.servicer_acts import PERMITTED, entry
 
@@ -45,12 +51,31 @@ class ListServicer:
             found = store_deliveries.live_of(
                 connection, site_id, recipient_id, now, str(place[0]), size + 1
             )
+            fetches = store_releases.fetches(
+                connection, site_id, [delivery.delivery_id for delivery in found]
+            )
         more = len(found) > size
         token = self._tokens.make(scope, [found[size - 1].delivery_id]) if more else ""
         return disclosure_pb2.ListDeliveriesResponse(
-            deliveries=[wire.delivery_message(d, now) for d in found[:size]],
+            deliveries=[
+                wire.delivery_message(d, now, fetches.get(d.delivery_id, 0)) for d in found[:size]
+            ],
             next_page_token=token,
         )
+
+    def get_disclosure(self, call: Call) -> disclosure_pb2.GetDisclosureResponse:
+        """One line, by its id or a refused recipient's support reference. Raises NotFound."""
+        request = cast(disclosure_pb2.GetDisclosureRequest, call.request)
+        site_id = call.principal.site_id
+        with self._database.transaction() as connection:
+            line = store_ledger.find(connection, site_id, request.disclosure_id)
+            if line is None:
+                raise NotFound
+            subject = known_pseudonym(connection, site_id, line.subject_id)
+            refs = {"disclosure_id": line.disclosure_id}
+            proof = entry(call, PERMITTED, subject=subject, refs=refs)
+            evidence.append(connection, proof, self._clock.now())
+        return disclosure_pb2.GetDisclosureResponse(disclosure=wire.disclosure_message(line))
 
     def list_disclosures(self, call: Call) -> disclosure_pb2.ListDisclosuresResponse:
         """A subject's ledger, newest first.

@@ -18,14 +18,28 @@ from services.chassis.refusal import (
     FieldViolation,
     InvalidArgument,
     NotFound,
+    RecipientNotPermitted,
     StateConflict,
 )
-from services.disclosure import store_deliveries, store_orders, store_recipients, wire
-from services.disclosure.order import Closing, Delivery, Order, OrderState
-from services.disclosure.recipient import Recipient, RecipientState
+from services.disclosure import (
+    store_deliveries,
+    store_orders,
+    store_recipients,
+    store_releases,
+    wire,
+)
+from services.disclosure.order import (
+    FETCH_LIMIT,
+    MOST_FETCHES,
+    Closing,
+    Delivery,
+    Order,
+    OrderState,
+)
+from services.disclosure.recipient import Recipient, RecipientState, Validity
 from services.disclosure.servicer_acts import DONE, Acts, entry, stood
 
-# The version an order was placed under is the consent service's to know.
+# The vault names it when it lets the order be placed.
 _VERSION_UNKNOWN = 0
 
 
@@ -73,11 +87,12 @@ class OrderServicer:
         """Assign an open order; an earlier assignment of the same kind ends with it.
 
         Raises NotFound for an absent order or a recipient that is not active,
-        StateConflict for an order that is not open.
+        RecipientNotPermitted for one whose agreement has lapsed, StateConflict
+        for an order that is not open.
         """
         request = cast(disclosure_pb2.AssignOrderRequest, call.request)
         site_id, now = call.principal.site_id, self._clock.now()
-        expire_time = _expire_time(request, now)
+        expire_time, limit = _expire_time(request, now), _fetch_limit(request)
         with self._database.transaction() as connection:
             known = store_orders.find(connection, site_id, request.order_id)
             if known is None:
@@ -86,17 +101,19 @@ class OrderServicer:
             counter = decider.next_counter(connection, key)
             order = store_orders.registration(connection, site_id, known.registration_id)
             assigned = store_deliveries.by_order(connection, site_id, [order.registration_id])
-            same = _same(assigned.get(order.registration_id, []), request, expire_time, now)
+            same = _same(assigned.get(order.registration_id, []), request, expire_time, limit, now)
             delivery_id = same.delivery_id if same else new_uuid()
             stands = self._keys.begin(connection, call, delivery_id, now)
             if stands == delivery_id and same is None:
                 recipient = _assignable(
-                    order, store_recipients.find(connection, site_id, request.recipient_id)
+                    order, store_recipients.find(connection, site_id, request.recipient_id), now
                 )
                 act = decider.record_act(
                     connection, key, counter, call.method.evidence, proposal=False, now=now
                 )
-                delivery = _delivery(delivery_id, order, recipient, act.act_id, now, expire_time)
+                delivery = _delivery(
+                    delivery_id, order, recipient, act.act_id, now, expire_time, limit
+                )
                 store_deliveries.assign(connection, order, delivery)
                 refs = {"order_id": order.order_id, "delivery_id": delivery_id}
                 refs["recipient_id"] = request.recipient_id
@@ -149,10 +166,13 @@ class OrderServicer:
             if order is None:
                 raise NotFound
             assigned = store_deliveries.by_order(connection, site_id, [order.registration_id])
-        found = assigned.get(order.registration_id, [])
+            found = assigned.get(order.registration_id, [])
+            fetches = store_releases.fetches(connection, site_id, [d.delivery_id for d in found])
         return disclosure_pb2.GetOrderResponse(
             order=wire.order_message(order),
-            deliveries=[wire.delivery_message(d, now) for d in found],
+            deliveries=[
+                wire.delivery_message(d, now, fetches.get(d.delivery_id, 0)) for d in found
+            ],
         )
 
     def _assigned(self, call: Call, delivery_id: str) -> disclosure_pb2.AssignOrderResponse:
@@ -193,6 +213,7 @@ def _delivery(
     act_id: str,
     now: datetime,
     expire_time: datetime | None,
+    fetch_limit: int,
 ) -> Delivery:
     return Delivery(
         site_id=order.site_id,
@@ -205,7 +226,17 @@ def _delivery(
         assign_time=now,
         act_id=act_id,
         expire_time=expire_time,
+        fetch_limit=fetch_limit,
     )
+
+
+def _fetch_limit(request: disclosure_pb2.AssignOrderRequest) -> int:
+    if not request.HasField("fetch_limit"):
+        return FETCH_LIMIT
+    if not 0 < request.fetch_limit <= MOST_FETCHES:
+        wrong = FieldViolation("fetchLimit", "range", f"from 1 to {MOST_FETCHES}")
+        raise InvalidArgument(fields=[wrong])
+    return request.fetch_limit
 
 
 def _expire_time(request: disclosure_pb2.AssignOrderRequest, now: datetime) -> datetime | None:
@@ -221,19 +252,23 @@ def _same(
     assigned: list[Delivery],
     request: disclosure_pb2.AssignOrderRequest,
     expire_time: datetime | None,
+    fetch_limit: int,
     now: datetime,
 ) -> Delivery | None:
     """The live delivery that the request asks for once more."""
+    asked = (request.recipient_id, expire_time, fetch_limit)
     for delivery in assigned:
-        asked = (delivery.recipient_id, delivery.expire_time) == (request.recipient_id, expire_time)
-        if asked and delivery.live(now):
+        made = (delivery.recipient_id, delivery.expire_time, delivery.fetch_limit)
+        if made == asked and delivery.live(now):
             return delivery
     return None
 
 
-def _assignable(order: Order, recipient: Recipient | None) -> Recipient:
+def _assignable(order: Order, recipient: Recipient | None, now: datetime) -> Recipient:
     if recipient is None or recipient.state is not RecipientState.ACTIVE:
         raise NotFound
+    if recipient.terms.validity(now) is Validity.LAPSED:
+        raise RecipientNotPermitted("5.2")
     if order.state is not OrderState.OPEN:
         raise StateConflict
     return recipient

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import cast
 
-from qupia.disclosure.v1 import disclosure_pb2
+from qupia.disclosure.v1 import disclosure_pb2, recipients_pb2
 from services.chassis import evidence
 from services.chassis.call import Call
 from services.chassis.clock import Clock
@@ -22,11 +23,13 @@ from services.chassis.refusal import (
 )
 from services.disclosure import store_recipients, wire
 from services.disclosure.recipient import (
+    Fault,
     Kind,
     Recipient,
     RecipientState,
     activation_denial,
     registration_faults,
+    terms_faults,
 )
 from services.disclosure.servicer_acts import DONE, entry
 
@@ -35,7 +38,7 @@ _PAGE, _MOST = 50, 100
 
 
 class RecipientServicer:
-    """Registers, activates, suspends and lists recipients."""
+    """Registers, activates, renews, suspends and lists recipients."""
 
     def __init__(
         self, database: Database, clock: Clock, keys: IdempotencyKeys, tokens: PageTokens
@@ -50,19 +53,15 @@ class RecipientServicer:
         request = cast(disclosure_pb2.RegisterRecipientRequest, call.request)
         _require_person(call)
         asked, now = request.recipient, self._clock.now()
-        faults = [
-            FieldViolation(f"recipient.{f.field}", f.rule, f.description)
-            for f in registration_faults(asked.legal_name, asked.bin, asked.agreement)
-        ]
-        if faults:
-            raise InvalidArgument(fields=faults)
+        terms = wire.terms_of(asked)
+        _check("recipient", registration_faults(asked.legal_name, asked.bin, terms))
         recipient = Recipient(
             site_id=call.principal.site_id,
             recipient_id=new_uuid(),
             kind=Kind(disclosure_pb2.Recipient.Kind.Name(asked.kind)),
             legal_name=asked.legal_name,
             bin=asked.bin,
-            agreement=asked.agreement,
+            terms=terms,
             state=RecipientState.REGISTERED,
             register_time=now,
             registered_by=call.principal.name,
@@ -77,12 +76,34 @@ class RecipientServicer:
         return disclosure_pb2.RegisterRecipientResponse(recipient=_message(found))
 
     def activate_recipient(self, call: Call) -> disclosure_pb2.ActivateRecipientResponse:
-        """Activate. Raises AwaitingSecondApproval for the person who registered it, NotFound."""
+        """Activate, under the new terms where some wait.
+
+        Raises AwaitingSecondApproval for the person who registered it, or
+        proposed the terms, NotFound.
+        """
         request = cast(disclosure_pb2.ActivateRecipientRequest, call.request)
         _require_person(call)
         return disclosure_pb2.ActivateRecipientResponse(
             recipient=self._set_state(call, request.recipient_id, RecipientState.ACTIVE)
         )
+
+    def renew_recipient(self, call: Call) -> recipients_pb2.RenewRecipientResponse:
+        """Propose new terms. Raises InvalidArgument naming the field, NotFound."""
+        request = cast(recipients_pb2.RenewRecipientRequest, call.request)
+        _require_person(call)
+        terms = wire.terms_of(request.terms)
+        _check("terms", terms_faults(terms))
+        site_id, now, change_id = call.principal.site_id, self._clock.now(), new_uuid()
+        with self._database.transaction() as connection:
+            found = store_recipients.find(connection, site_id, request.recipient_id, lock=True)
+            if found is None:
+                raise NotFound
+            if self._keys.begin(connection, call, change_id, now) == change_id:
+                store_recipients.renew(connection, found, terms, call.principal.name)
+                refs = {"recipient_id": found.recipient_id}
+                evidence.append(connection, entry(call, DONE, refs=refs), now)
+            renewed = store_recipients.find(connection, site_id, found.recipient_id)
+        return recipients_pb2.RenewRecipientResponse(recipient=_message(renewed))
 
     def suspend_recipient(self, call: Call) -> disclosure_pb2.SuspendRecipientResponse:
         """Suspend, in whatever state; the next release sees it. Raises NotFound."""
@@ -120,11 +141,20 @@ class RecipientServicer:
                     reason = activation_denial(recipient, call.principal.name)
                     if reason:
                         raise refusal_of(reason, _CLAUSE)
-                store_recipients.set_state(connection, site_id, recipient_id, state)
+                    store_recipients.activate(connection, recipient)
+                else:
+                    store_recipients.set_state(connection, site_id, recipient_id, state)
                 refs = {"recipient_id": recipient_id}
                 evidence.append(connection, entry(call, DONE, refs=refs), now)
             found = store_recipients.find(connection, site_id, recipient_id)
         return _message(found)
+
+
+def _check(member: str, faults: Iterable[Fault]) -> None:
+    """Raises InvalidArgument naming every field that is wrong."""
+    wrong = [FieldViolation(f"{member}.{f.field}", f.rule, f.description) for f in faults]
+    if wrong:
+        raise InvalidArgument(fields=wrong)
 
 
 def _require_person(call: Call) -> None:

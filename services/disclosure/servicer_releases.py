@@ -1,55 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The release of a delivery (clauses 3.4, 5.2): on record before a byte leaves (I3, I4).
-
-Transaction 1 decides and commits PREPARED; the vault decides on its own
-standing, writes its entry and gives the data; transaction 2 commits RELEASED
-with the line of the ledger and the evidence; then the answer leaves. Whatever
-ends in between leaves a PREPARED release to the reconciler, and no data.
-"""
+"""Handlers of the releases: one delivery, or a recipient's whole morning (clauses 3.4, 5.2)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
-from typing import NoReturn, cast
+import hashlib
+from collections.abc import Sequence
+from typing import cast
 
 from qupia.contract.v1 import contract_pb2
-from qupia.disclosure.v1 import disclosure_pb2
-from qupia.vault.v1 import vault_pb2
+from qupia.disclosure.v1 import disclosure_pb2, manifest_pb2
 from services.chassis.call import Call
 from services.chassis.clock import Clock
 from services.chassis.database import Database
-from services.chassis.evidence import Entry, RefusalLog
 from services.chassis.idempotency import IdempotencyKeys
 from services.chassis.ids import new_uuid
-from services.chassis.pipeline import is_decision
-from services.chassis.refusal import (
-    DeadlineExceeded,
-    NotFound,
-    PermissionDenied,
-    Refusal,
-    Unavailable,
-    refusal_of,
-)
-from services.disclosure import (
-    store_deliveries,
-    store_ledger,
-    store_orders,
-    store_recipients,
-    store_releases,
-    wire,
-)
-from services.disclosure.ledger import Disclosure, Outcome, left, references, refused
-from services.disclosure.order import Delivery
-from services.disclosure.release import CLAUSE, Denial, Release, ReleaseState, denial
-from services.disclosure.servicer_acts import PERMITTED, REFUSED, entry
+from services.chassis.paging import PageTokens, page_size
+from services.chassis.pipeline import veiled
+from services.chassis.refusal import DeadlineExceeded, Internal, PermissionDenied, Refusal
+from services.disclosure import store_deliveries, store_recipients
+from services.disclosure.gathering import Gathering
+from services.disclosure.recipient import RecipientState
+from services.disclosure.servicer_attempt import Attempt, Released, Turned
+from services.disclosure.servicer_releasing import Releasing
 
 _VAULT_SECONDS = 2.0
 _ANSWER_SECONDS = 0.5
-ReadForRelease = Callable[
-    [vault_pb2.ReadForReleaseRequest, float], vault_pb2.ReadForReleaseResponse
-]
-"""Asks the vault, within so many seconds. Raises Refusal."""
+_MOST = 1000
+# So many deliveries share two transactions: short enough that nobody waits long for their locks.
+_CHUNK = 250
 
 
 class ReleaseServicer:
@@ -60,14 +38,16 @@ class ReleaseServicer:
         database: Database,
         clock: Clock,
         keys: IdempotencyKeys,
-        refusals: RefusalLog,
-        read_for_release: ReadForRelease,
+        tokens: PageTokens,
+        releasing: Releasing,
+        single: Gathering[Attempt, Released],
     ) -> None:
         self._database = database
         self._clock = clock
         self._keys = keys
-        self._refusals = refusals
-        self._read_for_release = read_for_release
+        self._tokens = tokens
+        self._releasing = releasing
+        self._single = single
 
     def release_delivery(self, call: Call) -> disclosure_pb2.ReleaseDeliveryResponse:
         """Release to the recipient the delivery is assigned to; a repeat decides again.
@@ -75,120 +55,109 @@ class ReleaseServicer:
         Raises the true refusal, which the pipeline veils; Unavailable where it
         is not known what the vault did.
         """
-        timeout = min(_VAULT_SECONDS, call.remaining() - _ANSWER_SECONDS)
-        if timeout <= 0:
-            raise DeadlineExceeded
-        release = self._prepare(call)
-        read = self._read(call, release, timeout)
-        return self._release(call, release, read)
-
-    def _prepare(self, call: Call) -> Release:
-        """Transaction 1. Raises the broker's own refusal once it is on record."""
         request = cast(disclosure_pb2.ReleaseDeliveryRequest, call.request)
-        site_id, recipient_id = call.principal.site_id, call.principal.recipient_id
-        if not recipient_id:
-            raise PermissionDenied
-        now = self._clock.now()
-        with self._database.transaction() as connection:
-            delivery = store_deliveries.find(connection, site_id, request.delivery_id, lock=True)
-            if delivery is None:
-                raise NotFound
-            release = _attempt(delivery, recipient_id, now)
-            # The key only guards against another request under it: whoever
-            # comes again is decided on again.
-            self._keys.begin(connection, call, release.release_id, now)
-            order = store_orders.registration(connection, site_id, delivery.registration_id)
-            asker = store_recipients.find(connection, site_id, recipient_id)
-            against = denial(asker, recipient_id, delivery, order.state, now)
-            if against is None:
-                store_releases.prepare(connection, release)
-            else:
-                store_ledger.record_refusal(
-                    connection, self._refusals, *_refusal(call, release, against, now)
-                )
-        if against is not None:
-            call.recorded = True
-            raise refusal_of(against.reason, against.clause)
-        return release
-
-    def _read(self, call: Call, release: Release, timeout: float) -> vault_pb2.ReleaseRead:
-        """Ask the vault. Raises its refusal once it is on record, Unavailable where unknown."""
-        request = vault_pb2.ReadForReleaseRequest(items=[wire.release_item(release)])
+        _require_recipient(call)
+        _vault_seconds(call)
         try:
-            outcomes = self._read_for_release(request, timeout).outcomes
-        except Refusal:
-            raise Unavailable(retry_after=1) from None
-        if len(outcomes) == 1 and outcomes[0].read.entry_id:
-            return outcomes[0].read
-        if len(outcomes) == 1 and outcomes[0].problem.code:
-            self._refuse(call, release, outcomes[0].problem)
-        raise Unavailable(retry_after=1)
+            return self._single.do(Attempt(call, request.delivery_id), call.remaining())
+        except Turned as turned:
+            # Where it was a decision it is on record, and found by this reference.
+            call.recorded = bool(turned.reference)
+            call.reference = turned.reference or call.reference
+            raise turned.refusal from None
 
-    def _refuse(self, call: Call, release: Release, problem: vault_pb2.Problem) -> NoReturn:
-        """Transaction 2 where the vault refused."""
-        reason = contract_pb2.Refusal.Reason.Name(problem.code)
-        refusal = refusal_of(reason, problem.clause)
-        decided = is_decision(refusal)
-        state = ReleaseState.REFUSED if decided else ReleaseState.WITHDRAWN
-        against = Denial(reason, refusal.clause)
-        now = self._clock.now()
+    def release_manifest(self, call: Call) -> manifest_pb2.ReleaseManifestResponse:
+        """Release many, chunk after chunk, as far as the caller's time goes.
+
+        Each delivery has its own outcome. Raises InvalidArgument for a page
+        token of another manifest.
+        """
+        request = cast(manifest_pb2.ReleaseManifestRequest, call.request)
+        _require_recipient(call)
+        size = page_size(request.page_size, _MOST, _MOST)
+        scope = _scope(call, request.delivery_ids)
+        place = self._tokens.open(scope, request.page_token)
         with self._database.transaction() as connection:
-            store_releases.end_unleft(connection, release, state, against, now)
-            if decided:
-                store_ledger.record_refusal(
-                    connection, self._refusals, *_refusal(call, release, against, now)
-                )
-        call.recorded = decided
-        raise refusal
+            self._keys.begin(connection, call, new_uuid(), self._clock.now())
+        asked, after = self._asked(call, request.delivery_ids, place, size)
+        answer = manifest_pb2.ReleaseManifestResponse()
+        done = 0
+        for start in range(0, len(asked), _CHUNK):
+            if done and call.remaining() < _VAULT_SECONDS:
+                break
+            chunk = asked[start : start + _CHUNK]
+            attempts = [Attempt(call, each, single=False) for each in chunk]
+            outcomes = self._releasing.release(attempts, _vault_seconds(call))
+            answer.outcomes.extend(
+                _outcome(call, each, outcome) for each, outcome in zip(chunk, outcomes, strict=True)
+            )
+            done += len(chunk)
+        if done < len(asked) or after:
+            answer.next_page_token = self._tokens.make(
+                scope, _next(request.delivery_ids, place, asked, done)
+            )
+        # Every refusal among the outcomes is on record by itself.
+        call.recorded = True
+        return answer
 
-    def _release(
-        self, call: Call, release: Release, read: vault_pb2.ReleaseRead
-    ) -> disclosure_pb2.ReleaseDeliveryResponse:
-        """Transaction 2 where the vault gave the data out; after its commit they may leave."""
-        now = self._clock.now()
-        fields = wire.released_fields(release.kind, read)
+    def _asked(
+        self, call: Call, named: Sequence[str], place: list[str | int] | None, size: int
+    ) -> tuple[list[str], bool]:
+        """The deliveries of this page, and whether there are more after it."""
+        if named:
+            start = int(place[0]) if place else 0
+            return list(named[start : start + size]), start + size < len(named)
+        site_id, recipient_id = call.principal.site_id, call.principal.recipient_id
+        after = str(place[0]) if place else ""
         with self._database.transaction() as connection:
-            store_deliveries.find(connection, release.site_id, release.delivery_id, lock=True)
-            first = store_releases.first(connection, release)
-            if not store_releases.end_left(
-                connection, release, ReleaseState.RELEASED, read.entry_id, fields, first, now
-            ):
-                # The reconciler was faster and did not see them leave.
-                raise Unavailable(retry_after=1)
-            outcome = Outcome.REPEAT if first else Outcome.RELEASED
-            refs = {"release_id": release.release_id, "entry_id": read.entry_id}
-            refs["first_release_id"] = first
-            proof = entry(call, PERMITTED, clause=CLAUSE, refs=references(release) | refs)
-            line = left(release, outcome, now, fields, first)
-            store_ledger.record_left(connection, line, proof)
-        return disclosure_pb2.ReleaseDeliveryResponse(
-            release_id=release.release_id,
-            details=wire.details(release, read.data),
-            release_time=wire.timestamp(now),
-        )
+            recipient = store_recipients.find(connection, site_id, recipient_id)
+            if recipient is None or recipient.state is not RecipientState.ACTIVE:
+                return [], False
+            found = store_deliveries.live_of(
+                connection, site_id, recipient_id, self._clock.now(), after, size + 1
+            )
+        return [each.delivery_id for each in found[:size]], len(found) > size
 
 
-def _attempt(delivery: Delivery, recipient_id: str, now: datetime) -> Release:
-    return Release(
-        site_id=delivery.site_id,
-        release_id=new_uuid(),
-        subject_id=delivery.subject_id,
-        order_id=delivery.order_id,
-        delivery_id=delivery.delivery_id,
-        recipient_id=recipient_id,
-        kind=delivery.kind,
-        prepare_time=now,
-    )
+def _next(
+    named: Sequence[str], place: list[str | int] | None, asked: Sequence[str], done: int
+) -> list[str | int]:
+    if not named:
+        return [asked[done - 1]]
+    return [(int(place[0]) if place else 0) + done]
 
 
-def _refusal(
-    call: Call, release: Release, against: Denial, now: datetime
-) -> tuple[Disclosure, Entry]:
-    proof = entry(
-        call,
-        REFUSED,
-        clause=against.clause,
-        reason=against.reason,
-        refs=references(release) | {"release_id": release.release_id},
-    )
-    return refused(release, against, now), proof
+def _scope(call: Call, named: Sequence[str]) -> str:
+    digest = hashlib.sha256("|".join(named).encode()).hexdigest()
+    return f"manifest|{call.principal.site_id}|{call.principal.recipient_id}|{digest}"
+
+
+def _outcome(
+    call: Call, delivery_id: str, outcome: Released | Exception
+) -> manifest_pb2.ManifestOutcome:
+    message = manifest_pb2.ManifestOutcome(delivery_id=delivery_id)
+    if isinstance(outcome, Released):
+        message.released.CopyFrom(outcome)
+        return message
+    turned = outcome if isinstance(outcome, Turned) else Turned(_refusal(outcome))
+    refusal = veiled(call.method, turned.refusal)
+    message.problem.code = contract_pb2.Refusal.Reason.Value(refusal.reason)
+    message.problem.reference = turned.reference or call.reference
+    return message
+
+
+def _refusal(error: Exception) -> Refusal:
+    return error if isinstance(error, Refusal) else Internal()
+
+
+def _require_recipient(call: Call) -> None:
+    if not call.principal.recipient_id:
+        raise PermissionDenied
+
+
+def _vault_seconds(call: Call) -> float:
+    """How long the vault may take, so that there is time to answer. Raises DeadlineExceeded."""
+    seconds = min(_VAULT_SECONDS, call.remaining() - _ANSWER_SECONDS)
+    if seconds <= 0:
+        raise DeadlineExceeded
+    return seconds

@@ -32,19 +32,16 @@ def assign(connection: Connection, order: Order, delivery: Delivery) -> None:
             act_id=delivery.act_id,
             expire_time=delivery.expire_time,
             ended_time=delivery.ended_time,
+            fetch_limit=delivery.fetch_limit,
         )
     )
 
 
-def find(
-    connection: Connection, site_id: str, delivery_id: str, *, lock: bool = False
-) -> Delivery | None:
-    """A delivery of the site; `lock` holds it until the transaction ends."""
+def find(connection: Connection, site_id: str, delivery_id: str) -> Delivery | None:
+    """A delivery of the site."""
     statement = select(deliveries).filter_by(site_id=site_id, delivery_id=delivery_id)
-    if lock:
-        statement = statement.with_for_update()
     row = connection.execute(statement).one_or_none()
-    return None if row is None else _delivery(row)
+    return None if row is None else delivery_of(row)
 
 
 def by_order(
@@ -61,7 +58,7 @@ def by_order(
         .order_by(deliveries.c.registration_id, deliveries.c.delivery_id)
     )
     for row in rows:
-        found[row.registration_id].append(_delivery(row))
+        found[row.registration_id].append(delivery_of(row))
     return found
 
 
@@ -92,10 +89,11 @@ def live_of(
         .order_by(deliveries.c.delivery_id)
         .limit(limit)
     )
-    return [_delivery(row) for row in rows]
+    return [delivery_of(row) for row in rows]
 
 
-def _delivery(row: Row[Any]) -> Delivery:
+def delivery_of(row: Row[Any]) -> Delivery:
+    """The delivery of a row that has all its columns."""
     return Delivery(
         site_id=row.site_id,
         delivery_id=row.delivery_id,
@@ -108,4 +106,5 @@ def _delivery(row: Row[Any]) -> Delivery:
         act_id=row.act_id,
         expire_time=row.expire_time,
         ended_time=row.ended_time,
+        fetch_limit=row.fetch_limit,
     )

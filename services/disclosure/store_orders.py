@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -120,8 +120,17 @@ def record(connection: Connection, act: Act, entry: Entry, compose: Compose, now
     return publish(connection, act.key, act.counter, compose, now)
 
 
-def settle(connection: Connection, ended: Sequence[Act], compose: Compose, now: datetime) -> None:
+def settle(
+    connection: Connection,
+    ended: Sequence[Act],
+    versions: Mapping[str, int],
+    compose: Compose,
+    now: datetime,
+) -> None:
     """Write what follows for orders when their acts have ended.
+
+    `versions` are the policy versions that the vault let orders be placed
+    under, by the act. A slice does not tell them: it is the vault that knows.
 
     A refused order leaves the slice at once, so that no later push, to
     whatever vault, proposes it again.
@@ -133,7 +142,8 @@ def settle(connection: Connection, ended: Sequence[Act], compose: Compose, now: 
         order = {"site_id": act.key.site_id, "subject_id": act.key.subject_id, "act_id": act.act_id}
         if act.enforcement == decider.IN_FORCE:
             opened = update(orders).filter_by(**order, state=OrderState.PENDING)
-            connection.execute(opened.values(state=OrderState.OPEN))
+            version = versions.get(act.act_id, 0)
+            connection.execute(opened.values(state=OrderState.OPEN, policy_version=version))
         else:
             connection.execute(update(orders).filter_by(**order).values(state=OrderState.REFUSED))
             refused.add(act.key)

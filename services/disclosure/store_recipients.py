@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from datetime import date
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, null, select, tuple_, update
 from sqlalchemy.engine import Connection, Row
 
-from services.disclosure.recipient import Kind, Recipient, RecipientState
+from services.disclosure.recipient import Kind, Recipient, RecipientState, Terms
 from services.disclosure.tables import recipients
 
 
@@ -21,10 +23,10 @@ def add(connection: Connection, recipient: Recipient) -> None:
             kind=recipient.kind,
             legal_name=recipient.legal_name,
             bin=recipient.bin,
-            agreement=recipient.agreement,
             state=recipient.state,
             register_time=recipient.register_time,
             registered_by=recipient.registered_by,
+            **_columns(recipient.terms),
         )
     )
 
@@ -38,6 +40,33 @@ def find(
         statement = statement.with_for_update()
     row = connection.execute(statement).one_or_none()
     return None if row is None else _recipient(row)
+
+
+def find_all(
+    connection: Connection, wanted: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], Recipient]:
+    """Those of the (site, recipient) that are registered."""
+    place = tuple_(recipients.c.site_id, recipients.c.recipient_id)
+    rows = connection.execute(select(recipients).where(place.in_(sorted(wanted))))
+    return {(row.site_id, row.recipient_id): _recipient(row) for row in rows}
+
+
+def renew(connection: Connection, recipient: Recipient, terms: Terms, person: str) -> None:
+    """Keep new terms that `person` proposes, in the place of any that wait already."""
+    _update(connection, recipient, renewal=_document(terms), renewed_by=person)
+
+
+def activate(connection: Connection, recipient: Recipient) -> None:
+    """Let a recipient in, under its new terms where some wait."""
+    terms = recipient.renewal or recipient.terms
+    _update(
+        connection,
+        recipient,
+        state=RecipientState.ACTIVE,
+        renewal=null(),
+        renewed_by="",
+        **_columns(terms),
+    )
 
 
 def set_state(
@@ -61,6 +90,14 @@ def listed(connection: Connection, site_id: str, after: str, limit: int) -> list
     return [_recipient(row) for row in rows]
 
 
+def _update(connection: Connection, recipient: Recipient, **members: object) -> None:
+    connection.execute(
+        update(recipients)
+        .filter_by(site_id=recipient.site_id, recipient_id=recipient.recipient_id)
+        .values(members)
+    )
+
+
 def _recipient(row: Row[Any]) -> Recipient:
     return Recipient(
         site_id=row.site_id,
@@ -68,8 +105,46 @@ def _recipient(row: Row[Any]) -> Recipient:
         kind=Kind(row.kind),
         legal_name=row.legal_name,
         bin=row.bin,
-        agreement=row.agreement,
+        terms=Terms(
+            row.agreement, row.begin_date, row.end_date, row.contact, row.certificate_sha256
+        ),
         state=RecipientState(row.state),
         register_time=row.register_time,
         registered_by=row.registered_by,
+        renewal=None if row.renewal is None else _terms(row.renewal),
+        renewed_by=row.renewed_by,
     )
+
+
+def _columns(terms: Terms) -> dict[str, object]:
+    return {
+        "agreement": terms.agreement,
+        "begin_date": terms.begin_date,
+        "end_date": terms.end_date,
+        "contact": terms.contact,
+        "certificate_sha256": terms.certificate_sha256,
+    }
+
+
+def _document(terms: Terms) -> dict[str, str]:
+    return {
+        "agreement": terms.agreement,
+        "beginDate": terms.begin_date.isoformat() if terms.begin_date else "",
+        "endDate": terms.end_date.isoformat() if terms.end_date else "",
+        "contact": terms.contact,
+        "certificateSha256": terms.certificate_sha256,
+    }
+
+
+def _terms(document: Mapping[str, str]) -> Terms:
+    return Terms(
+        document["agreement"],
+        _date(document["beginDate"]),
+        _date(document["endDate"]),
+        document["contact"],
+        document["certificateSha256"],
+    )
+
+
+def _date(text: str) -> date | None:
+    return date.fromisoformat(text) if text else None

@@ -2,7 +2,9 @@
 """The tables of the broker."""
 
 from sqlalchemy import (
+    Boolean,
     Column,
+    Date,
     DateTime,
     Index,
     Integer,
@@ -11,7 +13,7 @@ from sqlalchemy import (
     Text,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 metadata = MetaData()
 
@@ -27,7 +29,14 @@ recipients = Table(
     Column("state", Text, nullable=False),
     Column("register_time", DateTime(timezone=True), nullable=False),
     Column("registered_by", Text, nullable=False),
+    Column("begin_date", Date),
+    Column("end_date", Date),
+    Column("contact", Text, nullable=False, server_default=""),
+    Column("certificate_sha256", Text, nullable=False, server_default=""),
+    Column("renewal", JSONB),
+    Column("renewed_by", Text, nullable=False, server_default=""),
 )
+"""`renewal`: the terms that wait for another person's activation, by their JSON names."""
 
 orders = Table(
     "orders",
@@ -69,6 +78,7 @@ deliveries = Table(
     Column("act_id", Text, nullable=False),
     Column("expire_time", DateTime(timezone=True)),
     Column("ended_time", DateTime(timezone=True)),
+    Column("fetch_limit", Integer, nullable=False, server_default="20"),
     Index("deliveries_by_order", "site_id", "registration_id", "delivery_id"),
     Index(
         "deliveries_by_recipient",
@@ -97,6 +107,22 @@ releases = Table(
     Column("first_release_id", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("clause", Text, nullable=False),
+    Column("counted", Boolean, nullable=False, server_default="true"),
+    Index(
+        "releases_counted",
+        "site_id",
+        "delivery_id",
+        "prepare_time",
+        postgresql_where=text(
+            "counted AND state IN ('PREPARED', 'RELEASED', 'RELEASED_UNCERTAIN')"
+        ),
+    ),
+    Index(
+        "releases_by_subject",
+        "site_id",
+        "subject_id",
+        postgresql_where=text("state IN ('PREPARED', 'RELEASED', 'RELEASED_UNCERTAIN')"),
+    ),
     Index(
         "releases_prepared",
         "prepare_time",
@@ -129,6 +155,8 @@ disclosures = Table(
     Column("fields", ARRAY(Text), nullable=False),
     Column("disclose_time", DateTime(timezone=True), nullable=False),
     Column("first_disclosure_id", Text, nullable=False),
+    Column("rule", Text, nullable=False, server_default=""),
+    Column("ground", Text, nullable=False, server_default="ORDER"),
     Index("disclosures_by_subject", "site_id", "subject_id", "disclose_time", "disclosure_id"),
 )
 """The ledger; INSERT and SELECT only, by privilege."""

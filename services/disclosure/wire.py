@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -15,7 +15,7 @@ from qupia.vault.v1 import vault_pb2
 from services.chassis.decider.store import Act
 from services.disclosure.ledger import Disclosure
 from services.disclosure.order import Delivery, Order, OrderFacts, OrderState
-from services.disclosure.recipient import Kind, Recipient
+from services.disclosure.recipient import Kind, Recipient, Terms
 from services.disclosure.release import FIELDS, Release, parcel_name
 
 
@@ -35,15 +35,48 @@ def instant(message: Timestamp) -> datetime:
 
 def recipient_message(recipient: Recipient) -> disclosure_pb2.Recipient:
     """A recipient as callers see it."""
-    return disclosure_pb2.Recipient(
+    terms = recipient.terms
+    message = disclosure_pb2.Recipient(
         recipient_id=recipient.recipient_id,
         kind=disclosure_pb2.Recipient.Kind.Value(recipient.kind),
         legal_name=recipient.legal_name,
         bin=recipient.bin,
-        agreement=recipient.agreement,
+        agreement=terms.agreement,
+        begin_date=_day(terms.begin_date),
+        end_date=_day(terms.end_date),
+        contact=terms.contact,
+        certificate_sha256=terms.certificate_sha256,
         state=disclosure_pb2.Recipient.State.Value(recipient.state),
         register_time=timestamp(recipient.register_time),
     )
+    if recipient.renewal is not None:
+        message.renewal.CopyFrom(_terms_message(recipient.renewal))
+    return message
+
+
+def terms_of(message: disclosure_pb2.Recipient | disclosure_pb2.Terms) -> Terms:
+    """The terms of a registration or a renewal."""
+    return Terms(
+        message.agreement,
+        date.fromisoformat(message.begin_date) if message.begin_date else None,
+        date.fromisoformat(message.end_date) if message.end_date else None,
+        message.contact,
+        message.certificate_sha256,
+    )
+
+
+def _terms_message(terms: Terms) -> disclosure_pb2.Terms:
+    return disclosure_pb2.Terms(
+        agreement=terms.agreement,
+        begin_date=_day(terms.begin_date),
+        end_date=_day(terms.end_date),
+        contact=terms.contact,
+        certificate_sha256=terms.certificate_sha256,
+    )
+
+
+def _day(day: date | None) -> str:
+    return day.isoformat() if day else ""
 
 
 def order_message(order: Order) -> disclosure_pb2.Order:
@@ -54,14 +87,17 @@ def order_message(order: Order) -> disclosure_pb2.Order:
         state=disclosure_pb2.Order.State.Value(order.state),
         register_time=timestamp(order.register_time),
         close_time=timestamp(order.close_time),
+        policy_version=order.policy_version,
     )
     if order.closing is not None:
         message.closing = disclosure_pb2.Order.Closing.Value(order.closing)
     return message
 
 
-def delivery_message(delivery: Delivery, now: datetime) -> disclosure_pb2.Delivery:
-    """A delivery at `now`; it has no personal data."""
+def delivery_message(
+    delivery: Delivery, now: datetime, fetches: int = 0
+) -> disclosure_pb2.Delivery:
+    """A delivery at `now`, fetched so often; it has no personal data."""
     states = disclosure_pb2.Delivery
     return disclosure_pb2.Delivery(
         delivery_id=delivery.delivery_id,
@@ -71,6 +107,8 @@ def delivery_message(delivery: Delivery, now: datetime) -> disclosure_pb2.Delive
         state=states.ASSIGNED if delivery.live(now) else states.ENDED,
         assign_time=timestamp(delivery.assign_time),
         expire_time=timestamp(delivery.expire_time),
+        fetch_limit=delivery.fetch_limit,
+        fetches=fetches,
     )
 
 
@@ -82,6 +120,10 @@ def disclosure_message(line: Disclosure) -> disclosure_pb2.Disclosure:
         clause=line.clause,
         recipient_id=line.recipient_id,
         recipient_name=line.recipient_name,
+        recipient_bin=line.recipient_bin,
+        ground=disclosure_pb2.Disclosure.Ground.Value(line.ground),
+        rule=line.rule,
+        subject_id=line.subject_id,
         order_id=line.order_id,
         delivery_id=line.delivery_id,
         fields=line.fields,
@@ -128,7 +170,6 @@ def _order_fact(fact: OrderFacts) -> vault_pb2.OrderFact:
         placed_time=timestamp(order.register_time),
         open=order.state in (OrderState.PENDING, OrderState.OPEN),
         proposal_id=order.act_id,
-        policy_version=order.policy_version,
         closed_time=timestamp(order.close_time),
         assignments=[
             vault_pb2.Assignment(
@@ -141,6 +182,11 @@ def _order_fact(fact: OrderFacts) -> vault_pb2.OrderFact:
             for delivery in fact.deliveries
         ],
     )
+
+
+def versions(receipt: vault_pb2.SliceReceipt) -> dict[str, int]:
+    """The policy versions that the vault let orders be placed under, by the act."""
+    return {each.proposal_id: each.policy_version for each in receipt.proposals}
 
 
 def release_item(release: Release) -> vault_pb2.ReleaseItem:
@@ -160,9 +206,9 @@ def released_fields(kind: Kind, read: vault_pb2.ReleaseRead) -> tuple[str, ...]:
     return tuple(name for name in read.fields if name in FIELDS[kind])
 
 
-def details(release: Release, data: subject_pb2.PersonalData) -> disclosure_pb2.DeliveryDetails:
+def details(release: Release, read: vault_pb2.ReleaseRead) -> disclosure_pb2.DeliveryDetails:
     """What leaves the house: the fields of the recipient's kind, whatever the vault gave."""
-    permitted = FIELDS[release.kind]
+    permitted, data = FIELDS[release.kind], read.data
     message = disclosure_pb2.DeliveryDetails(order_id=release.order_id)
     if "familyName" in permitted:
         name = parcel_name(data.family_name, data.given_name, data.patronymic)
@@ -173,3 +219,15 @@ def details(release: Release, data: subject_pb2.PersonalData) -> disclosure_pb2.
     if "address" in permitted and data.HasField("address"):
         message.address.CopyFrom(data.address)
     return message
+
+
+def details_json(message: disclosure_pb2.DeliveryDetails) -> dict[str, object]:
+    """The details as the recipient reads them in JSON; members that are empty left out."""
+    return {
+        field.json_name: (
+            {part.json_name: text for part, text in value.ListFields()}
+            if field.name == "address"
+            else value
+        )
+        for field, value in message.ListFields()
+    }

@@ -25,6 +25,7 @@ from services.vault.carry import Taken, take
 from services.vault.correction import Corrections
 from services.vault.decide import Denial, Kinship, Life, Operation, Question, decide
 from services.vault.due_destructions import DueDestructions
+from services.vault.policy_schedule import PolicySchedule
 from services.vault.standing import (
     ClaimsStanding,
     ConsentStanding,
@@ -180,7 +181,8 @@ class SliceTaker:
         store_slices.write_verdicts(connection, pushed.subject, pushed.topic, final, now)
         receipt.apply_time.FromDatetime(now)
         receipt.carried.extend(_carried_ids(taken.carried))
-        receipt.proposals.extend(_outcomes(taken.verdicts, reasons))
+        versions = _versions(pushed.slice, schedule_of(case))
+        receipt.proposals.extend(_outcomes(taken.verdicts, reasons, versions))
         standing: ConsentStanding | ClaimsStanding | OrderStanding = taken.standing
         if isinstance(standing, ConsentStanding) and standing.links:
             account = standing.link.account_id if standing.link else ""
@@ -223,7 +225,9 @@ class SliceTaker:
 
 
 def _outcomes(
-    verdicts: Mapping[str, ProposalVerdict], reasons: Mapping[str, str]
+    verdicts: Mapping[str, ProposalVerdict],
+    reasons: Mapping[str, str],
+    versions: Mapping[str, int],
 ) -> list[vault_pb2.ProposalOutcome]:
     return [
         _Proposal(
@@ -232,9 +236,18 @@ def _outcomes(
             reason=contract_pb2.Refusal.Reason.Value(
                 reasons.get(proposal_id) or "REASON_UNSPECIFIED"
             ),
+            policy_version=versions.get(proposal_id, 0),
         )
         for proposal_id, verdict in sorted(verdicts.items())
     ]
+
+
+def _versions(
+    slice_: ConsentStanding | ClaimsStanding | OrderStanding, schedule: PolicySchedule
+) -> dict[str, int]:
+    """The policy version in force when each order of a slice was placed, by its proposal."""
+    orders = slice_.orders if isinstance(slice_, OrderStanding) else ()
+    return {order.proposal_id: schedule.in_force(order.placed_time) for order in orders}
 
 
 def _proposed_links(pushed: Pushed[S]) -> list[Link]:

@@ -44,7 +44,7 @@ CLAUSES = {
 
 
 # The same act on one subject and on many: each entry of evidence is of one subject.
-BATCHES = {"BatchStoreData": "StoreData"}
+BATCHES = {"BatchStoreData": "StoreData", "ReleaseManifest": "ReleaseDelivery"}
 
 
 def _each(methods: list[Method]) -> pytest.MarkDecorator:

@@ -38,8 +38,10 @@ from services.chassis.recorder import RefusalRecorder
 from services.chassis.refusal import Refusal, Unavailable
 from services.chassis.server import Certificate
 from services.disclosure import store_orders, wire
-from services.disclosure.__main__ import handlers_of
+from services.disclosure.__main__ import handlers_of, releasing_of
+from services.disclosure.gathering import Gathering
 from services.disclosure.reconciler import Reconciler
+from services.disclosure.servicer_attempt import Attempt, Released
 
 M = TypeVar("M", bound=Message)
 D = disclosure_pb2
@@ -97,7 +99,9 @@ class StandInVault:
         self.slices[place] = vault_pb2.OrderSlice.FromString(push.body)
         outcome = vault_pb2.ProposalOutcome
         for proposal_id in header.open_proposals:
-            told = receipt.proposals.add(proposal_id=proposal_id, verdict=outcome.APPLIED)
+            told = receipt.proposals.add(
+                proposal_id=proposal_id, verdict=outcome.APPLIED, policy_version=3
+            )
             if self.refuses_orders:
                 told.verdict = outcome.REFUSED
                 told.reason = contract_pb2.Refusal.Reason.Value(self.refuses_orders)
@@ -163,9 +167,11 @@ class House:
         )
         recorder = RefusalRecorder(database, refusals, self.clock, known_pseudonym)
         self._methods = {m.name: m for m in contract.of_process("disclosure")}
+        releasing = releasing_of(parts, self.vault.read_for_release)
+        single: Gathering[Attempt, Released] = Gathering(lambda each: releasing.release(each, 2.0))
         self._pipeline = Pipeline(
             [scrub(self._log, self._metrics), record(recorder), AUTHORIZATION, VALIDATION],
-            handlers_of(parts, self.pusher, self.vault.read_for_release),
+            handlers_of(parts, self.pusher, releasing, single),
         )
         find, after = self.vault.find_release_entry, timedelta(seconds=10)
         self.reconciler = Reconciler(database, find, self.clock, self._metrics, self._log, after)
@@ -174,8 +180,8 @@ class House:
         topic = Topic(
             store_orders.TOPIC,
             self.vault.apply,
-            lambda connection, ended, _receipt: store_orders.settle(
-                connection, ended, wire.slice_bytes, self.clock.now()
+            lambda connection, ended, receipt: store_orders.settle(
+                connection, ended, wire.versions(receipt), wire.slice_bytes, self.clock.now()
             ),
         )
         return Pusher(

@@ -36,6 +36,7 @@ def test_a_recipient_sees_its_own_live_deliveries_only(house: House) -> None:
         "recipient_kind",
         "state",
         "assign_time",
+        "fetch_limit",
     }
 
 

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who may receive (clauses 5.2, 6.2.2): a closed list, let in by two people."""
 
+from dataclasses import replace
+
 import pytest
 
 from qupia.disclosure.v1 import disclosure_pb2 as d
-from services.chassis.refusal import InvalidArgument
+from qupia.disclosure.v1 import recipients_pb2 as r
+from services.chassis.refusal import InvalidArgument, Refusal
 from tests.disclosure.house import (
     OTHER_SITE,
     SITE,
@@ -134,3 +137,98 @@ def test_a_credential_of_no_recipient_gets_nothing(house: House) -> None:
     assert house.refused(courier(""), d.ListDeliveriesRequest()) == "PERMISSION_DENIED"
     assert house.refused(courier(""), release(delivery_id)) == "PERMISSION_DENIED"
     assert house.refused(storefront(SITE), release(delivery_id)) == "PERMISSION_DENIED"
+
+
+def _renewed(house: House, recipient_id: str, person: str, **terms: str) -> d.Recipient:
+    asked = r.RenewRecipientRequest(recipient_id=recipient_id, terms=d.Terms(**terms))
+    renewed: d.Recipient = house.call(officer(person), asked).recipient
+    return renewed
+
+
+def test_the_lapse_of_the_agreement_stops_the_next_release(house: House) -> None:
+    """T-5.2-b"""
+    asked = registration()
+    asked.begin_date, asked.end_date = "2026-11-01", "2026-11-23"
+    added = house.call(officer("one"), d.RegisterRecipientRequest(recipient=asked)).recipient
+    house.call(officer("two"), d.ActivateRecipientRequest(recipient_id=added.recipient_id))
+    mine = courier(added.recipient_id)
+    delivery_id = house.delivery(mine)
+    assert house.call(mine, release(delivery_id)).details.phone
+    house.pass_time(11 * 3600)
+    assert house.refused(mine, release(delivery_id)) == "NOT_AVAILABLE"
+    assert house.ledger()[0].rule == "agreement-lapsed"
+    house.order("A-2")
+    again = d.AssignOrderRequest(order_id="A-2", recipient_id=mine.recipient_id)
+    assert house.refused(STOREFRONT, again) == "RECIPIENT_NOT_PERMITTED"
+
+
+def test_new_terms_come_into_force_by_a_second_person(house: House) -> None:
+    mine = house.recipient()
+    renewed = _renewed(
+        house, mine.recipient_id, "one", agreement="Agreement 8", end_date="2027-12-31"
+    )
+    assert (renewed.agreement, renewed.renewal.agreement) == ("Agreement 7 of 2026", "Agreement 8")
+    activate = d.ActivateRecipientRequest(recipient_id=mine.recipient_id)
+    assert house.refused(officer("one"), activate) == "AWAITING_SECOND_APPROVAL"
+    known = house.call(officer("two"), activate).recipient
+    assert (known.agreement, known.end_date) == ("Agreement 8", "2027-12-31")
+    assert not known.HasField("renewal")
+    assert house.refused(officer("two"), activate) == "STATE_CONFLICT"
+
+
+def test_keys_bound_to_a_certificate_open_nothing_over_another_connection(house: House) -> None:
+    mine = house.recipient()
+    delivery_id = house.delivery(mine)
+    _renewed(house, mine.recipient_id, "one", agreement="A", certificate_sha256="a" * 64)
+    house.call(officer("two"), d.ActivateRecipientRequest(recipient_id=mine.recipient_id))
+    assert house.refused(mine, release(delivery_id)) == "NOT_AVAILABLE"
+    assert house.ledger()[0].rule == "certificate-another"
+    certified = replace(mine, certificate_sha256="a" * 64)
+    assert house.call(certified, release(delivery_id)).details.phone
+
+
+@pytest.mark.parametrize(
+    ("terms", "field"),
+    [
+        ({"agreement": " "}, "terms.agreement"),
+        ({"agreement": "A", "begin_date": "2026-13-01"}, "terms.beginDate"),
+        ({"agreement": "A", "begin_date": "2026-12-02", "end_date": "2026-12-01"}, "terms.endDate"),
+        ({"agreement": "A", "contact": "ask Aigul"}, "terms.contact"),
+        ({"agreement": "A", "certificate_sha256": "AB"}, "terms.certificateSha256"),
+    ],
+)
+def test_terms_that_are_none_are_refused_by_their_field(
+    house: House, terms: dict[str, str], field: str
+) -> None:
+    mine = house.recipient()
+    with pytest.raises(Refusal) as refused:
+        _renewed(house, mine.recipient_id, "one", **terms)
+    assert [f.field for f in refused.value.fields] == [field]
+
+
+def test_a_recipient_fetches_as_often_as_it_may_and_repeats_do_not_count(house: House) -> None:
+    mine = house.recipient()
+    house.order()
+    asked = d.AssignOrderRequest(order_id="A-1001", recipient_id=mine.recipient_id, fetch_limit=2)
+    delivery_id = house.call(STOREFRONT, asked).delivery.delivery_id
+    for _ in range(2):
+        for _ in range(3):
+            assert house.call(mine, release(delivery_id)).details.phone
+        house.pass_time(601)
+    assert house.refused(mine, release(delivery_id)) == "NOT_AVAILABLE"
+    line = house.ledger()[0]
+    assert (line.rule, line.clause) == ("fetches-used-up", "5.2")
+    order = house.call(STOREFRONT, d.GetOrderRequest(order_id="A-1001"))
+    assert [(x.fetch_limit, x.fetches) for x in order.deliveries] == [(2, 2)]
+    for wrong in (0, -1, 1001):
+        asked.fetch_limit = wrong
+        assert house.refused(STOREFRONT, asked) == "INVALID_ARGUMENT"
+
+
+def test_an_order_keeps_the_policy_version_it_was_placed_under(house: House) -> None:
+    house.vault.down = True
+    assert house.order().order.policy_version == 0
+    house.vault.down = False
+    house.push()
+    order = house.call(STOREFRONT, d.GetOrderRequest(order_id="A-1001")).order
+    assert order.policy_version == 3

@@ -3,6 +3,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from qupia.disclosure.v1 import disclosure_pb2 as d
 from services.chassis.ids import new_uuid
 from services.chassis.refusal import NotAvailable, Refusal
 from services.disclosure import store_ledger, store_releases, wire
+from services.disclosure.servicer_concluding import Concluding
 from tests.disclosure.house import (
     OTHER_SITE,
     STOREFRONT,
@@ -202,6 +204,14 @@ def _kill(*_args: object, **_kwargs: object) -> None:
     raise Killed
 
 
+_CONCLUDE = Concluding.conclude
+
+
+def _kill_after(*args: Any) -> None:
+    _CONCLUDE(*args)
+    raise Killed
+
+
 # Where the process ends → what the release is then, and what the reconciler makes of it.
 STEPS: dict[str, tuple[object, str, str, str]] = {
     "before PREPARED": (store_releases, "prepare", "", ""),
@@ -209,7 +219,7 @@ STEPS: dict[str, tuple[object, str, str, str]] = {
     "after the vault": (wire, "released_fields", "PREPARED", "UNCERTAIN"),
     "before RELEASED": (store_releases, "end_left", "PREPARED", "UNCERTAIN"),
     "before the ledger": (store_ledger, "record_left", "PREPARED", "UNCERTAIN"),
-    "after RELEASED": (wire, "details", "RELEASED", "RELEASED"),
+    "after RELEASED": (Concluding, "conclude", "RELEASED", "RELEASED"),
 }
 
 
@@ -221,7 +231,7 @@ def test_killed_at_any_step_no_data_leave_without_a_record(
     delivery_id = house.delivery(recipient)
     module, name, left, reconciled = STEPS[step]
     with monkeypatch.context() as patch:
-        patch.setattr(module, name, _kill)
+        patch.setattr(module, name, _kill_after if name == "conclude" else _kill)
         with pytest.raises(Killed):
             house.call(recipient, release(delivery_id, "k1"))
     assert _states(house) == ([left] if left else [])

@@ -2,8 +2,7 @@
 """The broker's pure rules, enumerated (I12), and what a slice has room for."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from itertools import product
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -21,33 +20,29 @@ from services.disclosure.order import (
     overfull,
     sliced,
 )
-from services.disclosure.recipient import Kind, Recipient, RecipientState
-from services.disclosure.release import FIELDS, ReleaseState, denial, parcel_name, reconciled
+from services.disclosure.permission import REPEAT_WINDOW, Fetches, denial
+from services.disclosure.recipient import Kind, Recipient, RecipientState, Terms, Validity
+from services.disclosure.release import FIELDS, ReleaseState, parcel_name, reconciled
 
 NOW = datetime(2026, 11, 23, 9, 30, 30, 5, tzinfo=UTC)
-ASSIGNMENTS = {
-    "live": (None, None),
-    "expiring": (NOW + timedelta(microseconds=1), None),
-    "expired": (NOW, None),
-    "ended": (None, NOW - timedelta(days=1)),
-}
 UUID = "01930000-0000-7000-8000-{:012x}"
 
 
-def _recipient(state: RecipientState, kind: Kind) -> Recipient:
-    return Recipient("demo", UUID.format(1), kind, "T", "971240001315", "A", state, NOW, "person/x")
+def _recipient(terms: Terms) -> Recipient:
+    state, kind = RecipientState.ACTIVE, Kind.COURIER
+    bin_number, registrar = "971240001315", "person/x"
+    return Recipient("demo", UUID.format(1), kind, "T", bin_number, terms, state, NOW, registrar)
 
 
-def _delivery(kind: Kind, assignment: str = "live", number: int = 2) -> Delivery:
-    expire_time, ended_time = ASSIGNMENTS[assignment]
+def _delivery(expire_time: datetime | None = None, ended_time: datetime | None = None) -> Delivery:
     return Delivery(
         site_id="demo",
-        delivery_id=UUID.format(number),
+        delivery_id=UUID.format(2),
         registration_id=UUID.format(3),
         order_id="A-1",
         subject_id="a" * 32,
         recipient_id=UUID.format(1),
-        kind=kind,
+        kind=Kind.COURIER,
         assign_time=NOW,
         act_id=UUID.format(4),
         expire_time=expire_time,
@@ -68,33 +63,77 @@ def _order(number: int, state: OrderState, deliveries: int = 1) -> OrderFacts:
         act_id=UUID.format(number),
         close_time=placed if state is OrderState.CLOSED else None,
     )
-    end = replace(_delivery(Kind.COURIER, "ended"), expire_time=NOW)
+    end = _delivery(NOW, NOW - timedelta(days=1))
     return OrderFacts(order, (end,) * deliveries)
 
 
-def test_only_an_active_recipient_with_a_live_assignment_of_an_open_order_is_served() -> None:
-    askers = [None, *(_recipient(s, k) for s in RecipientState for k in Kind)]
-    served, seen = 0, 0
-    for asker, own, kind, state, assignment in product(
-        askers, (True, False), Kind, OrderState, ASSIGNMENTS
-    ):
-        recipient_id = UUID.format(1 if own else 9)
-        found = denial(asker, recipient_id, _delivery(kind, assignment), state, NOW)
-        seen += 1
-        if asker is None or asker.state is not RecipientState.ACTIVE:
-            expected = "RECIPIENT_NOT_PERMITTED"
-        elif not own or asker.kind is not kind:
-            expected = "ORDER_RECIPIENT_MISMATCH"
-        elif state is not OrderState.OPEN:
-            expected = "NO_ACTIVE_ORDER"
-        elif assignment in ("expired", "ended"):
-            expected = "ORDER_RECIPIENT_MISMATCH"
-        else:
-            expected = ""
-            served += 1
-        assert (found.reason if found else "") == expected
-        assert found is None or found.clause in ("5.2", "6.2.2")
-    assert (seen, served) == (10 * 2 * 3 * 4 * 4, 3 * 2)
+SECOND = timedelta(microseconds=1)
+
+
+@pytest.mark.parametrize(
+    ("delivery", "rule"),
+    [
+        (_delivery(), ""),
+        (_delivery(expire_time=NOW + SECOND), ""),
+        (_delivery(expire_time=NOW), "assignment-ended"),
+        (_delivery(ended_time=NOW - timedelta(days=1)), "assignment-ended"),
+        (replace(_delivery(), recipient_id=UUID.format(9)), "assigned-to-another"),
+        (replace(_delivery(), kind=Kind.POSTAL), "assigned-to-another"),
+    ],
+)
+def test_an_assignment_is_live_until_it_ends_and_for_its_recipient_alone(
+    delivery: Delivery, rule: str
+) -> None:
+    asker = _recipient(Terms("A"))
+    found = denial(asker, asker.recipient_id, "", delivery, OrderState.OPEN, Fetches(), NOW)
+    assert (found.rule if found else "") == rule
+
+
+@pytest.mark.parametrize(
+    ("now", "validity"),
+    [
+        # Midnight in Almaty is 19:00 of the day before in UTC.
+        (datetime(2026, 11, 22, 18, 59, 59, tzinfo=UTC), Validity.NOT_BEGUN),
+        (datetime(2026, 11, 22, 19, 0, tzinfo=UTC), Validity.VALID),
+        (datetime(2026, 11, 30, 18, 59, 59, tzinfo=UTC), Validity.VALID),
+        (datetime(2026, 11, 30, 19, 0, tzinfo=UTC), Validity.LAPSED),
+    ],
+)
+def test_an_agreement_is_valid_from_its_first_to_its_last_day(
+    now: datetime, validity: Validity
+) -> None:
+    terms = Terms("A", date(2026, 11, 23), date(2026, 11, 30))
+    assert terms.validity(now) is validity
+    assert Terms("A").validity(now) is Validity.VALID
+
+
+@pytest.mark.parametrize(
+    ("bound", "presented", "rule"),
+    [
+        ("", "", ""),
+        ("", "a" * 64, ""),
+        ("a" * 64, "a" * 64, ""),
+        ("a" * 64, "b" * 64, "certificate-another"),
+        ("a" * 64, "", "certificate-another"),
+    ],
+)
+def test_keys_bound_to_a_certificate_open_nothing_without_it(
+    bound: str, presented: str, rule: str
+) -> None:
+    asker = _recipient(Terms("A", certificate_sha256=bound))
+    recipient_id = asker.recipient_id
+    found = denial(asker, recipient_id, presented, _delivery(), OrderState.OPEN, Fetches(), NOW)
+    assert (found.rule if found else "") == rule
+
+
+def test_a_repeat_within_ten_minutes_does_not_count() -> None:
+    fetched = Fetches(3, NOW)
+    assert not fetched.counts(NOW + REPEAT_WINDOW)
+    assert fetched.counts(NOW + REPEAT_WINDOW + SECOND)
+    assert fetched.left(3, NOW + REPEAT_WINDOW)
+    assert not fetched.left(3, NOW + REPEAT_WINDOW + SECOND)
+    assert fetched.left(4, NOW + REPEAT_WINDOW + SECOND)
+    assert Fetches().left(1, NOW)
 
 
 def test_every_kind_of_clause_5_2_has_its_field_set_and_none_an_email() -> None:

@@ -3,7 +3,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -43,11 +43,20 @@ class Answer:
 
     @property
     def bytes_but_reference(self) -> tuple[int, tuple[tuple[str, str], ...], bytes]:
-        """All that the caller sees, without the id of the request."""
-        reference = str(self.document.get("reference", ""))
-        content = self.content.replace(reference.encode(), b"") if reference else self.content
+        """All that the caller sees, without support references and the ids it named itself."""
+        content = self.content
+        for known in self._named():
+            content = content.replace(known.encode(), b"")
         headers = sorted((k, v) for k, v in self.headers.items() if k not in _OWN_HEADERS)
         return self.status, tuple(headers), content
+
+    def _named(self) -> Iterator[str]:
+        if reference := self.document.get("reference"):
+            yield str(reference)
+        for outcome in self.document.get("outcomes", ()):
+            yield str(outcome.get("deliveryId") or "no delivery")
+            if reference := outcome.get("problem", {}).get("reference"):
+                yield str(reference)
 
     def __str__(self) -> str:
         return f"{self.status} {self.told}"
@@ -60,6 +69,7 @@ def path_of(method: Method, thing: Thing) -> str:
         "subject_id": thing.subject_id,
         "order_id": thing.order_id,
         "delivery_id": thing.delivery_id,
+        "disclosure_id": thing.disclosure_id,
         "claim_id": thing.claim_id,
         "recipient_id": thing.registered_id,
         "act_id": {

@@ -215,6 +215,9 @@ ROWS: Mapping[str, Row] = {
     ),
     "DisclosureService.SuspendRecipient": Row("object", _empty),
     "DisclosureService.ListRecipients": _SITE,
+    "DisclosureRecipientService.RenewRecipient": Row(
+        "object", lambda _: {"terms": {"agreement": "ДГ-2027/1"}}
+    ),
     "DisclosureService.RegisterOrder": Row("person", _order, blocked="SUBJECT_BLOCKED"),
     "DisclosureService.AssignOrder": Row(
         "person", lambda thing: {"recipientId": thing.recipient_id}
@@ -225,6 +228,16 @@ ROWS: Mapping[str, Row] = {
     "DisclosureService.ReleaseDelivery": Row(
         "delivery", _empty, blocked="NOT_AVAILABLE", absent="NOT_AVAILABLE"
     ),
+    "DisclosureManifestService.ReleaseManifest": Row(
+        "delivery",
+        lambda thing: {"deliveryIds": [thing.delivery_id]},
+        blocked="NOT_AVAILABLE",
+        absent="NOT_AVAILABLE",
+        tells=_outcome,
+    ),
+    "DisclosureManifestService.GetReceiptKeys": _SITE,
+    # Its line is that of the release which made the thing.
+    "DisclosureService.GetDisclosure": Row("person"),
     "DisclosureService.ListDisclosures": Row("person", absent="EMPTY", tells=_ledger),
     "DisclosureService.GetAct": Row("person"),
     "ClaimsService.FileClaim": Row(

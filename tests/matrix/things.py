@@ -28,6 +28,7 @@ class Thing:
     visitor_id: str
     order_id: str
     delivery_id: str
+    disclosure_id: str
     claim_id: str
     recipient_id: str
     registered_id: str
@@ -51,6 +52,7 @@ def absent_thing() -> Thing:
         visitor_id=new_subject_id(),
         order_id=f"N-{secrets.token_hex(6)}",
         delivery_id=new_uuid(),
+        disclosure_id=new_uuid(),
         claim_id=new_uuid(),
         recipient_id=new_uuid(),
         registered_id=new_uuid(),
@@ -110,7 +112,7 @@ class World:
         body = {"recipientId": recipient.recipient_id}
         assigned = self.ask(shop, "POST", f"/v1/orders/{order_id}:assign", body)
         delivery_id = assigned["delivery"]["deliveryId"]
-        self.ask(recipient, "POST", f"/v1/deliveries/{delivery_id}:release", {})
+        released = self.ask(recipient, "POST", f"/v1/deliveries/{delivery_id}:release", {})
         filed = self.ask(shop, "POST", "/v1/claims", {"claim": new_claim(subject_id, blocked)})
         assert filed["claim"]["blocks"] is blocked
         return Thing(
@@ -119,6 +121,7 @@ class World:
             visitor_id=self.ask(shop, "POST", "/v1/subjects", {"use": USE})["subjectId"],
             order_id=order_id,
             delivery_id=delivery_id,
+            disclosure_id=released["releaseId"],
             claim_id=filed["claim"]["claimId"],
             recipient_id=recipient.recipient_id,
             registered_id=self._registered(site),

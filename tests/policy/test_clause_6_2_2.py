@@ -90,7 +90,7 @@ def test_a_refusal_stands_in_the_ledger_like_a_release_but_without_payload(
     for refusal in (blocked, mismatch):
         assert refusal["outcome"] == "REFUSED"
         assert refusal["fields"] == []
-        assert set(refusal) - {"reason"} == set(released)
+        assert set(refusal) - {"reason", "rule"} == set(released)
         for name in ("recipientKind", "orderId", "deliveryId"):
             assert refusal[name] == released[name]
     assert mismatch["recipientId"] == person.site.recipients["otherCourier"]

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a recipient keeps of a release and can check offline (clause 5.2).
+
+A JWS of RFC 7515 in its compact form, signed with Ed25519 (RFC 9864). It
+names the release and holds a digest of the details, salted so that nobody who
+reads it without them can find them by trying. Only the recipient has the salt:
+the broker keeps the digest in evidence and nothing else.
+"""
+
+import hashlib
+import json
+import secrets
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from services.chassis.signing import ALGORITHM, Signer
+from services.disclosure.release import Release
+
+TYPE: Final = "qupia-receipt"
+_SALT_BYTES: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The signed text, and the digest that goes into evidence (64 hexadecimal digits)."""
+
+    text: str
+    digest: str
+
+
+def make_receipt(
+    signer: Signer,
+    release: Release,
+    first_release_id: str,
+    fields: Sequence[str],
+    details: Mapping[str, object],
+    now: datetime,
+) -> Receipt:
+    """The receipt of a release of `details`, as the recipient reads them in JSON."""
+    salt = secrets.token_hex(_SALT_BYTES)
+    digest = details_digest(salt, details)
+    claims = {
+        "site": release.site_id,
+        "releaseId": release.release_id,
+        "deliveryId": release.delivery_id,
+        "orderId": release.order_id,
+        "recipientId": release.recipient_id,
+        "recipientKind": str(release.kind),
+        "fields": list(fields),
+        "salt": salt,
+        "detailsSha256": digest,
+        "releaseTime": now.astimezone(UTC).isoformat(timespec="microseconds"),
+    }
+    if first_release_id:
+        claims["firstReleaseId"] = first_release_id
+    header = {"alg": ALGORITHM, "kid": signer.key_id, "typ": TYPE}
+    signed = f"{_encoded(header)}.{_encoded(claims)}"
+    signature = signer.sign(signed.encode()).value
+    return Receipt(f"{signed}.{_base64(signature)}", digest)
+
+
+def details_digest(salt: str, details: Mapping[str, object]) -> str:
+    """SHA-256 of the salt, a line feed and the details as canonical JSON.
+
+    Canonical: members that are empty left out, keys sorted, no white space,
+    UTF-8 (RFC 8785 for what details hold).
+    """
+    return hashlib.sha256(f"{salt}\n".encode() + canonical(details)).hexdigest()
+
+
+def canonical(details: Mapping[str, object]) -> bytes:
+    """The details in the one form that is digested."""
+    return json.dumps(
+        _filled(details), ensure_ascii=False, sort_keys=True, separators=(",", ":")
+    ).encode()
+
+
+def _filled(members: Mapping[str, object]) -> dict[str, object]:
+    kept = {
+        name: _filled(value) if isinstance(value, Mapping) else value
+        for name, value in members.items()
+    }
+    return {name: value for name, value in kept.items() if value not in ("", {}, [], None)}
+
+
+def _encoded(document: Mapping[str, object]) -> str:
+    return _base64(json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def _base64(content: bytes) -> str:
+    return urlsafe_b64encode(content).rstrip(b"=").decode()

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The second transaction of releases: commit RELEASED, then the data may leave (I3).
+
+The deliveries are locked again: what was closed, or given to somebody else,
+while the vault was asked is withheld. So once such a change is acknowledged,
+nothing leaves by it any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from qupia.contract.v1 import contract_pb2
+from services.chassis.clock import Clock
+from services.chassis.database import Connection, Database
+from services.chassis.evidence import RefusalLog
+from services.chassis.pipeline import is_decision
+from services.chassis.refusal import Unavailable, refusal_of
+from services.chassis.signing import Signer
+from services.disclosure import store_ledger, store_places, store_releases, wire
+from services.disclosure.ledger import Disclosure, Outcome, left
+from services.disclosure.permission import Denial, withheld
+from services.disclosure.receipt import make_receipt
+from services.disclosure.release import ReleaseState
+from services.disclosure.servicer_attempt import (
+    Answered,
+    Released,
+    Turned,
+    permit,
+    record_refusal,
+)
+from services.disclosure.store_places import Key, Place
+from services.disclosure.store_releases import Left
+
+
+class Concluding:
+    """Ends releases that the vault has answered."""
+
+    def __init__(
+        self, database: Database, clock: Clock, refusals: RefusalLog, signer: Signer
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._refusals = refusals
+        self._signer = signer
+
+    def conclude(self, answered: Sequence[Answered]) -> list[Released | Exception]:
+        """End all in one transaction; after its commit the data may leave."""
+        now = self._clock.now()
+        outcomes: dict[int, Released | Exception] = {}
+        with self._database.transaction() as connection:
+            given = [each for each in answered if each.given]
+            keys = [each.key for each in given]
+            store_places.lock(connection, keys)
+            places = store_places.read(connection, keys)
+            leaving = _leaving(given, places, now)
+            for each in answered:
+                if id(each) not in leaving:
+                    outcomes[id(each)] = self._hold_back(connection, each, places, now)
+            outcomes |= self._let_go(connection, given, leaving, now)
+        return [outcomes[id(each)] for each in answered]
+
+    def _let_go(
+        self,
+        connection: Connection,
+        given: Sequence[Answered],
+        leaving: Mapping[int, Left],
+        now: datetime,
+    ) -> dict[int, Released | Exception]:
+        ended = store_releases.end_left(
+            connection, list(leaving.values()), ReleaseState.RELEASED, now
+        )
+        outcomes: dict[int, Released | Exception] = {}
+        lines = []
+        for each in given:
+            way = leaving.get(id(each))
+            if way is None:
+                continue
+            if way.release.release_id not in ended:
+                # The reconciler was faster and did not see them leave.
+                outcomes[id(each)] = Turned(Unavailable(retry_after=1))
+                continue
+            outcomes[id(each)], digest = self._answer(each, way, now)
+            lines.append((_line(way, now), permit(each.prepared.attempt.call, way, digest)))
+        store_ledger.record_left(connection, lines, now)
+        return outcomes
+
+    def _hold_back(
+        self,
+        connection: Connection,
+        each: Answered,
+        places: Mapping[Key, Place],
+        now: datetime,
+    ) -> Exception:
+        """End a release by which nothing leaves: the vault refused, or it came too late."""
+        if each.given:
+            place = places[each.key]
+            against = withheld(place.delivery, place.order, now)
+            assert against is not None, "only what is withheld is held back"
+            state, decided = ReleaseState.WITHHELD, True
+            refusal = refusal_of(against.reason, against.clause)
+        else:
+            problem = each.outcome.problem
+            reason = contract_pb2.Refusal.Reason.Name(problem.code)
+            refusal = refusal_of(reason, problem.clause)
+            against, decided = Denial(reason, refusal.clause), is_decision(refusal)
+            state = ReleaseState.REFUSED if decided else ReleaseState.WITHDRAWN
+        entry_id = each.outcome.read.entry_id
+        store_releases.end_unleft(connection, each.release, state, against, now, entry_id)
+        if not decided:
+            return Turned(refusal)
+        return record_refusal(
+            connection, self._refusals, each.prepared.attempt, each.release, against, now
+        )
+
+    def _answer(self, each: Answered, way: Left, now: datetime) -> tuple[Released, str]:
+        details = wire.details(way.release, each.outcome.read)
+        receipt = make_receipt(
+            self._signer,
+            way.release,
+            way.first_release_id,
+            way.fields,
+            wire.details_json(details),
+            now,
+        )
+        answer = Released(
+            release_id=way.release.release_id,
+            details=details,
+            release_time=wire.timestamp(now),
+            receipt=receipt.text,
+            first_release_id=way.first_release_id,
+        )
+        return answer, receipt.digest
+
+
+def _leaving(
+    given: Sequence[Answered], places: Mapping[Key, Place], now: datetime
+) -> dict[int, Left]:
+    """Those that leave, by the identity of the answer; each repeats its delivery's first."""
+    leaving: dict[int, Left] = {}
+    firsts: dict[Key, str] = {}
+    for each in given:
+        place = places[each.key]
+        if withheld(place.delivery, place.order, now) is not None:
+            continue
+        first = place.first_release_id or firsts.get(each.key, "")
+        firsts.setdefault(each.key, each.release.release_id)
+        fields = wire.released_fields(each.release.kind, each.outcome.read)
+        leaving[id(each)] = Left(each.release, each.outcome.read.entry_id, fields, first)
+    return leaving
+
+
+def _line(way: Left, now: datetime) -> Disclosure:
+    outcome = Outcome.REPEAT if way.first_release_id else Outcome.RELEASED
+    return left(way.release, outcome, now, way.fields, way.first_release_id)

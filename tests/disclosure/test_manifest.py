@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A recipient's whole morning in one call (clause 5.2): one outcome per delivery."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from qupia.contract.v1 import contract_pb2
+from qupia.disclosure.v1 import disclosure_pb2 as d
+from qupia.disclosure.v1 import manifest_pb2 as m
+from qupia.vault.v1 import vault_pb2
+from services.chassis.identity import Principal
+from services.chassis.ids import new_uuid
+from services.disclosure import store_releases
+from tests.disclosure.house import STOREFRONT, House, Killed, release
+
+Outcome = d.Disclosure
+
+
+def _asked(*delivery_ids: str, size: int = 0, token: str = "") -> m.ReleaseManifestRequest:
+    return m.ReleaseManifestRequest(delivery_ids=delivery_ids, page_size=size, page_token=token)
+
+
+def _told(answer: m.ReleaseManifestResponse) -> list[str]:
+    """What became of each: OK or the problem's code."""
+    return [
+        contract_pb2.Refusal.Reason.Name(o.problem.code) if o.HasField("problem") else "OK"
+        for o in answer.outcomes
+    ]
+
+
+def _morning(house: House, recipient: Principal, count: int) -> list[str]:
+    return [house.delivery(recipient, f"A-{n}") for n in range(count)]
+
+
+def test_every_live_delivery_is_released_with_its_own_line_and_receipt(house: House) -> None:
+    """T-5.2-a"""
+    recipient = house.recipient()
+    asked = _morning(house, recipient, 3)
+    answer = house.call(recipient, _asked())
+    assert [o.delivery_id for o in answer.outcomes] == asked
+    assert _told(answer) == ["OK"] * 3
+    assert not answer.next_page_token
+    assert {o.released.details.order_id for o in answer.outcomes} == {"A-0", "A-1", "A-2"}
+    lines = {line.disclosure_id: line for line in house.ledger()}
+    assert set(lines) == {o.released.release_id for o in answer.outcomes}
+    assert {line.outcome for line in lines.values()} == {Outcome.RELEASED}
+    assert len(house.rows("SELECT 1 FROM evidence_entries WHERE event = 'delivery.released'")) == 3
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_one_refused_member_never_affects_the_others(house: House, place: int) -> None:
+    """T-5.2-b"""
+    mine, other = house.recipient(), house.recipient(number=1)
+    asked = _morning(house, mine, 3)
+    asked.insert(place, house.delivery(other, "B-1"))
+    answer = house.call(mine, _asked(*asked))
+    expected = ["OK"] * 4
+    expected[place] = "NOT_AVAILABLE"
+    assert _told(answer) == expected
+    refused = next(line for line in house.ledger() if line.outcome == Outcome.REFUSED)
+    assert answer.outcomes[place].problem.reference == refused.disclosure_id
+    assert refused.rule == "assigned-to-another"
+
+
+def test_every_cause_is_the_same_to_the_recipient_and_told_by_its_reference(house: House) -> None:
+    """T-5.2-c"""
+    mine, other = house.recipient(), house.recipient(number=1)
+    closed, anothers = house.delivery(mine, "A-1"), house.delivery(other, "A-2")
+    house.call(STOREFRONT, d.CloseOrderRequest(order_id="A-1"))
+    unknown = new_uuid()
+    answer = house.call(mine, _asked(closed, anothers, unknown))
+    assert _told(answer) == ["NOT_AVAILABLE"] * 3
+    references = [o.problem.reference for o in answer.outcomes]
+    assert len(set(references)) == 3
+    told = [
+        house.call(STOREFRONT, d.GetDisclosureRequest(disclosure_id=each)).disclosure
+        for each in references[:2]
+    ]
+    assert [line.rule for line in told] == ["order-not-open", "assigned-to-another"]
+    entry = f"SELECT event FROM evidence_entries WHERE entry_id = '{references[2]}'"
+    assert [row.event for row in house.rows(entry)] == ["delivery.released"]
+
+
+def test_a_manifest_goes_on_where_its_page_ended(house: House) -> None:
+    recipient = house.recipient()
+    asked = _morning(house, recipient, 5)
+    seen: list[str] = []
+    token = ""
+    while True:
+        answer = house.call(recipient, _asked(size=2, token=token))
+        seen += [o.delivery_id for o in answer.outcomes]
+        token = answer.next_page_token
+        if not token:
+            break
+    assert seen == asked
+    first = house.call(recipient, _asked(*asked, size=3))
+    rest = house.call(recipient, _asked(*asked, size=3, token=first.next_page_token))
+    assert [o.delivery_id for o in (*first.outcomes, *rest.outcomes)] == asked
+    # A token is of its own manifest.
+    named = _asked(*asked[:4], size=3, token=first.next_page_token)
+    assert house.refused(recipient, named) == "INVALID_ARGUMENT"
+
+
+def test_a_page_asked_for_again_repeats_without_counting(house: House) -> None:
+    recipient = house.recipient()
+    asked = _morning(house, recipient, 2)
+    house.call(recipient, _asked())
+    again = house.call(recipient, _asked())
+    assert _told(again) == ["OK", "OK"]
+    assert all(o.released.first_release_id for o in again.outcomes)
+    fetched = house.call(recipient, d.ListDeliveriesRequest()).deliveries
+    assert [(x.delivery_id, x.fetches) for x in fetched] == [(each, 1) for each in asked]
+
+
+def test_a_delivery_named_twice_leaves_once_and_is_repeated(house: House) -> None:
+    recipient = house.recipient()
+    (delivery_id,) = _morning(house, recipient, 1)
+    answer = house.call(recipient, _asked(delivery_id, delivery_id))
+    first, second = (o.released for o in answer.outcomes)
+    assert (first.first_release_id, second.first_release_id) == ("", first.release_id)
+    assert sorted(line.outcome for line in house.ledger()) == [Outcome.RELEASED, Outcome.REPEAT]
+
+
+def test_without_the_vault_nothing_leaves_and_each_may_be_asked_for_again(house: House) -> None:
+    recipient = house.recipient()
+    _morning(house, recipient, 2)
+    house.vault.down = True
+    assert _told(house.call(recipient, _asked())) == ["UNAVAILABLE"] * 2
+    house.vault.down = False
+    house.pass_time(11)
+    assert house.reconciler.reconcile() == 2
+    assert house.ledger() == []
+    assert _told(house.call(recipient, _asked())) == ["OK", "OK"]
+
+
+def test_killed_between_the_transactions_no_data_leave_without_a_record(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipient = house.recipient()
+    _morning(house, recipient, 3)
+
+    def kill(*_args: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store_releases, "end_left", kill)
+        with pytest.raises(Killed):
+            house.call(recipient, _asked())
+    assert house.ledger() == []
+    house.pass_time(11)
+    assert house.reconciler.reconcile() == 3
+    assert {line.outcome for line in house.ledger()} == {Outcome.RELEASED_UNCERTAIN}
+    answer = house.call(recipient, _asked())
+    assert all(o.released.first_release_id for o in answer.outcomes)
+
+
+def _closed(house: House) -> None:
+    house.call(STOREFRONT, d.CloseOrderRequest(order_id="A-0"))
+
+
+def _given_to_another(house: House) -> None:
+    house.assign(house.recipient(number=1), "A-0")
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [(_closed, "order-not-open"), (_given_to_another, "assignment-ended")],
+)
+def test_what_changes_while_the_vault_is_asked_is_withheld(
+    house: House, change: Callable[[House], None], rule: str
+) -> None:
+    """T-5.2-b: once the storefront has its answer, nothing leaves by the former assignment."""
+    recipient = house.recipient()
+    (delivery_id,) = _morning(house, recipient, 1)
+    house.vault.after_read = lambda: change(house)
+    assert house.refused(recipient, release(delivery_id)) == "NOT_AVAILABLE"
+    (line,) = house.ledger()
+    assert (line.outcome, line.rule, list(line.fields)) == (Outcome.REFUSED, rule, [])
+    (row,) = house.rows("SELECT state, entry_id FROM releases")
+    assert (row.state, row.entry_id) == ("WITHHELD", house.vault.entries[line.disclosure_id])
+
+
+def test_one_member_that_spoils_the_transaction_is_tried_alone(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipient = house.recipient()
+    asked = _morning(house, recipient, 3)
+    real = store_releases.end_left
+
+    def spoilt(connection: Any, ended: Any, *rest: Any) -> Any:
+        if any(each.release.delivery_id == asked[1] for each in ended):
+            raise RuntimeError("a defect")
+        return real(connection, ended, *rest)
+
+    monkeypatch.setattr(store_releases, "end_left", spoilt)
+    assert _told(house.call(recipient, _asked())) == ["OK", "INTERNAL", "OK"]
+    assert len(house.ledger()) == 2
+
+
+def test_the_vault_is_asked_once_for_many(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipient = house.recipient()
+    _morning(house, recipient, 4)
+    sizes: list[int] = []
+    real = type(house.vault).read_for_release
+
+    def counted(
+        vault: Any, request: vault_pb2.ReadForReleaseRequest, timeout: float
+    ) -> vault_pb2.ReadForReleaseResponse:
+        sizes.append(len(request.items))
+        return real(vault, request, timeout)
+
+    monkeypatch.setattr(type(house.vault), "read_for_release", counted)
+    again = House(house.database)
+    again.vault.subjects = house.vault.subjects
+    assert _told(again.call(recipient, _asked())) == ["OK"] * 4
+    assert sizes == [4]
