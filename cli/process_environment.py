@@ -56,6 +56,9 @@ def environment_of(
     given = {k.removeprefix(prefix): v for k, v in environ.items() if k.startswith(prefix)}
     if process in WRITERS and "SMTP_HOST" not in given:
         decided["MAIL_FOLDER"] = str(layout.mail)
+    if process == "vault" and "EPOCHS_BY_HAND" not in given:
+        # On a developer's machine no key goes by itself.
+        decided["EPOCHS_BY_HAND"] = "true"
     for key in sorted(given.keys() & decided.keys()):
         hint = "; the port is QUPIA_HTTP_PORT" if key == "LISTEN" else ""
         raise ConfigError(f"{prefix}{key} is decided by `qupia run`: take it away{hint}")

@@ -32,6 +32,7 @@ from qupia.subject.v1 import subject_pb2
 from qupia.vault.v1 import (
     destruction_pb2,
     fields_pb2,
+    keys_pb2,
     records_pb2,
     search_pb2,
     storing_pb2,
@@ -49,6 +50,7 @@ SERVICE_FILES: Mapping[str, tuple[FileDescriptor, ...]] = MappingProxyType(
         "vault": (
             vault_pb2.DESCRIPTOR,
             fields_pb2.DESCRIPTOR,
+            keys_pb2.DESCRIPTOR,
             records_pb2.DESCRIPTOR,
             search_pb2.DESCRIPTOR,
             destruction_pb2.DESCRIPTOR,

@@ -30,21 +30,28 @@ from services.chassis.rounds import Rounds
 from services.vault.batch_writer import BatchWriter
 from services.vault.combiner import Combiner
 from services.vault.correction import Corrections
+from services.vault.custody import Custody
 from services.vault.destruction import KeySchedule
 from services.vault.due_destructions import DueDestructions
 from services.vault.endings import Endings
+from services.vault.epoch_schedule import EpochSchedule
 from services.vault.gate import Gate
+from services.vault.key_record import KeyRecord
 from services.vault.keyring import Keyring
 from services.vault.lifetime import begin_life
 from services.vault.provider import KeyAbsent, KeyProvider, KeyProviderError
 from services.vault.provider_file import FileKeyProvider
 from services.vault.retention import Retention, RetentionFileError, load_retention
+from services.vault.retirement import Retirement
+from services.vault.rotation import Rotations
+from services.vault.rotation_walk import Pace
 from services.vault.search import Search
 from services.vault.servicer_batches import BatchServicer
 from services.vault.servicer_deciders import DeciderServicer
 from services.vault.servicer_destruction import DestructionServicer
 from services.vault.servicer_documents import DocumentServicer
 from services.vault.servicer_fields import FieldServicer
+from services.vault.servicer_keys import KeyServicer
 from services.vault.servicer_reads import ReadServicer
 from services.vault.servicer_records import RecordServicer
 from services.vault.servicer_search import SearchServicer
@@ -65,13 +72,16 @@ _ROUND_SECONDS, _FORGET_SECONDS = 5.0, 600.0
 class VaultSettings(ProcessSettings, MailSettings):
     """The vault's settings: `key_store_url` is a database of its own.
 
+    Rotations move `rotation_rows_per_second` rows at most. A new epoch begins every `epoch_days`
+    and the old one is retired `epoch_keep_days` later, by itself or, with `epochs_by_hand`, by the
+    custodian. Certificates of destruction reckon with both.
+
     The KEK is in `key_file`, or with `key_provider` pkcs11 in the token `pkcs11_token` behind
     `pkcs11_module` (a shared library), opened with the PIN in `pkcs11_pin_file` (mode 0600).
 
     `retention_file` holds the statutory terms (`services.vault.retention`), `calendar` the override
-    of the working calendar. Certificates of destruction reckon with a new epoch every
-    `epoch_rotation_days` and with backups of the key store kept for `key_store_backup_days`.
-    `fields` is the TOML file of the data that sites have added to the list.
+    of the working calendar. `fields` is the TOML file of the data that sites have added to the
+    list.
     """
 
     # Readers share transactions: most of those who are here only wait for the combiner.
@@ -85,8 +95,10 @@ class VaultSettings(ProcessSettings, MailSettings):
     pkcs11_pin_file: Path | None = None
     retention_file: Path | None = None
     calendar: Path | None = None
-    epoch_rotation_days: int = Field(default=7, ge=1, le=366)
-    key_store_backup_days: int = Field(default=7, ge=0, le=366)
+    rotation_rows_per_second: int = Field(default=2000, ge=1)
+    epochs_by_hand: bool = False
+    epoch_days: int = Field(default=7, ge=1, le=366)
+    epoch_keep_days: int = Field(default=7, ge=0, le=366)
 
 
 def main(ready: Callable[[], None] = lambda: None) -> int:
@@ -99,7 +111,7 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     retention = _retention(settings)
     lists = SiteLists(load_configured_fields(settings.fields))
     parts = prepare("vault", settings, _HERE / "migrations")
-    keys = _keys(settings, parts)
+    keys, provider = _keys(settings, parts)
     begin_life(parts.database, keys)
     endings = Endings(parts.database, keys, _key_schedule(settings), parts.clock)
     endings.reconcile()
@@ -132,11 +144,13 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     )
     by_name |= destructions.handlers()
     by_name |= records.handlers() | statistics.handlers() | batches.handlers()
+    custody, key_servicer = _custody(settings, parts, keys, provider)
+    by_name |= key_servicer.handlers()
     serve(
         parts,
         _by_path(parts, by_name),
         lambda _connection, site, subject: keys.pseudonym(site, subject),
-        [combiner, *_rounds(parts, endings)],
+        [combiner, custody, *_rounds(parts, endings)],
         stop,
         ready,
     )
@@ -159,7 +173,7 @@ def _retention(settings: VaultSettings) -> Retention:
 
 def _key_schedule(settings: VaultSettings) -> KeySchedule:
     return KeySchedule(
-        timedelta(days=settings.epoch_rotation_days), timedelta(days=settings.key_store_backup_days)
+        timedelta(days=settings.epoch_days), timedelta(days=settings.epoch_keep_days)
     )
 
 
@@ -183,7 +197,36 @@ def _rounds(parts: Parts, endings: Endings) -> list[Rounds]:
     ]
 
 
-def _keys(settings: VaultSettings, parts: Parts) -> KeyStore:
+def _custody(
+    settings: VaultSettings, parts: Parts, keys: KeyStore, provider: KeyProvider
+) -> tuple[Custody, KeyServicer]:
+    database, clock, metrics = parts.database, parts.clock, parts.metrics
+    stopping = threading.Event()
+    pace = Pace(settings.rotation_rows_per_second, pause=stopping.wait)
+    record = KeyRecord(database, clock)
+    rotations = Rotations(database, keys, provider, clock, metrics, pace, record.ended)
+    retirement = Retirement(database, keys, provider, clock)
+    schedule = EpochSchedule(
+        settings.epoch_days, settings.epoch_keep_days, by_hand=settings.epochs_by_hand
+    )
+    custody = Custody(
+        keys, rotations, retirement, schedule, record, clock, metrics, parts.log, stopping
+    )
+    servicer = KeyServicer(
+        database,
+        keys,
+        provider,
+        rotations,
+        retirement,
+        schedule,
+        IdempotencyKeys(parts.secret),
+        clock,
+        custody.wake,
+    )
+    return custody, servicer
+
+
+def _keys(settings: VaultSettings, parts: Parts) -> tuple[KeyStore, KeyProvider]:
     try:
         database = Database(
             settings.key_store_url,
@@ -206,7 +249,7 @@ def _keys(settings: VaultSettings, parts: Parts) -> KeyStore:
         _open_epoch(keys, parts)
     except KeyProviderError as error:
         raise StartError(f"the key-encryption key: {error}") from None
-    return keys
+    return keys, provider
 
 
 def _provider(settings: VaultSettings, *, create: bool) -> KeyProvider:

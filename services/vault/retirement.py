@@ -10,6 +10,8 @@ destroyed in the provider. Killed in between, the next retirement or `finish` de
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from services.chassis.clock import Clock
 from services.chassis.database import Connection, Database
 from services.vault import store_index, store_keks, store_rotation
@@ -21,12 +23,15 @@ from services.vault.rotation_walk import KeyStillUsed, KeyUnknown, Pace
 from services.vault.store_index import IndexVersion
 from services.vault.store_keys import KeyStore
 
+Record = Callable[[], None]
+
 
 class Retirement:
     """Retires epochs, KEKs and index keys; never beside a rotation (raises RotationUnderWay).
 
     Every method raises KeyUnknown for what is not there, KeyStillCurrent for the current key, and
-    KeyStillUsed with the number of rows that are under it.
+    KeyStillUsed with the number of rows that are under it. Otherwise it calls `record` before
+    anything is lost; where that raises, nothing is.
     """
 
     def __init__(
@@ -38,7 +43,7 @@ class Retirement:
         self._clock = clock
         self._kek_rewrap = KekRewrap(keys, provider)
 
-    def retire_epoch(self, epoch: str) -> list[str]:
+    def retire_epoch(self, epoch: str, record: Record = lambda: None) -> list[str]:
         """Remove an epoch's key and destroy its KEK; returns the KEKs destroyed.
 
         A KEK that wraps another old epoch too goes with the last of them.
@@ -54,20 +59,23 @@ class Retirement:
                 rows = store_rotation.rows_under_epoch(connection, epoch)
                 if rows:
                     raise KeyStillUsed(f"epoch {epoch}", rows)
+                record()
                 store_rotation.delete_epoch(connection, epoch)
                 if not self._shared(connection, found.key.wrapper_id):
                     self._retire_kek(connection, found.key.wrapper_id)
             self._keys.keyring.forget_epoch(epoch)
             return self._destroy_retired()
 
-    def retire_kek(self, kek_id: str) -> list[str]:
+    def retire_kek(self, kek_id: str, record: Record = lambda: None) -> list[str]:
         """Destroy a KEK; returns the KEKs destroyed."""
         with store_rotation.only_runner(self._keys.database):
             with self._keys.database.transaction() as connection:
                 known = store_keks.read_keks(connection)
-                if kek_id not in known and kek_id not in self._provider.kek_ids():
+                _, destroyed = known.get(kek_id, (None, None))
+                if destroyed or (kek_id not in known and kek_id not in self._provider.kek_ids()):
                     raise KeyUnknown(f"there is no key-encryption key {kek_id}")
                 self._retire_kek(connection, kek_id)
+                record()
             return self._destroy_retired()
 
     def retire_index_key(self, site: str, indexed: Field, key_version: int) -> None:
@@ -88,10 +96,43 @@ class Retirement:
                     raise KeyStillUsed(f"index key version {key_version}", rows)
                 self._keys.delete_index_key(site, indexed, key_version)
 
+    def retire_index_keys(self, record: Record = lambda: None) -> int:
+        """Remove all old versions of all index keys, or none; returns their number."""
+        with store_rotation.only_runner(self._keys.database):
+            old = self._old_index_keys()
+            if not old:
+                raise KeyUnknown("there is no old index key")
+            with self._database.transaction() as connection:
+                for version in old:
+                    store_index.close_version(connection, version)
+                rows = sum(store_index.rows_of_version(connection, version) for version in old)
+                if rows:
+                    raise KeyStillUsed("an old index key", rows)
+                record()
+                for version in old:
+                    self._keys.delete_index_key(version.site, version.field, version.version)
+        return len(old)
+
+    def _old_index_keys(self) -> list[IndexVersion]:
+        with self._keys.database.transaction() as connection:
+            held = sorted(store_keks.read_index_keys(connection))
+        newest = {(site, name): version for site, name, version in held}
+        return [
+            IndexVersion(site, Field(name), version)
+            for site, name, version in held
+            if version != newest[(site, name)]
+        ]
+
     def finish(self) -> list[str]:
         """Destroy the KEKs whose retirement was cut short; returns them."""
         with store_rotation.only_runner(self._keys.database):
             return self._destroy_retired()
+
+    def is_unfinished(self) -> bool:
+        """Whether a retirement was cut short."""
+        with self._keys.database.transaction() as connection:
+            known = store_keks.read_keks(connection)
+        return any(retired and not destroyed for retired, destroyed in known.values())
 
     def _clear(self, epoch: str) -> None:
         """Move away what came under the epoch's KEK since the rotation began: an index key, say."""

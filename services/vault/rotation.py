@@ -4,7 +4,7 @@
 - KEK: a new key in the provider; epoch keys, index keys and sealing keys are rewrapped under it.
 - Epoch: a new epoch under a KEK of its own; every data key is rewrapped under it, and so are the
   index and sealing keys, so that the old epoch's KEK can be destroyed with it (guarantee I9).
-- Index key of a site's field: a new version; every digest is made anew from the data.
+- Index keys, of one site's field or of all: new versions; every digest is made anew from the data.
 
 What has begun is remembered in the key store and is gone on with by `resume`.
 """
@@ -16,10 +16,10 @@ from dataclasses import replace
 from typing import Any
 
 from services.chassis.clock import Clock
-from services.chassis.database import Connection, Database
+from services.chassis.database import Connection, Database, UniqueViolation
 from services.chassis.ids import new_uuid
 from services.chassis.metrics import Metrics
-from services.vault import store_keks, store_rotation
+from services.vault import store_keks, store_rotation, store_rotation_orders
 from services.vault.fields import Field
 from services.vault.key_name import KeyName
 from services.vault.provider import KeyProvider
@@ -36,14 +36,19 @@ from services.vault.rotation_walk import (
     Walk,
 )
 from services.vault.store_keys import KeyStore
+from services.vault.store_rotation_orders import RotationOrder
 
 Report = Callable[[Progress], None]
+Ended = Callable[[Rotation, RotationOrder], None]
 
 SMALL_KEYS = ("index_keys", "sealing_keys")
 
 
 class Rotations:
-    """Begins, resumes and tells of rotations; one at a time over all processes."""
+    """Begins, resumes and tells of rotations; one at a time over all processes.
+
+    `ended` hears of each before it counts as ended; what it raises leaves it to be resumed.
+    """
 
     def __init__(
         self,
@@ -53,20 +58,52 @@ class Rotations:
         clock: Clock,
         metrics: Metrics,
         pace: Pace,
+        ended: Ended = lambda _rotation, _order: None,
     ) -> None:
+        self._ended = ended
         self._keys = keys
         self._provider = provider
         self._clock = clock
         self._metrics = metrics
         self._pace = pace
-        self._index = IndexRotation(database, keys)
-        self._epoch_rewrap = EpochRewrap(keys)
+        self._index = IndexRotation(database, keys, pace)
+        self._epoch_rewrap = EpochRewrap(keys, pace)
         self._kek_rewrap = KekRewrap(keys, provider)
 
     def under_way(self) -> Rotation | None:
         """The rotation that is running or was stopped."""
         with self._keys.database.transaction() as connection:
             return store_rotation.read_under_way(connection)
+
+    def check_order(self, kind: RotationKind) -> None:
+        """Whether a rotation may be ordered now.
+
+        Raises RotationUnderWay beside another, KeyStillUsed for a KEK where an old epoch is not
+        retired.
+        """
+        with self._keys.database.transaction() as connection:
+            under_way = store_rotation.read_under_way(connection)
+            if under_way is not None:
+                raise RotationUnderWay(f"a rotation of kind {under_way.kind} is under way")
+            if kind is RotationKind.KEK:
+                _refuse_old_epochs(connection)
+
+    def order(self, rotation_id: str, kind: RotationKind, order: RotationOrder) -> Rotation:
+        """Remember that a rotation is to be; `resume` does it. An id that is known changes nothing.
+
+        Of kind INDEX it is one of all index keys. Raises RotationUnderWay beside another.
+        """
+        try:
+            with self._keys.database.transaction() as connection:
+                known = store_rotation.read_rotation(connection, rotation_id)
+                if known is not None:
+                    return known
+                now = self._clock.now()
+                begun = store_rotation.begin(connection, kind, "", "", now, rotation_id)
+                store_rotation_orders.write_order(connection, rotation_id, order)
+        except UniqueViolation:
+            raise RotationUnderWay("another rotation was ordered meanwhile") from None
+        return begun
 
     def rotate_kek(self, report: Report = lambda _: None) -> Rotated:
         """A new KEK for all keys that a KEK wraps.
@@ -85,6 +122,10 @@ class Rotations:
     ) -> Rotated:
         """A new version of an index key, for all digests of the field. Raises as `resume`."""
         return self._rotate(RotationKind.INDEX, site, str(indexed), report)
+
+    def rotate_index_keys(self, report: Report = lambda _: None) -> Rotated:
+        """New versions of all index keys of all sites, for all digests. Raises as `resume`."""
+        return self._rotate(RotationKind.INDEX, "", "", report)
 
     def resume(self, report: Report = lambda _: None) -> Rotated | None:
         """Go on with what was stopped; None where nothing was.
@@ -119,6 +160,7 @@ class Rotations:
             rotation = replace(rotation, target=self._target(rotation))
         walks = self._walks(rotation)
         total = sum(walk.left() for walk in walks)
+        self._count(rotation, rotation.rewrapped + total, 0)
         done = failed = 0
 
         def moved(rows: int, failed_here: int) -> None:
@@ -130,13 +172,23 @@ class Rotations:
 
         for walk in walks:
             failed += walk.run(self._pace, moved)
+        return self._end(replace(rotation, rewrapped=rotation.rewrapped + done), failed)
+
+    def _end(self, rotation: Rotation, failed: int) -> Rotated:
         if failed:
             self._metrics.alarms.labels("key_moved").inc(failed)
+        order = self._count(rotation, rotation.rewrapped + failed, failed)
         now = self._clock.now()
+        ended = replace(rotation, end_time=now)
+        self._ended(ended, order)
         with self._keys.database.transaction() as connection:
             store_rotation.end(connection, rotation.rotation_id, now)
-        ended = replace(rotation, rewrapped=rotation.rewrapped + done, end_time=now)
         return Rotated(ended, failed)
+
+    def _count(self, rotation: Rotation, total: int, failed: int) -> RotationOrder:
+        with self._keys.database.transaction() as connection:
+            store_rotation_orders.set_counts(connection, rotation.rotation_id, total, failed)
+            return store_rotation_orders.read_order(connection, rotation.rotation_id)
 
     def _target(self, rotation: Rotation) -> str:
         if rotation.kind is RotationKind.INDEX:

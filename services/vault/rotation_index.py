@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from services.chassis.database import Connection, Database
-from services.vault import store, store_data, store_index, store_rotation
+from services.vault import store, store_data, store_index, store_keks, store_rotation
 from services.vault.blind_index import blind_index
 from services.vault.envelope import CiphertextMisplaced, Place, decrypt
 from services.vault.fields import Field
 from services.vault.plaintext import SCHEMA, parse
 from services.vault.provider import KeyMoved
-from services.vault.rotation_walk import Batch, Rotation, Walk
+from services.vault.rotation_walk import ALL, Batch, Pace, Rotation, Walk
 from services.vault.secret_key import SecretKey
 from services.vault.store_data import DatumRow
 from services.vault.store_index import Entry, IndexVersion, NewEntry
@@ -29,31 +29,55 @@ _SUBJECTS: Final = 100
 class IndexRotation:
     """Moves a field's digests to a new key version."""
 
-    def __init__(self, database: Database, keys: KeyStore) -> None:
+    def __init__(self, database: Database, keys: KeyStore, pace: Pace) -> None:
         self._database = database
         self._keys = keys
+        self._pace = pace
 
     def begin(self, rotation: Rotation) -> str:
-        """Make the new version, which writes from now on; returns it. Raises KeyUnavailable."""
-        site, indexed = rotation.site, Field(rotation.field)
-        with self._database.transaction() as connection:
-            standing = store_index.versions_standing(connection, site, indexed)
-        version = max(standing | set(self._keys.index_keys(site, indexed)), default=0) + 1
+        """Make the new version, which writes from now on; returns it. Raises KeyUnavailable.
+
+        Without a site, one of every site and field, all in one transaction; returns ALL.
+        """
+        places = self._places(rotation)
+        fresh = {place: max(self._versions(*place), default=0) + 1 for place in places}
+        target = str(fresh[places[0]]) if rotation.site else ALL
         with self._keys.database.transaction() as connection:
-            self._keys.create_index_key(connection, site, indexed, version)
-            store_rotation.set_target(connection, rotation.rotation_id, str(version))
-        return str(version)
+            for (site, indexed), version in fresh.items():
+                self._keys.create_index_key(connection, site, indexed, version)
+            store_rotation.set_target(connection, rotation.rotation_id, target)
+        return target
 
     def walks(self, rotation: Rotation) -> list[Walk[Entry]]:
         """All digests of the older versions, those whose key is lost included."""
-        site, indexed, new = rotation.site, Field(rotation.field), int(rotation.target)
-        key = self._keys.open_index_key(
-            site, indexed, new, self._keys.index_keys(site, indexed)[new]
-        )
+        return [walk for place in self._places(rotation) for walk in self._walks(*place)]
+
+    def _walks(self, site: str, indexed: Field) -> list[Walk[Entry]]:
+        held = self._keys.index_keys(site, indexed)
+        new = max(held)
+        with self._database.transaction() as connection:
+            older = sorted(store_index.versions_standing(connection, site, indexed) - {new})
+        if not older:
+            return []
+        key = self._keys.open_index_key(site, indexed, new, held[new])
+        return [self._walk(IndexVersion(site, indexed, version), new, key) for version in older]
+
+    def _places(self, rotation: Rotation) -> list[tuple[str, Field]]:
+        """The sites and fields to rotate; with a target, those whose new key is made."""
+        if rotation.site:
+            return [(rotation.site, Field(rotation.field))]
+        with self._keys.database.transaction() as connection:
+            held = {(site, name) for site, name, _ in store_keks.read_index_keys(connection)}
+        if not rotation.target:
+            with self._database.transaction() as connection:
+                # Those whose keys are all lost are mended too.
+                held |= {(site, name) for site, name, _ in store_index.rows_by_version(connection)}
+        return [(site, Field(name)) for site, name in sorted(held)]
+
+    def _versions(self, site: str, indexed: Field) -> set[int]:
         with self._database.transaction() as connection:
             standing = store_index.versions_standing(connection, site, indexed)
-        older = sorted(standing - {new})
-        return [self._walk(IndexVersion(site, indexed, version), new, key) for version in older]
+        return standing | set(self._keys.index_keys(site, indexed))
 
     def _walk(self, old: IndexVersion, new: int, key: SecretKey) -> Walk[Entry]:
         return Walk(lambda after: self._step(old, new, key, after), lambda: self._left(old))
@@ -66,7 +90,9 @@ class IndexRotation:
         self, old: IndexVersion, new: int, key: SecretKey, after: Entry | None
     ) -> Batch[Entry]:
         with self._database.transaction() as connection:
-            entries = store_index.next_entries(connection, old, after, _SUBJECTS)
+            entries = store_index.next_entries(
+                connection, old, after, self._pace.at_most(_SUBJECTS)
+            )
             if not entries:
                 return Batch(None)
             subjects = [subject for _, subject in entries]

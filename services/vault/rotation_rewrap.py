@@ -10,7 +10,7 @@ from services.vault import store_keks, store_rotation
 from services.vault.key_name import KeyName
 from services.vault.keyring import WrappedKey
 from services.vault.provider import KeyMoved, KeyProvider, KeyWrong
-from services.vault.rotation_walk import Batch, Walk
+from services.vault.rotation_walk import Batch, Pace, Walk
 from services.vault.store_keys import KeyStore, Owner
 
 # A batch holds its rows locked: half a second at most, also where a token answers slowly.
@@ -27,8 +27,9 @@ _NAMES: Final[Mapping[str, Callable[[tuple[str, ...]], KeyName]]] = {
 class EpochRewrap:
     """Puts data keys under another epoch."""
 
-    def __init__(self, keys: KeyStore) -> None:
+    def __init__(self, keys: KeyStore, pace: Pace) -> None:
         self._keys = keys
+        self._pace = pace
 
     def walk(self, old: str, new: str) -> Walk[Owner]:
         """All data keys of one epoch. Raises KeyUnavailable, KeyWrong where it does not open."""
@@ -39,7 +40,9 @@ class EpochRewrap:
     def _step(self, old: str, new: str, after: Owner | None) -> Batch[Owner]:
         moved: list[tuple[Owner, bytes]] = []
         with self._keys.database.transaction() as connection:
-            rows = store_rotation.lock_data_keys(connection, old, after, _DATA_KEYS)
+            rows = store_rotation.lock_data_keys(
+                connection, old, after, self._pace.at_most(_DATA_KEYS)
+            )
             if not rows:
                 return Batch(None)
             for (site, owner), wrapped in rows:

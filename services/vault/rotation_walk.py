@@ -24,6 +24,10 @@ _ROUNDS: Final = 50
 _ROUND_SECONDS: Final = 0.1
 
 
+ALL: Final = "ALL"
+"""The target of a rotation of all index keys: the newest version of each."""
+
+
 class RotationKind(StrEnum):
     """What a rotation replaces."""
 
@@ -34,9 +38,10 @@ class RotationKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """A rotation; `site` and `field` name an index key and are empty otherwise.
+    """A rotation; `site` and `field` name an index key, and are empty for all and for other kinds.
 
-    `target` is the new KEK's id, the new epoch or the new key version; empty until it is made.
+    `target` is the new KEK's id, the new epoch or the new key version (`ALL` for those of all
+    index keys); empty until it is made.
     `rewrapped` counts rows since `begin_time`; `end_time` is None while it is under way.
     """
 
@@ -106,6 +111,10 @@ class Pace:
         self.pause = pause
         self._monotonic = monotonic
         self._due = 0.0
+
+    def at_most(self, rows: int) -> int:
+        """The rows of one batch: fewer than `rows` where those would take over half a second."""
+        return rows if self._rate is None else max(1, min(rows, int(self._rate / 2)))
 
     def after(self, rows: int) -> None:
         """Wait as long as so many rows are to take since the last wait ended."""

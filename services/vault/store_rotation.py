@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -24,7 +25,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, TEXT
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Row
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql import cast
 
@@ -83,8 +84,26 @@ def read_under_way(connection: Connection) -> Rotation | None:
     row = connection.execute(
         select(key_rotations).where(key_rotations.c.end_time.is_(None))
     ).one_or_none()
-    if row is None:
-        return None
+    return None if row is None else _rotation(row)
+
+
+def read_last(connection: Connection) -> Rotation | None:
+    """The rotation that is under way, else the one that began last; None before any."""
+    row = connection.execute(
+        select(key_rotations)
+        .order_by(key_rotations.c.end_time.is_(None).desc(), key_rotations.c.begin_time.desc())
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else _rotation(row)
+
+
+def read_rotation(connection: Connection, rotation_id: str) -> Rotation | None:
+    """A rotation by its id."""
+    row = connection.execute(select(key_rotations).filter_by(rotation_id=rotation_id)).one_or_none()
+    return None if row is None else _rotation(row)
+
+
+def _rotation(row: Row[Any]) -> Rotation:
     return Rotation(
         row.rotation_id,
         RotationKind(row.kind),
@@ -98,10 +117,15 @@ def read_under_way(connection: Connection) -> Rotation | None:
 
 
 def begin(
-    connection: Connection, kind: RotationKind, site: str, indexed: str, now: datetime
+    connection: Connection,
+    kind: RotationKind,
+    site: str,
+    indexed: str,
+    now: datetime,
+    rotation_id: str = "",
 ) -> Rotation:
-    """A new rotation, without target yet."""
-    rotation = Rotation(new_uuid(), kind, site, indexed, "", 0, now, None)
+    """A new rotation, without target yet. Raises UniqueViolation where another is under way."""
+    rotation = Rotation(rotation_id or new_uuid(), kind, site, indexed, "", 0, now, None)
     connection.execute(
         insert(key_rotations).values(
             rotation_id=rotation.rotation_id,

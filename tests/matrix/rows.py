@@ -200,6 +200,12 @@ ROWS: Mapping[str, Row] = {
     # Nothing of the things was ever due.
     "VaultDestructionService.GetDestruction": Row("person", own="NOT_FOUND", blocked="NOT_FOUND"),
     "VaultDestructionService.ListDestructions": _SITE,
+    # A key of no site; a custodian of any site acts for all. Nothing old is there to retire.
+    "VaultKeyService.RotateKey": Row("site", lambda _: {"kind": "INDEX"}),
+    "VaultKeyService.GetKeyStatus": _SITE,
+    "VaultKeyService.RetireKey": Row(
+        "site", lambda _: {"kind": "EPOCH", "keyId": "no-such-epoch"}, own="NOT_FOUND"
+    ),
     "VaultTemplateService.RegisterTemplate": Row("site", _template),
     "VaultFieldService.ListDataFields": _SITE,
     "VaultTemplateService.ListTemplates": _SITE,
