@@ -18,9 +18,9 @@ from services.chassis.paging import PageTokens
 from services.chassis.process import ProcessSettings, StartError
 from services.chassis.pseudonym import known_pseudonym
 from services.chassis.rounds import Rounds
+from services.chassis.sealed.courier import Courier
+from services.chassis.sealed.keeper import SealingKeyKeeper
 from services.claims import store_acts
-from services.claims.courier import Courier
-from services.claims.sealing_key import SealingKeyKeeper
 from services.claims.servicer import handlers
 from services.claims.servicer_answer import Answering
 from services.claims.servicer_common import Office

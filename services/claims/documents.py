@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from services.chassis.ids import new_uuid
-from services.chassis.sealing import DocumentPlace, seal
+from services.chassis.sealed.document import SealedDocument, SealingKey, seal_document
 from services.claims.claim import Claim
 
 
@@ -33,42 +33,15 @@ class Text:
     document_id: str = field(default_factory=new_uuid)
 
 
-@dataclass(frozen=True, slots=True)
-class SealingKey:
-    """The vault's public key (raw X25519, 32 bytes) and the vault's name for it."""
-
-    key_id: str
-    public_key: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class SealedDocument:
-    """A text that only the vault opens. `owner_id`: a subject, or the claim `bound_to` itself."""
-
-    site_id: str
-    owner_id: str
-    bound_to: str
-    document_id: str
-    kind: DocumentKind
-    key_id: str
-    sealed: bytes = field(repr=False)
-
-
 def seal_texts(key: SealingKey, claim: Claim, texts: Iterable[Text]) -> list[SealedDocument]:
     """Seal each text at its place in the claim. Raises ValueError for a key that is none."""
     return [
-        SealedDocument(
+        seal_document(
+            key,
             claim.site_id,
             claim.owner_id,
-            claim.claim_id,
-            text.document_id,
-            text.kind,
-            key.key_id,
-            seal(
-                key.public_key,
-                DocumentPlace(claim.site_id, claim.claim_id, text.document_id, text.kind),
-                text.text.encode(),
-            ),
+            (claim.claim_id, text.document_id, text.kind),
+            text.text.encode(),
         )
         for text in texts
     ]

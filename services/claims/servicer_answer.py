@@ -9,7 +9,8 @@ from services.chassis.call import Call
 from services.chassis.deadline import local_date
 from services.chassis.ids import new_uuid
 from services.chassis.refusal import FieldViolation, InvalidArgument, NotFound, StateConflict
-from services.claims import store, store_documents, store_steps, wire
+from services.chassis.sealed import store as sealed_store
+from services.claims import store, store_steps, wire
 from services.claims.claim import Claim
 from services.claims.documents import DocumentKind, Text
 from services.claims.servicer_common import Office, refuse, require_officer
@@ -53,7 +54,7 @@ class Answering:
                     # The site claims, so the user answers; nobody here answers for him.
                     raise StateConflict
                 refuse(_time_faults(answer, claim, now))
-                key = store_documents.current_key(connection)
+                key = sealed_store.current_key(connection)
                 step = office.step(call, key, claim, _texts(answer))
                 decision = Decision(claims_pb2.Claim.Decision.Name(request.decision))
                 try:

@@ -16,10 +16,11 @@ from services.chassis.refusal import (
     PermissionDenied,
     Unavailable,
 )
+from services.chassis.sealed.courier import Courier
+from services.chassis.sealed.document import SealingKey
 from services.claims import store, store_acts
 from services.claims.claim import Attribution, Claim
-from services.claims.courier import Courier
-from services.claims.documents import SealingKey, Text, salted_digests, seal_texts
+from services.claims.documents import Text, salted_digests, seal_texts
 from services.claims.store_steps import Step
 from services.claims.wire_vault import Vault
 

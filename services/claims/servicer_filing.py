@@ -18,7 +18,8 @@ from services.chassis.refusal import (
     Refusal,
     StateConflict,
 )
-from services.claims import intake, store_acts, store_documents, store_steps, wire
+from services.chassis.sealed import store as sealed_store
+from services.claims import intake, store_acts, store_steps, wire
 from services.claims.claim import Claim
 from services.claims.documents import DocumentKind, Text
 from services.claims.servicer_common import Office, blank_texts, is_officer, refuse
@@ -59,7 +60,7 @@ class Filing:
                 if known is not None and not known.issuperset(given.subject_ids):
                     raise NotFound
                 claim = self._claim(call, given, claim_id, now)
-                key = store_documents.current_key(connection)
+                key = sealed_store.current_key(connection)
                 step = office.step(call, key, claim, _texts(given))
                 try:
                     store_steps.file(connection, claim, step, wire.slice_bytes)

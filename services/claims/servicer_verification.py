@@ -7,7 +7,8 @@ from qupia.claims.v1 import claims_pb2
 from services.chassis.call import Call
 from services.chassis.ids import new_uuid
 from services.chassis.refusal import FieldViolation, NotFound, StateConflict
-from services.claims import store, store_acts, store_documents, store_steps, wire
+from services.chassis.sealed import store as sealed_store
+from services.claims import store, store_acts, store_steps, wire
 from services.claims.claim import Claim
 from services.claims.documents import DocumentKind, Text, salted_digest
 from services.claims.servicer_common import Office, blank_texts, refuse, require_officer
@@ -81,7 +82,7 @@ class Verifying:
             now = office.clock.now()
             if office.keys.begin(connection, call, attempt, now) != attempt:
                 return
-            key = store_documents.current_key(connection)
+            key = sealed_store.current_key(connection)
             text = Text(DocumentKind.VERIFICATION_EVIDENCE, request.evidence)
             step = office.step(call, key, claim, [text], self._digests(request, conclusion))
             try:

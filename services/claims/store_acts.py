@@ -12,7 +12,8 @@ from services.chassis.decider import store as decider_store
 from services.chassis.decider.store import Act, Key
 from services.chassis.evidence import Entry
 from services.chassis.pseudonym import pseudonym_of
-from services.claims import store, store_documents
+from services.chassis.sealed import store as sealed_store
+from services.claims import store
 from services.claims.claim import Attribution, Claim, ClaimFact
 from services.claims.tables import claim_acts, corrections
 
@@ -147,4 +148,4 @@ def settle(connection: Connection, ended: Sequence[Act], written: Mapping[str, i
         )
     for act in ended:
         if act.enforcement == decider_store.REFUSED and act.reason == "NOT_FOUND":
-            store_documents.disown(connection, act.key.site_id, act.key.subject_id)
+            sealed_store.disown(connection, act.key.site_id, act.key.subject_id)

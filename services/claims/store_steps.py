@@ -12,9 +12,10 @@ from sqlalchemy import insert
 from sqlalchemy.engine import Connection
 
 from services.chassis.deadline import local_date
-from services.claims import store, store_acts, store_documents
+from services.chassis.sealed import store as sealed_store
+from services.chassis.sealed.document import SealedDocument
+from services.claims import store, store_acts
 from services.claims.claim import Attribution, Claim
-from services.claims.documents import SealedDocument
 from services.claims.intake import CLAIMS_PER_SUBJECT, claim_number
 from services.claims.state import (
     Answer,
@@ -56,7 +57,7 @@ def file(connection: Connection, claim: Claim, step: Step, compose: store_acts.C
         known = store.facts_of(connection, claim.site_id, subject_id)
         if len(known) >= CLAIMS_PER_SUBJECT:
             raise TooManyClaims
-    store_documents.insert_documents(connection, step.documents, now)
+    sealed_store.insert_documents(connection, step.documents, now)
     year = local_date(now).year
     ordinal = store.next_ordinal(connection, claim.site_id, year)
     claim = replace(claim, number=claim_number(year, ordinal))
@@ -101,7 +102,7 @@ def conclude(
             record_time=now,
         )
     )
-    store_documents.insert_documents(connection, step.documents, now)
+    sealed_store.insert_documents(connection, step.documents, now)
     act_ids = store_acts.record(connection, claim, counters, step.by.event, compose, now)
     decided_on: dict[str, object] = {"outcome": outcome}
     if conclusion.correction_id:
@@ -134,7 +135,7 @@ def answer(
             record_time=now,
         )
     )
-    store_documents.insert_documents(connection, step.documents, now)
+    sealed_store.insert_documents(connection, step.documents, now)
     decided_on = {
         "decision": decision,
         "channel": dispatch.channel,

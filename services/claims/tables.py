@@ -7,13 +7,13 @@ from sqlalchemy import (
     DateTime,
     Index,
     Integer,
-    LargeBinary,
     MetaData,
     Table,
     Text,
     UniqueConstraint,
-    text,
 )
+
+from services.chassis.sealed.tables import TABLES
 
 metadata = MetaData()
 
@@ -109,38 +109,5 @@ answers = Table(
     Column("record_time", _MOMENT, nullable=False),
 )
 
-sealing_keys = Table(
-    "sealing_keys",
-    metadata,
-    Column("key_id", Text, primary_key=True),
-    Column("public_key", LargeBinary, nullable=False),
-    Column("fetch_time", _MOMENT, nullable=False),
-)
-
-sealed_documents = Table(
-    "sealed_documents",
-    metadata,
-    Column("site_id", Text, primary_key=True),
-    Column("bound_to", Text, primary_key=True),
-    Column("document_id", Text, primary_key=True),
-    Column("owner_id", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("key_id", Text, nullable=False),
-    Column("sealed", LargeBinary),
-    Column("create_time", _MOMENT, nullable=False),
-    Column("next_time", _MOMENT, nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("delivered_time", _MOMENT),
-    Index(
-        "sealed_documents_undelivered",
-        "next_time",
-        postgresql_where=text("sealed IS NOT NULL"),
-    ),
-    Index(
-        "sealed_documents_by_owner",
-        "site_id",
-        "owner_id",
-        postgresql_where=text("sealed IS NOT NULL"),
-    ),
-)
-"""Texts on their way to the vault; `sealed` goes when the vault has them, or can never have."""
+sealed_documents, sealing_keys = (table.to_metadata(metadata) for table in TABLES)
+"""Texts on their way to the vault, made with the rest of this database."""

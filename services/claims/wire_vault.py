@@ -11,7 +11,7 @@ from qupia.subject.v1 import subject_pb2
 from qupia.vault.v1 import vault_pb2
 from services.chassis.decider.store_outbox import Push
 from services.chassis.refusal import FieldViolation, InvalidArgument, Refusal, Unavailable
-from services.claims.documents import SealedDocument, SealingKey
+from services.chassis.sealed.document import SealedDocument, SealingKey
 from services.claims.wire import given_names
 
 M = TypeVar("M", bound=Message)

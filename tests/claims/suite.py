@@ -33,9 +33,9 @@ from services.chassis.pipeline import Pipeline, stages
 from services.chassis.process import peer_names
 from services.chassis.pseudonym import known_pseudonym
 from services.chassis.recorder import RefusalRecorder
+from services.chassis.sealed.courier import Courier
+from services.chassis.sealed.keeper import SealingKeyKeeper
 from services.claims import store_acts
-from services.claims.courier import Courier
-from services.claims.sealing_key import SealingKeyKeeper
 from services.claims.servicer import handlers
 from services.claims.servicer_answer import Answering
 from services.claims.servicer_common import Office

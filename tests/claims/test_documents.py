@@ -14,8 +14,8 @@ from cli.postgres import Cluster, DatabaseAccess
 from services.chassis.clock import FixedClock
 from services.chassis.ids import new_uuid
 from services.chassis.refusal import InvalidArgument, NotFound, SubjectDestroyed, Unavailable
-from services.claims.documents import SealingKey
-from services.claims.sealing_key import SealingKeyKeeper
+from services.chassis.sealed.document import SealingKey
+from services.chassis.sealed.keeper import SealingKeyKeeper
 from tests.claims.suite import NOW, Claim, Suite
 from tests.claims.test_answering import _answer, _dispatch
 

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keeps the vault's public sealing key here, so that texts are taken while the vault is away."""
+"""Keeps the vault's public sealing key here, so that data are taken while the vault is away."""
 
 from collections.abc import Callable
 
 from services.chassis.clock import Clock
 from services.chassis.database import Database
 from services.chassis.refusal import Refusal
+from services.chassis.sealed import store
+from services.chassis.sealed.document import SealingKey
 from services.chassis.sealing import PUBLIC_KEY_BYTES
-from services.claims import store_documents
-from services.claims.documents import SealingKey
 
 _FETCH_SECONDS = 2.0
-# Until the vault was reached no claim with a text can be taken; after that a rotation may wait.
+# Until the vault was reached nothing personal can be taken; after that a rotation may wait.
 _SOON_SECONDS, _LATER_SECONDS = 0.2, 30.0
 
 
@@ -34,6 +34,6 @@ class SealingKeyKeeper:
         if len(key.public_key) != PUBLIC_KEY_BYTES:
             raise ValueError("the vault's sealing key is no X25519 key")
         with self._database.transaction() as connection:
-            if store_documents.current_key(connection) != key:
-                store_documents.keep_key(connection, key, self._clock.now())
+            if store.current_key(connection) != key:
+                store.keep_key(connection, key, self._clock.now())
         return _LATER_SECONDS

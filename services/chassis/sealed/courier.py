@@ -2,10 +2,11 @@
 """Brings sealed documents to the vault: at once where it can, otherwise for ever."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from services.chassis.clock import Clock
-from services.chassis.database import Database
+from services.chassis.database import Connection, Database
 from services.chassis.metrics import Metrics
 from services.chassis.refusal import (
     DeadlineExceeded,
@@ -16,8 +17,8 @@ from services.chassis.refusal import (
     Unavailable,
     VaultNotReady,
 )
-from services.claims import store_documents
-from services.claims.documents import SealedDocument
+from services.chassis.sealed import store
+from services.chassis.sealed.document import SealedDocument
 
 TOPIC = "documents"
 _BATCH = 100
@@ -32,24 +33,39 @@ Put = Callable[[SealedDocument, float], None]
 
 
 class Courier:
-    """Delivers the documents of one service; `round` is what runs beside the server."""
+    """Delivers the documents of one service; `round` is what runs beside the server.
+
+    `final` are the refusals after which a document will never be taken: like those of a destroyed
+    person it goes. `kept`: whether a trace of what was delivered stays.
+    """
 
     def __init__(
-        self, database: Database, put: Put, clock: Clock, metrics: Metrics, log: Any
+        self,
+        database: Database,
+        put: Put,
+        clock: Clock,
+        metrics: Metrics,
+        log: Any,
+        *,
+        final: tuple[type[Refusal], ...] = (),
+        kept: bool = True,
     ) -> None:
         self._database = database
         self._put = put
         self._clock = clock
         self._metrics = metrics
         self._log = log
+        self._final: tuple[type[Refusal], ...] = (SubjectDestroyed, *final)
+        self._settle = store.mark_delivered if kept else _forget
+        self._abandon = store.abandon if kept else store.forget
 
-    def deliver(self, site_id: str, claim_id: str, seconds: Callable[[], float]) -> None:
-        """Deliver a claim's documents as far as `seconds` (what is left now) allows.
+    def deliver(self, site_id: str, bound_to: str, seconds: Callable[[], float]) -> None:
+        """Deliver a thing's documents as far as `seconds` (what is left now) allows.
 
         Never raises for a vault that refuses or cannot be reached: the rounds go on with it.
         """
         with self._database.transaction() as connection:
-            documents = store_documents.undelivered_of(connection, site_id, claim_id)
+            documents = store.undelivered_of(connection, site_id, bound_to)
         for document in documents:
             left = min(_PUT_SECONDS, seconds())
             if left <= 0 or not self._deliver(document, left):
@@ -59,8 +75,8 @@ class Courier:
         """Deliver what is due; returns the seconds until the next round."""
         now = self._clock.now()
         with self._database.transaction() as connection:
-            documents = store_documents.due(connection, now, _BATCH)
-            age = store_documents.oldest_undelivered(connection, now)
+            documents = store.due(connection, now, _BATCH)
+            age = store.oldest_undelivered(connection, now)
         self._metrics.oldest_pending.labels(TOPIC).set(age)
         for document in documents:
             if not self._deliver(document, _PUT_SECONDS):
@@ -71,11 +87,11 @@ class Courier:
         """One attempt; False where the vault takes nothing at all now."""
         try:
             self._put(document, seconds)
-        except SubjectDestroyed:
+        except self._final as refusal:
             # Kept on, it would be the one thing of that person that somebody can still open.
             with self._database.transaction() as connection:
-                store_documents.abandon(connection, document)
-            self._log.warning("document abandoned", topic=TOPIC, reason=SubjectDestroyed.reason)
+                self._abandon(connection, document)
+            self._log.warning("document abandoned", topic=TOPIC, reason=refusal.reason)
             return True
         except _NOT_NOW:
             self._postpone(document, _MOST_SECONDS_AWAY)
@@ -85,9 +101,13 @@ class Courier:
             self._log.warning("document refused", topic=TOPIC, reason=refusal.reason)
             return True
         with self._database.transaction() as connection:
-            store_documents.mark_delivered(connection, document, self._clock.now())
+            self._settle(connection, document, self._clock.now())
         return True
 
     def _postpone(self, document: SealedDocument, most_seconds: float) -> None:
         with self._database.transaction() as connection:
-            store_documents.postpone(connection, document, self._clock.now(), most_seconds)
+            store.postpone(connection, document, self._clock.now(), most_seconds)
+
+
+def _forget(connection: Connection, document: SealedDocument, _now: datetime) -> None:
+    store.forget(connection, document)

@@ -4,12 +4,12 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Connection
 
-from services.claims.documents import DocumentKind, SealedDocument, SealingKey
-from services.claims.tables import sealed_documents, sealing_keys
+from services.chassis.sealed.document import SealedDocument, SealingKey
+from services.chassis.sealed.tables import sealed_documents, sealing_keys
 
 # The handler that sealed a document delivers it itself; the courier comes after.
 _HANDLER_GOES_FIRST = timedelta(seconds=1)
@@ -59,7 +59,7 @@ def insert_documents(
 
 
 def undelivered_of(connection: Connection, site_id: str, bound_to: str) -> list[SealedDocument]:
-    """The documents of a claim that the vault does not have yet."""
+    """The documents of a thing (a claim, an order, a use) that the vault does not have yet."""
     statement = select(sealed_documents).filter_by(site_id=site_id, bound_to=bound_to)
     statement = statement.where(sealed_documents.c.sealed.is_not(None))
     rows = connection.execute(statement.order_by(sealed_documents.c.document_id))
@@ -82,6 +82,11 @@ def mark_delivered(connection: Connection, document: SealedDocument, now: dateti
     _update(connection, document, sealed=None, delivered_time=now)
 
 
+def forget(connection: Connection, document: SealedDocument) -> None:
+    """The vault has it, and nothing here refers to it any more."""
+    connection.execute(delete(sealed_documents).filter_by(**_place(document)))
+
+
 def abandon(connection: Connection, document: SealedDocument) -> None:
     """Nobody will ever have it: its owner was destroyed, so it goes here as well."""
     _update(connection, document, sealed=None)
@@ -99,7 +104,7 @@ def postpone(
 
 
 def disown(connection: Connection, site_id: str, subject_id: str) -> None:
-    """The site has no such subject: its documents go under the key of their own claim."""
+    """The site has no such subject: its documents go under the key of what they are bound to."""
     connection.execute(
         update(sealed_documents)
         .filter_by(site_id=site_id, owner_id=subject_id)
@@ -141,7 +146,7 @@ def _document(row: Row[*tuple[object, ...]]) -> SealedDocument:
         row.owner_id,
         row.bound_to,
         row.document_id,
-        DocumentKind(row.kind),
+        row.kind,
         row.key_id,
         bytes(row.sealed),
     )
