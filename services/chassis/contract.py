@@ -38,6 +38,7 @@ from qupia.vault.v1 import (
     storing_pb2,
     templates_pb2,
     vault_pb2,
+    versions_pb2,
 )
 
 DEFAULT_MAX_REQUEST_BYTES = 262_144
@@ -51,6 +52,7 @@ SERVICE_FILES: Mapping[str, tuple[FileDescriptor, ...]] = MappingProxyType(
             vault_pb2.DESCRIPTOR,
             fields_pb2.DESCRIPTOR,
             keys_pb2.DESCRIPTOR,
+            versions_pb2.DESCRIPTOR,
             records_pb2.DESCRIPTOR,
             search_pb2.DESCRIPTOR,
             destruction_pb2.DESCRIPTOR,

@@ -60,6 +60,7 @@ from services.vault.servicer_standing import StandingServicer
 from services.vault.servicer_statistics import StatisticsServicer
 from services.vault.servicer_storing import StoringServicer
 from services.vault.servicer_templates import TemplateServicer
+from services.vault.servicer_versions import VersionServicer
 from services.vault.site_fields import SiteLists
 from services.vault.store_keys import EpochRows, KeyStore
 from services.vault.writer import Writer
@@ -136,6 +137,7 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     statistics = StatisticsServicer(parts.database, keys, parts.clock, parts.metrics)
     by_name |= searches.handlers() | templates.handlers()
     by_name |= FieldServicer(lists, tokens).handlers()
+    by_name |= VersionServicer(parts.database, keys, tokens, parts.clock).handlers()
     batches = BatchServicer(
         parts.database, keys, BatchWriter(keys), idempotency, parts.refusals, lists, parts.clock
     )

@@ -39,7 +39,7 @@ from services.vault.standing import (
     Standing,
 )
 
-RULES_VERSION: Final = 5
+RULES_VERSION: Final = 6
 
 
 class Operation(StrEnum):
@@ -57,6 +57,7 @@ class Operation(StrEnum):
     STORE_PURCHASE = "STORE_PURCHASE"
     SUMMARIZE_VISITS = "SUMMARIZE_VISITS"
     LINK = "LINK"
+    AUDIT_VERSIONS = "AUDIT_VERSIONS"
     DESTROY = "DESTROY"
     DEPERSONALISE = "DEPERSONALISE"
 
@@ -170,6 +171,8 @@ def _unanswerable(question: Question) -> Denial | None:
     """What is wrong with a question whoever the subject is."""
     if question.operation is Operation.FIND_FOR_CASE and not question.reference:
         return Denial("REFERENCE_REQUIRED", "6.2.3")
+    if question.operation is Operation.AUDIT_VERSIONS and not question.reference:
+        return Denial("REFERENCE_REQUIRED", "6.1.2")
     return _unreadable(question) if question.operation is Operation.READ else None
 
 
@@ -384,6 +387,12 @@ def _find_for_case(
     return Permit(frozenset(), "6.2.3")
 
 
+def _audit_versions(
+    _q: Question, standing: Standing, _schedule: PolicySchedule, _now: datetime
+) -> Decision:
+    return _held(standing) or Permit(STATED_FIELDS, "6.1.2")
+
+
 def _end(q: Question, standing: Standing, _schedule: PolicySchedule, _now: datetime) -> Decision:
     if standing.blocked:
         return Denial("SUBJECT_BLOCKED", "6.2.3")
@@ -428,6 +437,7 @@ _RULES: Final[dict[Operation, _Rule]] = {
     Operation.STORE_PURCHASE: _store_purchase,
     Operation.SUMMARIZE_VISITS: _summarize_visits,
     Operation.LINK: _link,
+    Operation.AUDIT_VERSIONS: _audit_versions,
     Operation.DESTROY: _end,
     Operation.DEPERSONALISE: _end,
 }

@@ -47,3 +47,17 @@ def told_apart(prefix: str) -> Iterator[None]:
         raise DataLoss from None
     except KeyProviderError:
         raise KeyUnavailable from None
+
+
+def supplier_of(kind: int) -> str:
+    """Who supplied data, by the number in a request; the person where it names nobody.
+
+    Raises InvalidArgument for VERIFICATION: its outcome alone writes in its name (clause 6.2.3).
+    """
+    kinds = vault_pb2.Supplier
+    if kind == kinds.VERIFICATION:
+        raise InvalidArgument(
+            fields=[FieldViolation("supplier", "enum", "is the supplier of corrections only")]
+        )
+    known = kinds.Kind.DESCRIPTOR.values_by_number[kind or kinds.SUBJECT]
+    return str(known.name)

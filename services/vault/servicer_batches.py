@@ -30,7 +30,7 @@ from services.vault.decide import Denial, Operation, Question
 from services.vault.gate import Refused, decide_case
 from services.vault.personal_data import DataChange, normalize_data
 from services.vault.provider import KeyProviderError
-from services.vault.servicer import problem_of
+from services.vault.servicer import problem_of, supplier_of
 from services.vault.site_fields import SiteFields, SiteLists
 from services.vault.store import Case, Subject
 from services.vault.store_keys import KeyStore, OwnerKey
@@ -85,7 +85,7 @@ class BatchServicer:
         request = call.request
         assert isinstance(request, storing_pb2.BatchStoreDataRequest)
         changes = _changes(request, self._lists.of(call.principal.site_id))
-        supplier = vault_pb2.Supplier.Kind.Name(request.supplier or vault_pb2.Supplier.SUBJECT)
+        supplier = supplier_of(request.supplier)
         with self._database.transaction() as connection:
             if not store.ready(connection):
                 raise VaultNotReady(retry_after=1)

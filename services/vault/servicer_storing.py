@@ -24,7 +24,7 @@ from services.vault import store, wire
 from services.vault.decide import Denial, Operation, Question, decide
 from services.vault.fields import AnyField
 from services.vault.personal_data import DataChange, normalize_data
-from services.vault.servicer import told_apart, violations
+from services.vault.servicer import supplier_of, told_apart, violations
 from services.vault.site_fields import SiteFields, SiteLists
 from services.vault.store import Case, Subject
 from services.vault.store_keys import KeyStore
@@ -62,7 +62,7 @@ class StoringServicer:
         assert isinstance(request, vault_pb2.StoreDataRequest)
         subject = (call.principal.site_id, request.subject_id)
         change = _change(request, self._lists.of(subject[0]))
-        supplier = _supplier(request)
+        supplier = supplier_of(request.supplier)
         with self._database.transaction() as connection:
             store.lock_exclusive(connection, *subject)
             case = self._permitted(connection, subject)
@@ -123,16 +123,6 @@ def _change(request: vault_pb2.StoreDataRequest, listed: SiteFields) -> DataChan
         return normalize_data(change, listed)
     except DataInvalid as invalid:
         raise violations(invalid, "data") from None
-
-
-def _supplier(request: vault_pb2.StoreDataRequest) -> str:
-    kinds = vault_pb2.Supplier
-    if request.supplier == kinds.VERIFICATION:
-        # Only the outcome of a verification writes in its name (clause 6.2.3).
-        raise InvalidArgument(
-            fields=[FieldViolation("supplier", "enum", "is the supplier of corrections only")]
-        )
-    return kinds.Kind.Name(request.supplier or kinds.SUBJECT)
 
 
 def _result_id(version: int, now: datetime) -> str:

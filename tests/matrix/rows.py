@@ -208,6 +208,7 @@ ROWS: Mapping[str, Row] = {
     ),
     "VaultTemplateService.RegisterTemplate": Row("site", _template),
     "VaultFieldService.ListDataFields": _SITE,
+    "VaultVersionService.ListDataVersions": Row("person"),
     "VaultTemplateService.ListTemplates": _SITE,
     "DisclosureService.RegisterRecipient": Row("site", lambda _: {"recipient": new_recipient()}),
     # Two people: whoever registered it does not activate it (5.2).

@@ -130,6 +130,14 @@ class Person:
         found: dict[str, Any] = answered.json["data"]
         return found
 
+    def versions(self, who: str = "auditor", **asked: str) -> list[dict[str, Any]]:
+        """The versions of the person's data, newest first."""
+        query = "&".join(f"{name}={value}" for name, value in asked.items())
+        answered = self.ask("GET", f"/data-versions?{query}", who=who)
+        assert answered.status == 200, answered.content.decode()
+        found: list[dict[str, Any]] = answered.json["versions"]
+        return found
+
     def standing(self) -> dict[str, Any]:
         """What stands about the person at the vault."""
         answered = self.ask("GET", "/standing")

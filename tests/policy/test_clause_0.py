@@ -31,6 +31,8 @@ def test_every_stored_datum_has_its_site_its_category_and_the_policy_in_force(
     for row in rows:
         assert row.field in stored[row.version]["fields"]
         assert stored[row.version]["policyVersion"] == (2 if row.version == changed else 1)
+    told = {v["version"]: v["policyVersion"] for v in person.versions()}
+    assert told == {1: 1, changed: 2}
 
 
 @pytest.mark.parametrize("missing", ["site", "field"])

@@ -32,3 +32,13 @@ def test_data_contrary_to_each_other_are_stored_as_they_were_given(person: Perso
     person.placed({"address": {**contrary, "street": None, "house": None, "flat": None}})
     assert person.grant("ACCOUNT").status == 200
     assert person.data("ACCOUNT")["address"] == contrary
+
+
+def test_every_datum_is_unverified_until_a_verification_has_written_it(person: Person) -> None:
+    """T-2.4-a"""
+    assert {v["verification"] for v in person.versions()} == {"UNVERIFIED"}
+    claim_id = person.claimed()["claimId"]
+    person.concluded(claim_id, "INACCURATE_CONFIRMED", correction={"phone": "+77017654321"})
+    found = {(v["field"], v["version"]): v["verification"] for v in person.versions()}
+    assert found.pop(("phone", 2)) == "VERIFIED"
+    assert set(found.values()) == {"UNVERIFIED"}

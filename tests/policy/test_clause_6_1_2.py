@@ -69,3 +69,61 @@ def test_the_proposed_correction_is_kept_sealed_in_the_claim(
         for entry in records.entries(service, person):
             assert NEW not in str(entry)
     assert person.standing()["dataVersion"] == 1
+
+
+def test_an_auditor_alone_reads_former_values_and_that_is_recorded(
+    person: Person, records: Records
+) -> None:
+    """T-6.1.2-a"""
+    person.placed({"phone": NEW})
+    found = person.versions(withValues="true", reference="AUDIT-1")
+    phones = [
+        (v["version"], v.get("endVersion"), v["data"]["phone"])
+        for v in found
+        if "phone" in v["field"]
+    ]
+    assert phones == [(2, None, NEW), (1, 2, person.own["phone"])]
+    assert {v["field"] for v in found} == set(person.own)
+    [entry] = records.entries("vault", person, "data_versions.listed")
+    assert (entry["outcome"], entry["clause"]) == ("PERMITTED", "6.1.2")
+    assert entry["refs"]["reference"] == "AUDIT-1"
+    assert set(entry["decidedOn"]["fields"]) == set(person.own)
+    assert NEW not in str(entry)
+
+
+def test_former_values_are_for_nobody_else_and_for_no_reason_unnamed(person: Person) -> None:
+    """T-6.1.2-a"""
+    path = "/data-versions?withValues=true"
+    for who in ("storefront", "privacyOfficer", "claimsOfficer"):
+        asked = person.ask("GET", f"{path}&reference=AUDIT-1", who=who)
+        assert is_refused(asked, 403, "PERMISSION_DENIED")
+    unnamed = person.ask("GET", path, who="auditor")
+    assert is_refused(unnamed, 400, "REFERENCE_REQUIRED", "6.1.2")
+
+
+def test_under_a_block_no_audit_reads_values_and_where_they_came_from_is_told(
+    person: Person, records: Records
+) -> None:
+    """T-6.1.2-a, T-6.2.3-a"""
+    person.claimed()
+    asked = person.ask("GET", "/data-versions?withValues=true&reference=AUDIT-1", who="auditor")
+    assert is_refused(asked, 409, "SUBJECT_BLOCKED", "6.2.3")
+    refused = records.refusals("vault", person, "data_versions.listed")
+    assert refused == [("SUBJECT_BLOCKED", "6.2.3")]
+    told = person.versions("claimsOfficer")
+    assert {v["field"] for v in told} == set(person.own)
+    assert not [v for v in told if "data" in v]
+
+
+def test_versions_are_paged_newest_first(person: Person) -> None:
+    """T-6.1.2-a"""
+    person.placed({"phone": NEW})
+    whole = [(v["version"], v["field"]) for v in person.versions()]
+    paged: list[tuple[int, str]] = []
+    token = ""
+    while len(paged) < len(whole):
+        page = person.ask("GET", f"/data-versions?pageSize=3&pageToken={token}", who="auditor").json
+        paged += [(v["version"], v["field"]) for v in page["versions"]]
+        token = page.get("nextPageToken", "")
+    assert (paged, token) == (whole, "")
+    assert [version for version, _ in whole] == sorted((v for v, _ in whole), reverse=True)

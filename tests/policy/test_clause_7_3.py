@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.policy.person import DATA, Person
+from tests.policy.person import DATA, Person, is_refused
 from tests.policy.records import Records
 from tests.policy.site import Site
 
@@ -45,3 +45,25 @@ def test_a_correction_is_told_apart_from_what_the_person_supplied(
     sql = "SELECT supplier FROM data_history WHERE subject_id=:p AND field='phone'"
     [former] = records.rows("vault", sql, p=person.subject_id)
     assert former.supplier == "SUBJECT"
+
+
+@pytest.mark.parametrize("who", ["auditor", "claimsOfficer"])
+def test_who_supplied_what_when_and_through_which_form_is_told(person: Person, who: str) -> None:
+    """T-7.3-a, T-3.2-b"""
+    start = datetime.now(UTC)
+    person.placed({"phone": "+77017654321"}, form="profile", supplier="REPRESENTATIVE")
+    newest = person.versions(who)[0]
+    named = (newest["field"], newest["supplier"], newest["form"])
+    assert named == ("phone", "REPRESENTATIVE", "profile")
+    assert start <= datetime.fromisoformat(newest["storeTime"]) <= datetime.now(UTC)
+
+
+@pytest.mark.parametrize("supplier", ["VERIFICATION", "NOBODY"])
+def test_nobody_supplies_data_in_the_name_of_a_verification(person: Person, supplier: str) -> None:
+    """T-7.3-a"""
+    assert is_refused(person.place({"givenName": "А"}, supplier=supplier), 400, "INVALID_ARGUMENT")
+    items = [{"subjectId": person.subject_id, "data": {"givenName": "А"}}]
+    body = {"items": items, "supplier": supplier}
+    asked = person.site.ask("storefront", "POST", "/v1/data:batchStore", body)
+    assert is_refused(asked, 400, "INVALID_ARGUMENT")
+    assert asked.fields == ("supplier",)

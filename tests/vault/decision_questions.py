@@ -27,6 +27,7 @@ TABLES = {
     "verify": VERIFICATION,
     "release": RELEASE,
     "find": CASE,
+    "audit": DOCUMENT.table("Auditing versions"),
     "act": ACTS,
     "accept": ACCEPTANCE,
     "link": LINKING,
@@ -278,6 +279,14 @@ def finds() -> Iterator[Asked]:
             found = {**findings, "reference": reference}
             question = Question(Operation.FIND_FOR_CASE, reference=named)
             yield Asked("find", found, frozenset({"every find"}), question, life, standing)
+
+
+def audits() -> Iterator[Asked]:
+    for findings, life, standing in _standings():
+        for reference, named in REFERENCES.items():
+            found = {**findings, "reference": reference}
+            question = Question(Operation.AUDIT_VERSIONS, reference=named)
+            yield Asked("audit", found, frozenset({"every audit"}), question, life, standing)
 
 
 def ends() -> Iterator[Asked]:

@@ -34,6 +34,7 @@ from tests.vault.decision_questions import (
     TABLES,
     Asked,
     acts,
+    audits,
     ends,
     finds,
     kinds_of_read,
@@ -70,10 +71,11 @@ def test_every_read_is_answered_as_the_page_says() -> None:
         (verifications, ("verify",)),
         (releases, ("release",)),
         (finds, ("find",)),
+        (audits, ("audit",)),
         (links, ("link",)),
         (ends, ("end",)),
     ],
-    ids=["acts", "verifications", "releases", "finds", "links", "ends"],
+    ids=["acts", "verifications", "releases", "finds", "audits", "links", "ends"],
 )
 def test_every_other_question_is_answered_as_the_page_says(
     questions: Callable[[], Iterator[Asked]], tables: tuple[str, ...]
