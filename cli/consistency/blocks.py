@@ -37,20 +37,40 @@ def block_faults(
             yield from _faults(place, rows, slice_, waiting=waiting)
 
 
+def watch_faults(
+    held: Iterable[HeldSlice], watched: Iterable[tuple[Place, set[str]]]
+) -> Iterator[Fault]:
+    """Open blocks whose contact nobody watches, and contacts watched for no open block."""
+    for slice_, found in matched(held, watched, lambda s: s.place, lambda w: w[0]):
+        claims = found[1] if found is not None else set()
+        place = slice_.place if slice_ is not None else found[0] if found else ("", "")
+        blocks_ = _open_blocks(slice_)
+        own = {c for c, b in blocks_.items() if b.origin is not Origin.SAME_CONTACT}
+        for claim_id in sorted(own - claims):
+            what = "the contact of an open block is not watched"
+            yield _fault("vault", "watched_blocks", place, claim_id, what)
+        for claim_id in sorted(claims - own):
+            what = "a contact is watched for no open block"
+            yield _fault("vault", "watched_blocks", place, claim_id, what)
+
+
 def _faults(
     place: Place, rows: list[FactRow], slice_: HeldSlice | None, *, waiting: bool
 ) -> Iterator[Fault]:
     in_force = _open_blocks(slice_)
-    open_claims = {row.claim_id for row in rows if row.outcome is None and _blocks(row)}
+    open_claims = {row.claim_id for row in rows if _is_open(row)}
     known = {row.claim_id for row in rows if _blocks(row)}
     if not waiting:
         for claim_id in sorted(open_claims - in_force.keys()):
             what = "the claim is open, but blocks nothing in the vault"
             yield _fault("claims", "claim_subjects", place, claim_id, what)
     for claim_id in sorted(in_force.keys() - (known if waiting else open_claims)):
-        if in_force[claim_id].origin is not Origin.SAME_CONTACT:
-            what = "an open block without an open claim"
-            yield _fault("vault", "slices", place, claim_id, what)
+        what = "an open block without an open claim"
+        yield _fault("vault", "slices", place, claim_id, what)
+
+
+def _is_open(row: FactRow) -> bool:
+    return row.outcome is None and not row.released and _blocks(row)
 
 
 def _blocks(row: FactRow) -> bool:

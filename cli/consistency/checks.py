@@ -35,6 +35,7 @@ from cli.consistency.matching import Reference, chunked, matched
 from cli.consistency.records import Records
 from cli.consistency.standing import Told
 from cli.consistency.store_keys import OwnerRow
+from cli.consistency.store_standing import HeldSlice
 from services.chassis.calendar import WorkingCalendar
 from services.vault.secret_key import SecretKey
 from services.vault.wire_case import CLAIMS, CONSENT, DECIDER_OF, ORDERS, SCHEDULE
@@ -122,7 +123,7 @@ def _standing(records: Records) -> Iterator[Fault]:
         yield from standing.standing_faults(
             topic,
             _told(records, topic),
-            store_standing.held(records.vault, topic),
+            _held(records, topic),
             store_standing.lives(records.vault) if topic != SCHEDULE else (),
         )
     held = store_standing.held(records.vault, CONSENT)
@@ -154,7 +155,7 @@ def _acts(records: Records) -> Iterator[Fault]:
             # The vault holds nothing any more of whoever was destroyed.
             (act for act in recorded if act.place not in gone),
             store_standing.pushed(decider, topic),
-            store_standing.held(records.vault, topic),
+            _held(records, topic),
         )
         yield from acts.verdict_faults(
             topic,
@@ -167,9 +168,19 @@ def _blocks(records: Records) -> Iterator[Fault]:
     yield from blocks.block_faults(
         store_claims.facts(records.claims),
         store_standing.pushed(records.claims, CLAIMS),
-        store_standing.held(records.vault, CLAIMS),
+        _held(records, CLAIMS),
         store_standing.lives(records.vault),
     )
+    yield from blocks.watch_faults(
+        store_standing.held(records.vault, CLAIMS),
+        store_standing.watched(records.vault),
+    )
+
+
+def _held(records: Records, topic: str) -> Iterator[HeldSlice]:
+    if topic == CLAIMS:
+        return store_standing.held_claims(records.vault)
+    return store_standing.held(records.vault, topic)
 
 
 def _destructions(records: Records) -> Iterator[Fault]:

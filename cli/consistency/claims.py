@@ -9,6 +9,7 @@ from cli.consistency.store_claims import ClaimRow, FactRow
 from cli.consistency.store_standing import Place, PushedSlice
 from services.chassis.calendar import WorkingCalendar
 from services.chassis.deadline import due
+from services.claims.authority import AuthorityState
 from services.claims.claim import ClaimFact
 from services.claims.intake import claim_number
 from services.claims.state import (
@@ -78,8 +79,9 @@ def _state_fault(claim: ClaimRow) -> str:
         kind, claimant = ClaimKind(claim.kind), Claimant(claim.claimant)
         outcome = Outcome(claim.outcome) if claim.outcome else None
         state = ClaimState(claim.state)
+        authority = AuthorityState(claim.authority) if claim.authority else None
     except ValueError:
-        return "kind, claimant, state or outcome is none that there is"
+        return "kind, claimant, state, outcome or authority is none that there is"
     if claim.outcome != claim.verified:
         return "the outcome is not the one that was concluded"
     if claim.decision != claim.answered:
@@ -87,7 +89,7 @@ def _state_fault(claim: ClaimRow) -> str:
     if (state, outcome is not None, claim.decision is not None) not in _STATES:
         return "the state does not follow from outcome and answer"
     if state is ClaimState.ANSWERED and (
-        verification_of(kind, claimant, outcome) is Verification.OPEN
+        verification_of(kind, claimant, outcome, authority) is Verification.OPEN
     ):
         return "it was answered while its verification is open"
     return ""
@@ -123,6 +125,8 @@ def _fact(row: FactRow) -> ClaimFact:
         row.record_time,
         Outcome(row.outcome) if row.outcome else None,
         row.correction_id,
+        released=row.released,
+        same_contact=row.same_contact,
     )
 
 

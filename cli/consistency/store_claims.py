@@ -9,9 +9,10 @@ from datetime import date, datetime
 
 from sqlalchemy import and_, select
 
-from cli.consistency.matching import gathered
+from cli.consistency.matching import gathered, matched
 from cli.consistency.store_snapshot import Snapshot, plain
 from cli.consistency.store_standing import Place
+from services.claims.store_same_contact import SameContactState
 from services.claims.tables import (
     answers,
     claim_numbers,
@@ -21,6 +22,7 @@ from services.claims.tables import (
     sealed_documents,
     verifications,
 )
+from services.claims.tables_verification import same_contacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class ClaimRow:
     calendar_version: str
     verified: str | None
     answered: str | None
+    authority: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,8 @@ class FactRow:
     record_time: datetime
     outcome: str | None
     correction_id: str
+    released: bool = False
+    same_contact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +115,7 @@ def by_number(source: Snapshot) -> Iterator[ClaimRow]:
             calendar_version=row.calendar_version,
             verified=row.verified,
             answered=row.told,
+            authority=row.authority,
         )
 
 
@@ -122,6 +128,54 @@ def last_numbers(source: Snapshot) -> Iterator[tuple[str, int, int]]:
 
 def facts(source: Snapshot) -> Iterator[tuple[Place, list[FactRow]]]:
     """What all claims say of each subject, by place, the oldest claim first."""
+    both = matched(_named(source), _shared(source), lambda g: g[0], lambda g: g[0])
+    for named, shared in both:
+        place = named[0] if named is not None else shared[0] if shared is not None else ("", "")
+        rows = [*(named[1] if named else ()), *(shared[1] if shared else ())]
+        yield place, sorted(rows, key=lambda row: row.claim_id)
+
+
+def _shared(source: Snapshot) -> Iterator[tuple[Place, list[FactRow]]]:
+    """What claims say of subjects that they do not name: blocked for their contact."""
+    s, c = same_contacts.c, claims.c
+    statement = (
+        select(
+            s.site_id,
+            s.subject_id,
+            s.claim_id,
+            s.since_time,
+            s.block_time,
+            s.state,
+            c.kind,
+            c.claimant,
+        )
+        .join(claims, and_(c.site_id == s.site_id, c.claim_id == s.claim_id))
+        .where(s.state != SameContactState.CONFIRMED)
+        .order_by(plain(s.site_id), plain(s.subject_id), plain(s.claim_id))
+    )
+    for place, rows in gathered(source.stream(statement), lambda r: (r.site_id, r.subject_id)):
+        yield (
+            place,
+            [
+                FactRow(
+                    r.claim_id,
+                    "",
+                    r.kind,
+                    r.claimant,
+                    r.since_time,
+                    r.block_time,
+                    None,
+                    "",
+                    released=r.state == SameContactState.RELEASED,
+                    same_contact=True,
+                )
+                for r in rows
+            ],
+        )
+
+
+def _named(source: Snapshot) -> Iterator[tuple[Place, list[FactRow]]]:
+    """What claims say of those they name."""
     s, c, k = claim_subjects.c, claims.c, corrections.c
     statement = (
         select(
@@ -134,6 +188,7 @@ def facts(source: Snapshot) -> Iterator[tuple[Place, list[FactRow]]]:
             c.receipt_time,
             c.record_time,
             c.outcome,
+            c.release_time,
             k.correction_id,
         )
         .select_from(claim_subjects)
@@ -161,6 +216,7 @@ def facts(source: Snapshot) -> Iterator[tuple[Place, list[FactRow]]]:
                     r.record_time,
                     r.outcome,
                     r.correction_id or "",
+                    released=r.release_time is not None,
                 )
                 for r in rows
             ],

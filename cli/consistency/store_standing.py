@@ -3,18 +3,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from google.protobuf.message import DecodeError
 from sqlalchemy import and_, select
 
+from cli.consistency.matching import gathered, matched
 from cli.consistency.store_snapshot import Snapshot, plain
+from qupia.vault.v1 import vault_pb2
 from services.chassis.decider.tables import acts, outbox
 from services.chassis.decider.tables import slices as pushed_slices
 from services.vault.tables import proposal_verdicts, subjects
 from services.vault.tables import slices as held_slices
+from services.vault.tables_blocks import provisional_blocks, watched_blocks
 from services.vault.tables_links import links
+from services.vault.wire_case import CLAIMS
 
 Place = tuple[str, str]
 """(site, subject)"""
@@ -108,6 +113,49 @@ def links_in_force(vault: Snapshot) -> Iterator[tuple[Place, str]]:
     statement = select(links).order_by(plain(t.site_id), plain(t.visitor_id))
     for row in vault.stream(statement):
         yield (row.site_id, row.visitor_id), row.account_id
+
+
+def held_claims(vault: Snapshot) -> Iterator[HeldSlice]:
+    """The vault's claims slices by place, as far as the claims service has to know of them.
+
+    What the vault has blocked itself, and nobody has fetched yet, is left out.
+    """
+    p = provisional_blocks.c
+    untold = vault.stream(
+        select(p.site_id, p.subject_id, p.claim_id)
+        .where(~p.known)
+        .order_by(plain(p.site_id), plain(p.subject_id))
+    )
+    places = gathered(untold, lambda row: (row.site_id, row.subject_id))
+    for slice_, found in matched(held(vault, CLAIMS), places, lambda s: s.place, lambda f: f[0]):
+        if slice_ is None:
+            continue
+        if found is None:
+            yield slice_
+            continue
+        left = _without(slice_.body, {row.claim_id for row in found[1]})
+        if slice_.version != (0, 0):
+            yield replace(slice_, body=left)
+
+
+def _without(body: bytes, claim_ids: Collection[str]) -> bytes:
+    try:
+        message = vault_pb2.ClaimsSlice.FromString(body)
+    except DecodeError:
+        return body
+    kept = [block for block in message.blocks if block.claim_id not in claim_ids]
+    del message.blocks[:]
+    message.blocks.extend(kept)
+    return message.SerializeToString(deterministic=True)
+
+
+def watched(vault: Snapshot) -> Iterator[tuple[Place, set[str]]]:
+    """The claims for whose blocks a subject's contact is watched, by place."""
+    w = watched_blocks.c
+    statement = select(w.site_id, w.subject_id, w.claim_id)
+    rows = vault.stream(statement.order_by(plain(w.site_id), plain(w.subject_id)))
+    for place, found in gathered(rows, lambda row: (row.site_id, row.subject_id)):
+        yield place, {row.claim_id for row in found}
 
 
 def verdicts(vault: Snapshot, topic: str) -> Iterator[VerdictRow]:

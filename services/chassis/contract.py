@@ -24,12 +24,13 @@ from google.protobuf.descriptor import (
     MethodDescriptor,
 )
 
-from qupia.claims.v1 import claims_pb2
+from qupia.claims.v1 import claims_pb2, verification_pb2
 from qupia.consent.v1 import consent_pb2, links_pb2
 from qupia.contract.v1 import contract_pb2
 from qupia.disclosure.v1 import disclosure_pb2, manifest_pb2, recipients_pb2
 from qupia.subject.v1 import subject_pb2
 from qupia.vault.v1 import (
+    blocking_pb2,
     destruction_pb2,
     fields_pb2,
     keys_pb2,
@@ -54,6 +55,7 @@ SERVICE_FILES: Mapping[str, tuple[FileDescriptor, ...]] = MappingProxyType(
             keys_pb2.DESCRIPTOR,
             versions_pb2.DESCRIPTOR,
             records_pb2.DESCRIPTOR,
+            blocking_pb2.DESCRIPTOR,
             search_pb2.DESCRIPTOR,
             destruction_pb2.DESCRIPTOR,
             storing_pb2.DESCRIPTOR,
@@ -64,7 +66,7 @@ SERVICE_FILES: Mapping[str, tuple[FileDescriptor, ...]] = MappingProxyType(
             manifest_pb2.DESCRIPTOR,
             recipients_pb2.DESCRIPTOR,
         ),
-        "claims": (claims_pb2.DESCRIPTOR,),
+        "claims": (claims_pb2.DESCRIPTOR, verification_pb2.DESCRIPTOR),
     }
 )
 SHARED_FILES: tuple[FileDescriptor, ...] = (contract_pb2.DESCRIPTOR, subject_pb2.DESCRIPTOR)

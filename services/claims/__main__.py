@@ -5,6 +5,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from pydantic import Field
+
 from services.chassis import assembly, process
 from services.chassis.assembly import Background, Parts
 from services.chassis.calendar import CalendarFileError, WorkingCalendar, load_calendar
@@ -20,12 +22,16 @@ from services.chassis.pseudonym import known_pseudonym
 from services.chassis.rounds import Rounds
 from services.chassis.sealed.courier import Courier
 from services.chassis.sealed.keeper import SealingKeyKeeper
-from services.claims import store_acts
+from services.claims import store_acts, wire
+from services.claims.intake import FAR_BACK_WORKING_DAYS
+from services.claims.same_contact import SameContacts
 from services.claims.servicer import handlers
 from services.claims.servicer_answer import Answering
 from services.claims.servicer_common import Office
 from services.claims.servicer_filing import Filing
 from services.claims.servicer_reading import Reading
+from services.claims.servicer_settling import Settling
+from services.claims.servicer_tasks import Tasks
 from services.claims.servicer_verification import Verifying
 from services.claims.wire_vault import Vault
 
@@ -36,11 +42,13 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 class ClaimsSettings(ProcessSettings, MailSettings):
     """What the claims process is told besides: where the vault listens, and a calendar file.
 
-    `calendar` is the override file of the working calendar (`services.chassis.calendar`).
+    `calendar` is the override file of the working calendar (`services.chassis.calendar`). A time
+    of receipt that lies more than `far_back_working_days` back waits for a second officer.
     """
 
     vault: str
     calendar: Path | None = None
+    far_back_working_days: int = Field(FAR_BACK_WORKING_DAYS, ge=0, le=250)
 
 
 def main(ready: Callable[[], None] = lambda: None) -> int:
@@ -64,14 +72,28 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
         courier,
         vault,
         parts.secret,
+        calendar,
     )
+    pages = PageTokens(parts.secret)
     rpcs = handlers(
-        Filing(office, calendar),
+        Filing(office, settings.far_back_working_days),
         Verifying(office),
         Answering(office),
-        Reading(parts.database, PageTokens(parts.secret), parts.clock),
+        Reading(parts.database, pages, parts.clock),
+        Settling(office, settings.far_back_working_days),
+        Tasks(office, pages),
     )
-    backgrounds = _backgrounds(parts, vault, pusher, courier)
+    same_contacts = SameContacts(
+        parts.database,
+        vault,
+        pusher,
+        wire.slice_bytes,
+        calendar,
+        parts.clock,
+        parts.metrics,
+        parts.log,
+    )
+    backgrounds = _backgrounds(parts, vault, pusher, courier, same_contacts)
     assembly.serve(parts, rpcs, known_pseudonym, backgrounds, stop, ready)
     client.close()
 
@@ -102,7 +124,9 @@ def _pusher(parts: Parts, vault: Vault) -> Pusher:
     )
 
 
-def _backgrounds(parts: Parts, vault: Vault, pusher: Pusher, courier: Courier) -> list[Background]:
+def _backgrounds(
+    parts: Parts, vault: Vault, pusher: Pusher, courier: Courier, same_contacts: SameContacts
+) -> list[Background]:
     keeper = SealingKeyKeeper(parts.database, vault.sealing_key, parts.clock)
 
     def rounds(name: str, round_: Callable[[], float]) -> Rounds:
@@ -111,7 +135,12 @@ def _backgrounds(parts: Parts, vault: Vault, pusher: Pusher, courier: Courier) -
     dispatcher = Dispatcher(
         parts.database, pusher, vault.complete_resync, parts.clock, parts.metrics, parts.log
     )
-    return [dispatcher, rounds("sealing_key", keeper.round), rounds("courier", courier.round)]
+    return [
+        dispatcher,
+        rounds("sealing_key", keeper.round),
+        rounds("courier", courier.round),
+        rounds("same_contact", same_contacts.round),
+    ]
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.chassis.deadline import Deadline
+from services.claims.authority import AuthorityState
 from services.claims.state import (
     Claimant,
     ClaimKind,
@@ -27,7 +28,9 @@ class Claim:
     """A claim without its texts. Times are aware, in UTC.
 
     `subject_ids` in the order they were named; `answer_time` is when the answer left;
-    `enforcement` a name of the contract.
+    `enforcement` a name of the contract. `released`: its block was lifted without an outcome;
+    `receipt_awaits`: a time of receipt waits for a second officer; `authority` is a
+    representative's.
     """
 
     site_id: str
@@ -45,6 +48,9 @@ class Claim:
     deadline: Deadline
     answer_time: datetime | None
     enforcement: str
+    released: bool = False
+    receipt_awaits: bool = False
+    authority: AuthorityState | None = None
 
     @property
     def blocks(self) -> bool:
@@ -54,7 +60,7 @@ class Claim:
     @property
     def verification(self) -> Verification:
         """Where its verification stands."""
-        return verification_of(self.kind, self.claimant, self.outcome)
+        return verification_of(self.kind, self.claimant, self.outcome, self.authority)
 
     @property
     def owner_id(self) -> str:
@@ -66,7 +72,9 @@ class Claim:
 class ClaimFact:
     """What one claim says of one subject: its block, if it blocks, and its legal hold.
 
-    `correction_id` is empty where the outcome corrects nothing of this subject.
+    `correction_id` is empty where the outcome corrects nothing of this subject. `released`: its
+    block was lifted without an outcome. `same_contact` where the claim does not name the subject:
+    the vault blocked it for its contact, and it holds nothing.
     """
 
     claim_id: str
@@ -77,6 +85,8 @@ class ClaimFact:
     record_time: datetime
     outcome: Outcome | None
     correction_id: str
+    released: bool = False
+    same_contact: bool = False
 
 
 @dataclass(frozen=True, slots=True)

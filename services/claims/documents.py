@@ -22,6 +22,9 @@ class DocumentKind(StrEnum):
     VERIFICATION_EVIDENCE = "VERIFICATION_EVIDENCE"
     ANSWER = "ANSWER"
     DISPATCH_PROOF = "DISPATCH_PROOF"
+    REASON = "REASON"
+    AUTHORITY = "AUTHORITY"
+    NOTICE = "NOTICE"
 
 
 @dataclass(frozen=True, slots=True)

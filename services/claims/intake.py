@@ -6,14 +6,16 @@ officer.
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from services.chassis.calendar import WorkingCalendar
+from services.chassis.deadline import plus_working_days
 from services.claims.state import Claimant
 
 # What a slice holds of one subject has to stay well under what one push may carry.
 CLAIMS_PER_SUBJECT = 500
-# Further back a second officer is needed, whom this release cannot ask yet.
-MOST_BACKDATING = timedelta(days=30)
+# Further back a second officer confirms the time of receipt; the claim blocks all the same.
+FAR_BACK_WORKING_DAYS = 3
 
 
 class ReceiptTimeRefused(ValueError):
@@ -33,8 +35,7 @@ def may_file(claimant: Claimant, *, officer: bool) -> bool:
 def receipt_time(given: datetime | None, now: datetime, *, officer: bool) -> datetime:
     """Return the aware time of receipt: `now` unless an officer proves an earlier one.
 
-    Raises ReceiptTimeRefused for a time that a storefront gives, lies in the future or more than
-    30 days back.
+    Raises ReceiptTimeRefused for a time that a storefront gives, or that lies in the future.
     """
     if given is None:
         return now
@@ -42,9 +43,14 @@ def receipt_time(given: datetime | None, now: datetime, *, officer: bool) -> dat
         raise ReceiptTimeRefused("not_allowed", "is the server's where a storefront files")
     if given > now:
         raise ReceiptTimeRefused("range", "may not lie in the future")
-    if now - given > MOST_BACKDATING:
-        raise ReceiptTimeRefused("range", f"at most {MOST_BACKDATING.days} days back")
     return given
+
+
+def is_far_back(
+    receipt_time: datetime, record_time: datetime, calendar: WorkingCalendar, working_days: int
+) -> bool:
+    """Say whether a receipt lies more than so many working days before it was recorded."""
+    return plus_working_days(receipt_time, working_days, calendar).has_passed(record_time)
 
 
 def claim_number(year: int, ordinal: int) -> str:

@@ -8,13 +8,21 @@ from services.chassis.pipeline import Handler
 from services.claims.servicer_answer import Answering
 from services.claims.servicer_filing import Filing
 from services.claims.servicer_reading import Reading
+from services.claims.servicer_settling import Settling
+from services.claims.servicer_tasks import Tasks
 from services.claims.servicer_verification import Verifying
 
 _SERVICE: Final = "/qupia.claims.v1.ClaimsService"
+_VERIFICATION: Final = "/qupia.claims.v1.ClaimsVerificationService"
 
 
 def handlers(
-    filing: Filing, verifying: Verifying, answering: Answering, reading: Reading
+    filing: Filing,
+    verifying: Verifying,
+    answering: Answering,
+    reading: Reading,
+    settling: Settling,
+    tasks: Tasks,
 ) -> Mapping[str, Handler]:
     """The handlers by RPC path."""
     return {
@@ -24,4 +32,12 @@ def handlers(
         f"{_SERVICE}/GetClaim": reading.get_claim,
         f"{_SERVICE}/ListClaims": reading.list_claims,
         f"{_SERVICE}/GetAct": reading.get_act,
+        f"{_VERIFICATION}/SettleSameContact": settling.settle_same_contact,
+        f"{_VERIFICATION}/SettleAuthority": settling.settle_authority,
+        f"{_VERIFICATION}/CorrectReceiptTime": settling.correct_receipt_time,
+        f"{_VERIFICATION}/ConfirmReceiptTime": settling.confirm_receipt_time,
+        f"{_VERIFICATION}/ProposeLift": settling.propose_lift,
+        f"{_VERIFICATION}/ApproveLift": settling.approve_lift,
+        f"{_VERIFICATION}/ListInterim": tasks.list_interim,
+        f"{_VERIFICATION}/ListTasks": tasks.list_tasks,
     }

@@ -4,6 +4,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from services.chassis.calendar import WorkingCalendar
 from services.chassis.call import Call
 from services.chassis.clock import Clock
 from services.chassis.database import Database
@@ -40,6 +41,7 @@ class Office:
     courier: Courier
     vault: Vault
     secret: bytes = field(repr=False)
+    calendar: WorkingCalendar = field(repr=False)
 
     def bring_into_force(self, call: Call, claim: Claim, most: float = _PUSH_SECONDS) -> None:
         """Push every subject of the claim, then deliver its documents, as far as time allows.

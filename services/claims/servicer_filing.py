@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import cast
 
 from qupia.claims.v1 import claims_pb2
-from services.chassis.calendar import WorkingCalendar
+from services.chassis.calendar import DateOutsideCalendar
 from services.chassis.call import Call
 from services.chassis.deadline import due
 from services.chassis.ids import new_uuid
@@ -19,12 +19,20 @@ from services.chassis.refusal import (
     StateConflict,
 )
 from services.chassis.sealed import store as sealed_store
-from services.claims import intake, store_acts, store_steps, wire
+from services.claims import (
+    intake,
+    store_acts,
+    store_steps,
+    store_verification,
+    wire,
+)
+from services.claims.authority import AuthorityState
 from services.claims.claim import Claim
 from services.claims.documents import DocumentKind, Text
 from services.claims.servicer_common import Office, blank_texts, is_officer, refuse
 from services.claims.state import Claimant, ClaimKind, ClaimState, term_days
 from services.claims.store_steps import TooManyClaims
+from services.claims.store_verification import Desk
 
 _LOOK_UP_SECONDS = 1.0
 _PUSH_SECONDS = 2.0
@@ -35,9 +43,10 @@ _PUSH_SECONDS_WITHOUT_VAULT = 0.3
 class Filing:
     """Takes claims."""
 
-    def __init__(self, office: Office, calendar: WorkingCalendar) -> None:
+    def __init__(self, office: Office, far_back: int = intake.FAR_BACK_WORKING_DAYS) -> None:
         self._office = office
-        self._calendar = calendar
+        self._calendar = office.calendar
+        self._far_back = far_back
 
     def file_claim(self, call: Call) -> claims_pb2.FileClaimResponse:
         """File a claim: recorded first, then brought into force; PENDING while the vault is away.
@@ -62,10 +71,13 @@ class Filing:
                 claim = self._claim(call, given, claim_id, now)
                 key = sealed_store.current_key(connection)
                 step = office.step(call, key, claim, _texts(given))
+                desk = Desk(wire.slice_bytes, self._calendar, now)
                 try:
                     store_steps.file(connection, claim, step, wire.slice_bytes)
                 except TooManyClaims:
                     raise StateConflict from None
+                paper = wire.authority(given.authority) if given.HasField("authority") else None
+                store_verification.filed(connection, claim, paper, step.by.principal, desk)
         return self._answer(call, stood, vault_away=known is None)
 
     def _look_up(self, call: Call, subject_ids: Sequence[str]) -> frozenset[str] | None:
@@ -89,22 +101,31 @@ class Filing:
         except intake.ReceiptTimeRefused as refused:
             fault = FieldViolation("claim.receiptTime", refused.rule, refused.description)
             raise InvalidArgument(fields=[fault]) from None
+        claimant = Claimant(claims_pb2.Claim.Claimant.Name(given.claimant))
+        try:
+            deadline = due(receipt_time, term_days(kind), self._calendar)
+            far = intake.is_far_back(receipt_time, now, self._calendar, self._far_back)
+        except DateOutsideCalendar:
+            outside = FieldViolation("claim.receiptTime", "range", "lies outside the calendar")
+            raise InvalidArgument(fields=[outside]) from None
         return Claim(
             site_id=call.principal.site_id,
             claim_id=claim_id,
             number="",
             subject_ids=tuple(given.subject_ids),
             kind=kind,
-            claimant=Claimant(claims_pb2.Claim.Claimant.Name(given.claimant)),
+            claimant=claimant,
             state=ClaimState.RECEIVED,
             outcome=None,
             decision=None,
             language=given.language,
             receipt_time=receipt_time,
             record_time=now,
-            deadline=due(receipt_time, term_days(kind), self._calendar),
+            deadline=deadline,
             answer_time=None,
             enforcement="",
+            receipt_awaits=far,
+            authority=(AuthorityState.UNSETTLED if claimant is Claimant.REPRESENTATIVE else None),
         )
 
     def _answer(
@@ -135,6 +156,8 @@ def _texts(given: claims_pb2.NewClaim) -> list[Text]:
         texts.append(Text(DocumentKind.PROPOSED_CORRECTION, proposed))
     if given.reply_address:
         texts.append(Text(DocumentKind.REPLY_ADDRESS, given.reply_address))
+    if given.HasField("authority"):
+        texts.append(Text(DocumentKind.AUTHORITY, wire.canonical_json(given.authority)))
     return texts
 
 
@@ -149,6 +172,12 @@ def _faults(given: claims_pb2.NewClaim) -> list[FieldViolation]:
     repeat = intake.first_repeat(given.subject_ids)
     if repeat is not None:
         faults.append(FieldViolation(f"claim.subjectIds[{repeat}]", "repeated", "is named twice"))
+    if given.HasField("authority"):
+        if given.claimant != claims_pb2.Claim.REPRESENTATIVE:
+            text = "goes with a representative's claim only"
+            faults.append(FieldViolation("claim.authority", "not_allowed", text))
+        if not given.authority.document:
+            faults.append(FieldViolation("claim.authority.document", "required", "says what it is"))
     if given.HasField("proposed_correction") and not wire.given_names(given.proposed_correction):
         faults.append(FieldViolation("claim.proposedCorrection", "required", "names no datum"))
     return faults

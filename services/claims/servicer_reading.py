@@ -12,8 +12,8 @@ from services.chassis.database import Database
 from services.chassis.decider import store as decider_store
 from services.chassis.paging import PageTokens, page_size
 from services.chassis.refusal import NotFound
-from services.claims import store, store_acts, wire
-from services.claims.servicer_common import attribution
+from services.claims import store, store_acts, store_same_contact, wire
+from services.claims.servicer_common import attribution, is_officer
 from services.claims.store import Filter
 
 _PAGE, _LARGEST_PAGE = 100, 1000
@@ -44,7 +44,11 @@ class Reading:
                 self._clock.now(),
                 evidence.PERMITTED,
             )
-        return claims_pb2.GetClaimResponse(claim=wire.claim_message(claim))
+            shared = store_same_contact.of_claim(connection, claim.site_id, claim.claim_id)
+        message = wire.claim_message(claim)
+        if is_officer(call):
+            message.same_contacts.extend(wire.same_contact_message(each) for each in shared)
+        return claims_pb2.GetClaimResponse(claim=message)
 
     def list_claims(self, call: Call) -> claims_pb2.ListClaimsResponse:
         """A page of the site's claims, the most urgent first. Raises InvalidArgument."""

@@ -9,11 +9,13 @@ from services.chassis.ids import new_uuid
 from services.chassis.refusal import FieldViolation, NotFound, StateConflict
 from services.chassis.sealed import store as sealed_store
 from services.claims import store, store_acts, store_steps, wire
+from services.claims.authority import AuthorityState
 from services.claims.claim import Claim
 from services.claims.documents import DocumentKind, Text, salted_digest
 from services.claims.servicer_common import Office, blank_texts, refuse, require_officer
 from services.claims.state import ConcludeVerification, IllegalTransition, Outcome, transition
 from services.claims.store_steps import Conclusion
+from services.claims.store_verification import Desk, to_destroy
 
 _STAGE_SECONDS = 2.0
 # What the act itself and its push need after a correction was staged.
@@ -57,6 +59,9 @@ class Verifying:
         if claim is None:
             raise NotFound
         outcome = _outcome(request)
+        if claim.authority is AuthorityState.UNSETTLED:
+            # Who it is that claims comes first.
+            raise StateConflict
         try:
             transition(claim.state, ConcludeVerification(outcome), claim.verification)
         except IllegalTransition:
@@ -89,6 +94,9 @@ class Verifying:
                 store_steps.conclude(connection, claim, conclusion, step, wire.slice_bytes, now)
             except IllegalTransition:
                 raise StateConflict from None
+            if conclusion.outcome is Outcome.UNLAWFUL_CONFIRMED:
+                desk = Desk(wire.slice_bytes, office.calendar, now)
+                to_destroy(connection, claim, claim.subject_ids, desk)
 
     def _stage(
         self,

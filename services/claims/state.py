@@ -11,6 +11,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 
+from services.claims.authority import AuthorityState
+
 
 class ClaimKind(StrEnum):
     """What the claim is about."""
@@ -160,9 +162,17 @@ def term_days(kind: ClaimKind) -> int:
     return min(_POLICY_TERM_DAYS, _STATUTORY_TERM_DAYS.get(kind, _POLICY_TERM_DAYS))
 
 
-def verification_of(kind: ClaimKind, claimant: Claimant, outcome: Outcome | None) -> Verification:
-    """Return where the verification stands; `outcome` is None until it is concluded."""
-    if not blocks(kind, claimant):
+def verification_of(
+    kind: ClaimKind,
+    claimant: Claimant,
+    outcome: Outcome | None,
+    authority: AuthorityState | None = None,
+) -> Verification:
+    """Return where the verification stands; `outcome` is None until it is concluded.
+
+    Whoever turned out to have no authority to represent brought none.
+    """
+    if not blocks(kind, claimant) or authority is AuthorityState.REJECTED:
         return Verification.NOT_REQUIRED
     return Verification.OPEN if outcome is None else Verification.CONCLUDED
 

@@ -5,13 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Row, Select, insert, select, tuple_, update
+from sqlalchemy import Row, Select, func, insert, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Connection
 
 from services.chassis.deadline import Deadline
 from services.chassis.decider.tables import acts
 from services.chassis.ids import new_uuid
+from services.claims import store_same_contact
+from services.claims.authority import AuthorityState
 from services.claims.claim import Claim, ClaimFact, least_enforcement
 from services.claims.state import Claimant, ClaimKind, ClaimState, Decision, Outcome
 from services.claims.tables import (
@@ -58,6 +60,8 @@ def insert_claim(connection: Connection, claim: Claim, filed_by: str) -> None:
             due_time=claim.deadline.due_time,
             calendar_version=claim.deadline.calendar_version,
             filed_by=filed_by,
+            receipt_awaits=claim.receipt_awaits,
+            authority=claim.authority,
         )
     )
     rows = [
@@ -113,6 +117,12 @@ def due_list(
 
 def facts_of(connection: Connection, site_id: str, subject_id: str) -> list[ClaimFact]:
     """What every claim says of a subject, the oldest first: the whole of its slice."""
+    named = _named_facts(connection, site_id, subject_id)
+    shared = store_same_contact.facts_of(connection, site_id, subject_id)
+    return sorted([*named, *shared], key=lambda fact: fact.claim_id)
+
+
+def _named_facts(connection: Connection, site_id: str, subject_id: str) -> list[ClaimFact]:
     rows = connection.execute(
         select(
             claims.c.claim_id,
@@ -121,6 +131,7 @@ def facts_of(connection: Connection, site_id: str, subject_id: str) -> list[Clai
             claims.c.receipt_time,
             claims.c.record_time,
             claims.c.outcome,
+            claims.c.release_time,
             claim_subjects.c.hold_id,
             corrections.c.correction_id,
         )
@@ -160,6 +171,53 @@ def write_decision(
     _update(connection, claim, state=state, decision=decision, answer_time=answer_time)
 
 
+def write_receipt(
+    connection: Connection, claim: Claim, receipt_time: datetime, deadline: Deadline
+) -> None:
+    """The claim was received at another time than it said, and falls due accordingly."""
+    _update(
+        connection,
+        claim,
+        receipt_time=receipt_time,
+        due_date=deadline.due_date,
+        due_time=deadline.due_time,
+        calendar_version=deadline.calendar_version,
+    )
+
+
+def write_receipt_awaits(connection: Connection, claim: Claim, *, awaits: bool) -> None:
+    """Whether a time of receipt waits for a second officer."""
+    _update(connection, claim, receipt_awaits=awaits)
+
+
+def write_release(connection: Connection, claim: Claim, now: datetime) -> None:
+    """The claim's block was lifted without an outcome."""
+    _update(connection, claim, release_time=now)
+
+
+def write_authority(connection: Connection, claim: Claim, authority: AuthorityState) -> None:
+    """The representative's authority was settled."""
+    _update(connection, claim, authority=authority)
+
+
+def add_subject(connection: Connection, claim: Claim, subject_id: str) -> None:
+    """The claim names one subject more."""
+    last = connection.execute(
+        select(func.coalesce(func.max(claim_subjects.c.position), -1)).filter_by(
+            site_id=claim.site_id, claim_id=claim.claim_id
+        )
+    ).scalar_one()
+    connection.execute(
+        insert(claim_subjects).values(
+            site_id=claim.site_id,
+            subject_id=subject_id,
+            claim_id=claim.claim_id,
+            position=int(last) + 1,
+            hold_id=new_uuid(),
+        )
+    )
+
+
 def _update(connection: Connection, claim: Claim, **members: object) -> None:
     connection.execute(
         update(claims).filter_by(site_id=claim.site_id, claim_id=claim.claim_id).values(members)
@@ -176,6 +234,7 @@ def _fact(row: Row[*tuple[object, ...]]) -> ClaimFact:
         row.record_time,
         Outcome(row.outcome) if row.outcome else None,
         row.correction_id or "",
+        released=row.release_time is not None,
     )
 
 
@@ -202,6 +261,9 @@ def _claims(
             deadline=Deadline(row.due_date, row.due_time, row.calendar_version),
             answer_time=row.answer_time,
             enforcement=least_enforcement(enforcements.get(row.claim_id, ())),
+            released=row.release_time is not None,
+            receipt_awaits=row.receipt_awaits,
+            authority=AuthorityState(row.authority) if row.authority else None,
         )
         for row in rows
     ]

@@ -43,10 +43,12 @@ def record(
     kind: str,
     compose: Compose,
     now: datetime,
+    step: str = "",
 ) -> Mapping[str, str]:
     """Record an act per subject and write every subject's whole slice; act ids by subject.
 
-    The facts have to stand already, and `lock` to hold every subject's slice.
+    The facts have to stand already, and `lock` to hold every subject's slice. `step` names the
+    step where a claim may have several of its kind.
     """
     act_ids: dict[str, str] = {}
     for position, subject_id in enumerate(claim.subject_ids):
@@ -56,7 +58,7 @@ def record(
             insert(claim_acts).values(
                 site_id=claim.site_id,
                 claim_id=claim.claim_id,
-                kind=kind,
+                kind=step or kind,
                 position=position,
                 act_id=act.act_id,
             )

@@ -55,7 +55,7 @@ def file(connection: Connection, claim: Claim, step: Step, compose: store_acts.C
     counters = store_acts.lock(connection, claim.site_id, claim.subject_ids)
     for subject_id in claim.subject_ids:
         known = store.facts_of(connection, claim.site_id, subject_id)
-        if len(known) >= CLAIMS_PER_SUBJECT:
+        if sum(not fact.same_contact for fact in known) >= CLAIMS_PER_SUBJECT:
             raise TooManyClaims
     sealed_store.insert_documents(connection, step.documents, now)
     year = local_date(now).year
@@ -70,6 +70,7 @@ def file(connection: Connection, claim: Claim, step: Step, compose: store_acts.C
         "receiptTime": claim.receipt_time.isoformat(),
         "dueDate": claim.deadline.due_date.isoformat(),
         "calendar": claim.deadline.calendar_version,
+        "receiptAwaitsApproval": claim.receipt_awaits,
     }
     store_acts.append_evidence(connection, claim, step.by, act_ids, decided_on, step.digests, now)
 

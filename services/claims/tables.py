@@ -2,6 +2,7 @@
 """The tables of the claims service; what happened is append-only, what stands is not."""
 
 from sqlalchemy import (
+    Boolean,
     Column,
     Date,
     DateTime,
@@ -40,6 +41,9 @@ claims = Table(
     Column("calendar_version", Text, nullable=False),
     Column("answer_time", _MOMENT),
     Column("filed_by", Text, nullable=False),
+    Column("release_time", _MOMENT),
+    Column("receipt_awaits", Boolean, nullable=False, server_default="false"),
+    Column("authority", Text),
     UniqueConstraint("site_id", "number"),
     Index("claims_by_due_date", "site_id", "due_date", "claim_id"),
     Index("claims_by_state", "site_id", "state", "due_date", "claim_id"),

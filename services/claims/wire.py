@@ -3,19 +3,22 @@
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from qupia.claims.v1 import claims_pb2
+from qupia.claims.v1 import claims_pb2, verification_pb2
 from qupia.contract.v1 import contract_pb2
 from qupia.subject.v1 import subject_pb2
 from qupia.vault.v1 import vault_pb2
 from services.chassis.decider.store import Act
+from services.claims.authority import Authority, AuthorityDocument
 from services.claims.claim import Claim, ClaimFact
 from services.claims.state import blocks
+from services.claims.store_same_contact import SameContact
+from services.claims.store_tasks import Task
 
 
 def instant(stamp: Timestamp) -> datetime:
@@ -48,7 +51,11 @@ def claim_message(claim: Claim) -> claims_pb2.Claim:
         calendar_version=claim.deadline.calendar_version,
         enforcement=enforcement(claim.enforcement),
         blocks=claim.blocks,
+        released=claim.released,
+        receipt_awaits_approval=claim.receipt_awaits,
     )
+    if claim.authority is not None:
+        message.authority_state = claims_pb2.Authority.State.Value(claim.authority)
     if claim.outcome is not None:
         message.outcome = kinds.Outcome.Value(claim.outcome)
     if claim.decision is not None:
@@ -82,7 +89,7 @@ def slice_bytes(facts: Sequence[ClaimFact]) -> bytes:
     """The canonical bytes of a subject's whole slice."""
     message = vault_pb2.ClaimsSlice(
         blocks=[_block(fact) for fact in facts if blocks(fact.kind, fact.claimant)],
-        holds=[_hold(fact) for fact in facts],
+        holds=[_hold(fact) for fact in facts if not fact.same_contact],
     )
     return message.SerializeToString(deterministic=True)
 
@@ -93,11 +100,13 @@ def _block(fact: ClaimFact) -> vault_pb2.Block:
         since_time=stamp(fact.receipt_time),
         recorded_time=stamp(fact.record_time),
         ground=vault_pb2.Block.Ground.Value(fact.kind),
-        origin=vault_pb2.Block.Origin.Value(fact.claimant),
+        origin=vault_pb2.Block.Origin.Value("SAME_CONTACT" if fact.same_contact else fact.claimant),
         correction_id=fact.correction_id,
     )
     if fact.outcome is not None:
         block.outcome = vault_pb2.Block.Outcome.Value(fact.outcome)
+    elif fact.released:
+        block.outcome = vault_pb2.Block.RELEASED
     return block
 
 
@@ -110,7 +119,39 @@ def _hold(fact: ClaimFact) -> vault_pb2.LegalHold:
     )
 
 
-def canonical_json(data: subject_pb2.PersonalData) -> str:
+def authority(given: claims_pb2.Authority) -> Authority:
+    """A representative's paper, without its number and issuer."""
+    return Authority(
+        AuthorityDocument(claims_pb2.Authority.Document.Name(given.document)),
+        date.fromisoformat(given.issue_date) if given.issue_date else None,
+        date.fromisoformat(given.expiry_date) if given.expiry_date else None,
+    )
+
+
+def same_contact_message(shared: SameContact) -> claims_pb2.SameContact:
+    """A subject that is blocked with a claim's, as officers see it."""
+    return claims_pb2.SameContact(
+        subject_id=shared.subject_id,
+        state=claims_pb2.SameContact.State.Value(shared.state),
+        block_time=stamp(shared.block_time),
+    )
+
+
+def task_message(task: Task) -> verification_pb2.Task:
+    """A task as officers see it."""
+    return verification_pb2.Task(
+        claim_id=task.claim_id,
+        subject_id=task.subject_id,
+        kind=verification_pb2.Task.Kind.Value(task.kind),
+        due_date=task.deadline.due_date.isoformat(),
+        due_time=stamp(task.deadline.due_time),
+        calendar_version=task.deadline.calendar_version,
+        create_time=stamp(task.create_time),
+        done_time=stamp(task.done_time) if task.done_time is not None else None,
+    )
+
+
+def canonical_json(data: Message) -> str:
     """The data that are given, by their JSON names: keys sorted, no white space."""
     return json.dumps(
         MessageToDict(data), ensure_ascii=False, sort_keys=True, separators=(",", ":")

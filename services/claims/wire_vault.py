@@ -8,14 +8,16 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 
 from qupia.subject.v1 import subject_pb2
-from qupia.vault.v1 import vault_pb2
+from qupia.vault.v1 import blocking_pb2, vault_pb2
 from services.chassis.decider.store_outbox import Push
 from services.chassis.refusal import FieldViolation, InvalidArgument, Refusal, Unavailable
 from services.chassis.sealed.document import SealedDocument, SealingKey
-from services.claims.wire import given_names
+from services.claims.store_same_contact import ProvisionalBlock
+from services.claims.wire import given_names, instant
 
 M = TypeVar("M", bound=Message)
 
+_BLOCKING: Final = "/qupia.vault.v1.VaultBlockingService"
 _CLAIMS: Final = "/qupia.vault.v1.VaultClaimsService"
 _DECIDER: Final = "/qupia.vault.v1.VaultDeciderService"
 _DOCUMENTS: Final = "/qupia.vault.v1.VaultDocumentService"
@@ -109,6 +111,32 @@ class Vault:
         )
         return frozenset(answer.subject_ids)
 
+    def is_destroyed(self, site_id: str, subject_id: str, timeout: float) -> bool:
+        """Whether a subject's data were destroyed."""
+        request = vault_pb2.LookUpSubjectRequest(site_id=site_id, subject_ids=[subject_id])
+        path = f"{_CLAIMS}/LookUpSubject"
+        answer = self._caller.call(path, request, vault_pb2.LookUpSubjectResponse, timeout)
+        return subject_id in answer.destroyed
+
+    def provisional_blocks(
+        self, page_token: str, timeout: float
+    ) -> tuple[list[ProvisionalBlock], str | None]:
+        """A page of the blocks that the vault made itself and nobody has pushed yet, and where
+        the next one begins; None: that was the last."""
+        request = blocking_pb2.ListProvisionalBlocksRequest(page_token=page_token)
+        path = f"{_BLOCKING}/ListProvisionalBlocks"
+        response = blocking_pb2.ListProvisionalBlocksResponse
+        answer = self._caller.call(path, request, response, timeout)
+        return [_provisional(each) for each in answer.blocks], answer.next_page_token or None
+
+    def interim(
+        self, request: blocking_pb2.ListInterimRequest, timeout: float, reference: str
+    ) -> blocking_pb2.ListInterimResponse:
+        """A page of what was done before a block that reaches back."""
+        path = f"{_BLOCKING}/ListInterim"
+        answer = blocking_pb2.ListInterimResponse
+        return self._caller.call(path, request, answer, timeout, reference)
+
     def stage_correction(
         self,
         site_id: str,
@@ -141,6 +169,19 @@ class Vault:
             if refusal.reason not in _OF_THE_CORRECTION:
                 raise Unavailable(retry_after=1) from None
             raise
+
+
+def _provisional(found: blocking_pb2.ProvisionalBlock) -> ProvisionalBlock:
+    block = found.block
+    return ProvisionalBlock(
+        found.site_id,
+        found.subject_id,
+        block.claim_id,
+        instant(block.since_time),
+        instant(block.recorded_time),
+        block.origin == vault_pb2.Block.SAME_CONTACT,
+        bool(block.outcome),
+    )
 
 
 def _renamed(field: FieldViolation) -> FieldViolation:

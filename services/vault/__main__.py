@@ -28,6 +28,7 @@ from services.chassis.process import ProcessSettings, StartError, run
 from services.chassis.refusal import Unavailable
 from services.chassis.rounds import Rounds
 from services.vault.batch_writer import BatchWriter
+from services.vault.block_keeper import BlockKeeper
 from services.vault.combiner import Combiner
 from services.vault.correction import Corrections
 from services.vault.custody import Custody
@@ -45,8 +46,10 @@ from services.vault.retention import Retention, RetentionFileError, load_retenti
 from services.vault.retirement import Retirement
 from services.vault.rotation import Rotations
 from services.vault.rotation_walk import Pace
+from services.vault.same_contact import SameContact
 from services.vault.search import Search
 from services.vault.servicer_batches import BatchServicer
+from services.vault.servicer_blocking import BlockingServicer
 from services.vault.servicer_deciders import DeciderServicer
 from services.vault.servicer_destruction import DestructionServicer
 from services.vault.servicer_documents import DocumentServicer
@@ -122,17 +125,21 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     combiner = Combiner(gate)
     tokens, idempotency = PageTokens(parts.secret), IdempotencyKeys(parts.secret)
     due = DueDestructions(cache(lambda: load_calendar(settings.calendar)))
-    taker = SliceTaker(keys, corrections, due, parts.clock)
-    deciders = DeciderServicer(parts.database, taker, gate, keys, parts.clock, parts.metrics)
+    taker = SliceTaker(keys, corrections, BlockKeeper(keys), due, parts.clock)
+    same_contact = SameContact(parts.database, keys, parts.clock, parts.metrics, parts.log)
+    deciders = DeciderServicer(
+        parts.database, taker, same_contact, gate, keys, parts.clock, parts.metrics
+    )
     documents = DocumentServicer(parts.database, keys, corrections, parts.clock)
     search = Search(parts.database, keys, parts.refusals, parts.clock)
     searches = SearchServicer(parts.database, search, lists, parts.clock)
+    blocking = BlockingServicer(parts.database, keys, tokens, parts.clock)
     templates = TemplateServicer(parts.database, idempotency, tokens, parts.clock)
     reads = ReadServicer(gate, combiner, lists)
     storing = StoringServicer(parts.database, writer, keys, idempotency, lists, parts.clock)
     standing = StandingServicer(parts.database, keys, parts.clock)
     by_name = reads.handlers() | storing.handlers() | standing.handlers()
-    by_name |= deciders.handlers() | documents.handlers()
+    by_name |= deciders.handlers() | documents.handlers() | blocking.handlers()
     records = RecordServicer(parts.database, keys, idempotency, parts.refusals, parts.clock)
     statistics = StatisticsServicer(parts.database, keys, parts.clock, parts.metrics)
     by_name |= searches.handlers() | templates.handlers()
@@ -152,7 +159,7 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
         parts,
         _by_path(parts, by_name),
         lambda _connection, site, subject: keys.pseudonym(site, subject),
-        [combiner, custody, *_rounds(parts, endings)],
+        [combiner, custody, *_rounds(parts, endings, same_contact)],
         stop,
         ready,
     )
@@ -179,7 +186,7 @@ def _key_schedule(settings: VaultSettings) -> KeySchedule:
     )
 
 
-def _rounds(parts: Parts, endings: Endings) -> list[Rounds]:
+def _rounds(parts: Parts, endings: Endings, same_contact: SameContact) -> list[Rounds]:
     """What is done again and again beside the server."""
 
     def make_up() -> float:
@@ -194,6 +201,7 @@ def _rounds(parts: Parts, endings: Endings) -> list[Rounds]:
         return _FORGET_SECONDS
 
     return [
+        Rounds("same_contact", same_contact.round, parts.metrics, parts.log),
         Rounds("unfinished_destruction", make_up, parts.metrics, parts.log),
         Rounds("idempotency_keys", forget, parts.metrics, parts.log),
     ]

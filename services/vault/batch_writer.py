@@ -18,6 +18,7 @@ from services.vault.index_version import index_key_for_writing
 from services.vault.personal_data import DataChange, PersonalData, merge_data
 from services.vault.plaintext import SCHEMA, serialize
 from services.vault.provider import KeyMoved, KeyProviderError
+from services.vault.same_contact import Contacts, join_blocks
 from services.vault.secret_key import SecretKey
 from services.vault.store import Case, Subject
 from services.vault.store_batches import BatchDatum, BatchDigest
@@ -82,6 +83,8 @@ class BatchWriter:
                 connection, site, data, provenance.supplier, provenance.form, now
             )
             store_batches.write_digests(connection, site, self._digests(connection, site, plain))
+            placed = {s: _contacts(merged, changed) for s, merged, changed in plain}
+            join_blocks(connection, self._keys, site, placed, now)
         return outcomes
 
     def _open(self, place: Subject, stored: OwnerKey | None) -> SecretKey:
@@ -107,6 +110,10 @@ class BatchWriter:
                 if isinstance(value, str)
             ]
         return digests
+
+
+def _contacts(merged: PersonalData, changed: frozenset[AnyField]) -> Contacts:
+    return {f: value for f in INDEXED_FIELDS & changed if isinstance(value := merged.get(f), str)}
 
 
 def _sealed(

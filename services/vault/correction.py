@@ -27,6 +27,11 @@ from services.vault.writer import Provenance, Writer
 _PROVENANCE = Provenance("VERIFICATION", "verification")
 
 
+def corrections_held(standing: ClaimsStanding) -> bool:
+    """Say whether what was confirmed waits: a block is open, or the data are to be destroyed."""
+    return any(b.outcome in (None, Outcome.UNLAWFUL_CONFIRMED) for b in standing.blocks)
+
+
 class Corrections:
     """Stages and writes corrections."""
 
@@ -77,7 +82,7 @@ class Corrections:
         )
         ids = [block.correction_id for block in confirmed if block.correction_id]
         rows = [self._row(connection, subject, each) for each in ids]
-        held = any(b.outcome in (None, Outcome.UNLAWFUL_CONFIRMED) for b in standing.blocks)
+        held = corrections_held(standing)
         written: dict[str, int] = {}
         for row in rows:
             if row.applied_version is not None:

@@ -19,9 +19,10 @@ from services.chassis.pipeline import Handler
 from services.chassis.refusal import FieldViolation, InvalidArgument, KeyUnavailable
 from services.chassis.slices import Verdict, completes, next_incarnation
 from services.vault import store, store_life, store_releases, store_slices, wire
-from services.vault.decide import Operation, Question
+from services.vault.decide import Life, Operation, Question
 from services.vault.gate import Contended, Gate, Given, Outcome, Read
 from services.vault.provider import KeyProviderError
+from services.vault.same_contact import SameContact, watched_of
 from services.vault.servicer import problem_of, told_apart
 from services.vault.servicer_slices import Pushed, SliceTaker, canonical_digest
 from services.vault.standing import ClaimsStanding, ConsentStanding, OrderStanding
@@ -42,6 +43,7 @@ class DeciderServicer:
         self,
         database: Database,
         taker: SliceTaker,
+        same_contact: SameContact,
         gate: Gate,
         keys: KeyStore,
         clock: Clock,
@@ -49,6 +51,7 @@ class DeciderServicer:
     ) -> None:
         self._database = database
         self._taker = taker
+        self._same_contact = same_contact
         self._gate = gate
         self._keys = keys
         self._clock = clock
@@ -134,6 +137,9 @@ class DeciderServicer:
         digest = canonical_digest(request.slice)
         slice_ = _understood(wire.claims_from, request.slice)
         receipt = self._apply(call, Pushed(CLAIMS, call.peer, request.header, slice_, digest))
+        if receipt.verdict in _WRITTEN and watched_of(slice_):
+            # The block stands; whoever has the same contact is found at once where that can be.
+            self._same_contact.search((request.header.site_id, request.header.subject_id))
         return vault_pb2.ApplyClaimsSliceResponse(receipt=receipt)
 
     def apply_order_slice(self, call: Call) -> vault_pb2.ApplyOrderSliceResponse:
@@ -187,7 +193,10 @@ class DeciderServicer:
             known = store_slices.known_subjects(
                 connection, request.site_id, list(request.subject_ids)
             )
-        return vault_pb2.LookUpSubjectResponse(subject_ids=known)
+        return vault_pb2.LookUpSubjectResponse(
+            subject_ids=list(known),
+            destroyed=[subject for subject, life in known.items() if life == Life.DESTROYED],
+        )
 
     def read_for_release(self, call: Call) -> vault_pb2.ReadForReleaseResponse:
         """What the recipients of open orders may have."""

@@ -21,6 +21,7 @@ from services.chassis.database import Connection
 from services.chassis.refusal import SubjectDestroyed
 from services.chassis.slices import ProposalVerdict, SliceVersion, Stamp, Verdict, judge
 from services.vault import store, store_life, store_links, store_slices, wire
+from services.vault.block_keeper import BlockKeeper
 from services.vault.carry import Taken, take
 from services.vault.correction import Corrections
 from services.vault.decide import Denial, Kinship, Life, Operation, Question, decide
@@ -31,6 +32,7 @@ from services.vault.standing import (
     ConsentStanding,
     Link,
     OrderStanding,
+    Origin,
     Slice,
     Standing,
 )
@@ -83,9 +85,15 @@ class SliceTaker:
     """Applies pushes."""
 
     def __init__(
-        self, keys: KeyStore, corrections: Corrections, due: DueDestructions, clock: Clock
+        self,
+        keys: KeyStore,
+        corrections: Corrections,
+        blocks: BlockKeeper,
+        due: DueDestructions,
+        clock: Clock,
     ) -> None:
         self._keys = keys
+        self._blocks = blocks
         self._corrections = corrections
         self._due = due
         self._clock = clock
@@ -187,6 +195,9 @@ class SliceTaker:
         if isinstance(standing, ConsentStanding) and standing.links:
             account = standing.link.account_id if standing.link else ""
             store_links.write_link(connection, *pushed.subject, account)
+        slice_: ConsentStanding | ClaimsStanding | OrderStanding = pushed.slice
+        if isinstance(standing, ClaimsStanding) and isinstance(slice_, ClaimsStanding):
+            self._blocks.taken(connection, pushed.subject, case, slice_, standing, now)
         if isinstance(standing, ClaimsStanding) and case.life:
             written = self._corrections.write_due(
                 connection, pushed.subject, standing, case.data_version, now
@@ -341,7 +352,9 @@ def _carried_ids(facts: ConsentStanding | ClaimsStanding | OrderStanding | None)
     if facts is None:
         return []
     if isinstance(facts, ClaimsStanding):
-        return [b.claim_id for b in facts.blocks] + [h.hold_id for h in facts.holds]
+        # Of a block that the vault made itself the claims service hears in another way.
+        blocks = [b.claim_id for b in facts.blocks if b.origin is not Origin.SAME_CONTACT]
+        return blocks + [h.hold_id for h in facts.holds]
     if isinstance(facts, OrderStanding):
         return [order.order_id for order in facts.orders]
     ids = [fact.proposal_id for fact in facts.consents]

@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Connection
 
 from services.chassis.idempotency import idempotency_keys
+from services.vault import store_blocks
 from services.vault.retention import Category, Held
 from services.vault.store import Subject
 from services.vault.tables import (
@@ -95,6 +96,7 @@ def clear(connection: Connection, subject: Subject, now: datetime) -> None:
     connection.execute(delete(idempotency_keys).where(ours, named))
     mine = or_(links.c.visitor_id == subject_id, links.c.account_id == subject_id)
     connection.execute(delete(links).where(links.c.site_id == site, mine))
+    store_blocks.forget(connection, subject)
     members = {"life": "DESTROYED", "data_version": 0}
     connection.execute(
         upsert(subjects)

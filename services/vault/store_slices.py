@@ -23,14 +23,14 @@ def create_subject(connection: Connection, site: str, subject: str, now: datetim
     )
 
 
-def known_subjects(connection: Connection, site: str, wanted: Collection[str]) -> list[str]:
-    """Those of the ids that the site has."""
+def known_subjects(connection: Connection, site: str, wanted: Collection[str]) -> dict[str, str]:
+    """Those of the ids that the site has, in order, and where each is in its life."""
     rows = connection.execute(
-        select(subjects.c.subject_id)
+        select(subjects.c.subject_id, subjects.c.life)
         .where(subjects.c.site_id == site, subjects.c.subject_id.in_(wanted))
         .order_by(subjects.c.subject_id)
     )
-    return [row.subject_id for row in rows]
+    return {row.subject_id: row.life for row in rows}
 
 
 def read_slice(connection: Connection, site: str, subject: str, topic: str) -> SliceRow | None:

@@ -19,6 +19,7 @@ from services.vault.fields import STATED_FIELDS, AnyField, ConfiguredField, Fiel
 from services.vault.index_version import index_key_for_writing
 from services.vault.personal_data import DataChange, merge_data
 from services.vault.plaintext import SCHEMA, parse, serialize
+from services.vault.same_contact import Contacts, join_blocks
 from services.vault.secret_key import SecretKey
 from services.vault.store import Subject
 from services.vault.store_data import NewDatum
@@ -64,7 +65,8 @@ class Writer:
             store_data.write_data(
                 connection, subject, version, rows, provenance.supplier, provenance.form, now
             )
-            self._index(connection, subject, INDEXED_FIELDS & changed, merged)
+            placed = self._index(connection, subject, INDEXED_FIELDS & changed, merged)
+            join_blocks(connection, self._keys, subject[0], {subject[1]: placed}, now)
         return changed
 
     def key(self, subject: Subject) -> SecretKey:
@@ -111,14 +113,18 @@ class Writer:
         subject: Subject,
         changed: frozenset[Field],
         merged: Concealed[AnyField, str | Address],
-    ) -> None:
+    ) -> Contacts:
+        """Index the contacts that changed; returns those that there are now."""
+        placed: dict[Field, str] = {}
         for field in sorted(changed):
             value = merged.get(field)
             version, digest = 0, None
             if isinstance(value, str):
                 version, key = index_key_for_writing(connection, self._keys, subject[0], field)
                 digest = blind_index(key, subject[0], field, version, value)
+                placed[field] = value
             store_index.write_index(connection, subject, field, version, digest)
+        return placed
 
 
 def built_on(change: DataChange) -> frozenset[AnyField]:

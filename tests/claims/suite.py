@@ -35,12 +35,15 @@ from services.chassis.pseudonym import known_pseudonym
 from services.chassis.recorder import RefusalRecorder
 from services.chassis.sealed.courier import Courier
 from services.chassis.sealed.keeper import SealingKeyKeeper
-from services.claims import store_acts
+from services.claims import store_acts, wire
+from services.claims.same_contact import SameContacts
 from services.claims.servicer import handlers
 from services.claims.servicer_answer import Answering
 from services.claims.servicer_common import Office
 from services.claims.servicer_filing import Filing
 from services.claims.servicer_reading import Reading
+from services.claims.servicer_settling import Settling
+from services.claims.servicer_tasks import Tasks
 from services.claims.servicer_verification import Verifying
 from services.claims.wire_vault import Vault
 from tests.claims.vault_stand_in import VaultStandIn
@@ -111,12 +114,16 @@ class Suite:
             self.courier,
             vault,
             secret,
+            load_calendar(None),
         )
+        pages = PageTokens(secret)
         rpcs = handlers(
-            Filing(office, load_calendar(None)),
+            Filing(office),
             Verifying(office),
             Answering(office),
-            Reading(self.database, PageTokens(secret), self.clock),
+            Reading(self.database, pages, self.clock),
+            Settling(office),
+            Tasks(office, pages),
         )
         keys = KeySet.import_key_set({"keys": [self._issuer_key.as_dict(private=False)]})
         recorder = RefusalRecorder(self.database, RefusalLog(1000), self.clock, known_pseudonym)
@@ -165,7 +172,8 @@ class Suite:
         if "request_id" in request.DESCRIPTOR.fields_by_name:
             request_id = cast(claims_pb2.FileClaimRequest, request).request_id or new_uuid()
             cast(claims_pb2.FileClaimRequest, request).request_id = request_id
-        method = load_contract().methods[f"/qupia.claims.v1.ClaimsService/{rpc}"]
+        methods = load_contract().of_process("claims")
+        method = next(each for each in methods if each.name == rpc)
         context = cast(grpc.ServicerContext, Context(seconds))
         return self.pipeline(
             Call(method, request.SerializeToString(), context, metadata, new_uuid())
@@ -195,6 +203,19 @@ class Suite:
         )
         answer = self.ask("ConcludeVerification", request, self.person())
         return cast(claims_pb2.ConcludeVerificationResponse, answer)
+
+    def take_in_provisional_blocks(self) -> None:
+        """What the rounds beside the server do."""
+        SameContacts(
+            self.database,
+            Vault(self.vault),
+            self.pusher,
+            wire.slice_bytes,
+            load_calendar(None),
+            self.clock,
+            self.metrics,
+            self.log,
+        ).round()
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         """What a query finds."""

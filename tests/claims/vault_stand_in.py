@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from google.protobuf.message import Message
 
-from qupia.vault.v1 import vault_pb2
+from qupia.vault.v1 import blocking_pb2, vault_pb2
 from services.chassis.contract import load_contract
 from services.chassis.ids import new_subject_id, new_uuid
 from services.chassis.refusal import NotFound, Refusal, Unavailable
@@ -24,9 +24,12 @@ class VaultStandIn:
     up: bool = True
     looks_up: bool = True
     subjects: set[tuple[str, str]] = field(default_factory=set)
+    destroyed: set[tuple[str, str]] = field(default_factory=set)
     slices: dict[tuple[str, str], vault_pb2.ClaimsSlice] = field(default_factory=dict)
     counters: dict[tuple[str, str], int] = field(default_factory=dict)
     documents: dict[str, tuple[vault_pb2.DocumentPlace, str]] = field(default_factory=dict)
+    provisional: list[blocking_pb2.ProvisionalBlock] = field(default_factory=list)
+    interims_asked: list[blocking_pb2.ListInterimRequest] = field(default_factory=list)
     staged: list[vault_pb2.StageCorrectionRequest] = field(default_factory=list)
     refuses: dict[str, Refusal] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
@@ -52,6 +55,8 @@ class VaultStandIn:
     def _answers(self) -> dict[str, Callable[[Any], Message]]:
         return {
             "LookUpSubject": self._look_up,
+            "ListProvisionalBlocks": self._provisional_blocks,
+            "ListInterim": self._interim,
             "OpenIncarnation": self._open_incarnation,
             "CompleteResync": self._complete_resync,
             "GetSealingKey": self._sealing_key,
@@ -78,7 +83,29 @@ class VaultStandIn:
         if not self.looks_up:
             raise Unavailable
         known = [s for s in request.subject_ids if (request.site_id, s) in self.subjects]
-        return vault_pb2.LookUpSubjectResponse(subject_ids=known)
+        gone = [s for s in known if (request.site_id, s) in self.destroyed]
+        return vault_pb2.LookUpSubjectResponse(subject_ids=known, destroyed=gone)
+
+    def _provisional_blocks(
+        self, _request: blocking_pb2.ListProvisionalBlocksRequest
+    ) -> blocking_pb2.ListProvisionalBlocksResponse:
+        unknown = [
+            each
+            for each in self.provisional
+            if not any(
+                block.claim_id == each.block.claim_id
+                for block in self.slices.get(
+                    (each.site_id, each.subject_id), vault_pb2.ClaimsSlice()
+                ).blocks
+            )
+        ]
+        return blocking_pb2.ListProvisionalBlocksResponse(blocks=unknown)
+
+    def _interim(
+        self, request: blocking_pb2.ListInterimRequest
+    ) -> blocking_pb2.ListInterimResponse:
+        self.interims_asked.append(request)
+        return blocking_pb2.ListInterimResponse()
 
     def _open_incarnation(
         self, request: vault_pb2.OpenIncarnationRequest

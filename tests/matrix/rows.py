@@ -8,7 +8,7 @@ everybody else another site's thing has to be the absent thing, byte for byte.
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.chassis.contract import Method
@@ -92,6 +92,17 @@ def _now() -> str:
     return datetime.now(UTC).isoformat()
 
 
+def _yesterday() -> str:
+    return (datetime.now(UTC) - timedelta(days=1)).isoformat()
+
+
+def _rejected(_thing: Thing) -> object:
+    dispatch = {"channel": "POST", "time": _now(), "proof": "RR1"}
+    notice = {"text": "Полномочия не подтверждены.", "dispatch": dispatch}
+    return {"decision": "REJECTED", "reason": "Доверенность истекла.", "notice": notice}
+
+
+_REASON = {"reason": "Ошибка оператора."}
 _READ = {"purpose": "IDENTIFY_FOR_ORDER"}
 _CONCLUSION = {"outcome": "NOT_CONFIRMED", "evidence": "Документы сверены."}
 _END = {"ground": "DEMAND", "dryRun": True}
@@ -258,6 +269,30 @@ ROWS: Mapping[str, Row] = {
     ),
     "ClaimsService.AnswerClaim": Row("person", _answer, blocked="STATE_CONFLICT"),
     "ClaimsService.GetAct": Row("person"),
+    # Nobody has the contact of the matrix's people, no claim of theirs is a representative's, and
+    # no time of receipt waits.
+    "ClaimsVerificationService.SettleSameContact": Row(
+        "person",
+        lambda thing: {"subjectId": thing.subject_id, "decision": "RELEASED", "reason": "Другой."},
+        own="STATE_CONFLICT",
+        blocked="STATE_CONFLICT",
+    ),
+    "ClaimsVerificationService.SettleAuthority": Row(
+        "person", _rejected, own="STATE_CONFLICT", blocked="STATE_CONFLICT"
+    ),
+    "ClaimsVerificationService.CorrectReceiptTime": Row(
+        "person", lambda _: {"receiptTime": _yesterday(), "reason": "Штамп почты."}
+    ),
+    "ClaimsVerificationService.ConfirmReceiptTime": Row(
+        "person", lambda _: _REASON, own="STATE_CONFLICT", blocked="STATE_CONFLICT"
+    ),
+    # What does not block cannot be lifted; approving is a second officer's.
+    "ClaimsVerificationService.ProposeLift": Row("person", lambda _: _REASON, own="STATE_CONFLICT"),
+    "ClaimsVerificationService.ApproveLift": Row(
+        "person", lambda _: _REASON, own="STATE_CONFLICT", blocked="STATE_CONFLICT"
+    ),
+    "ClaimsVerificationService.ListInterim": Row("person"),
+    "ClaimsVerificationService.ListTasks": _SITE,
 }
 
 

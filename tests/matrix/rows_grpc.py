@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from google.protobuf.message import Message
 
 from qupia.subject.v1 import subject_pb2
-from qupia.vault.v1 import vault_pb2
+from qupia.vault.v1 import blocking_pb2, vault_pb2
 from services.chassis.contract import Method
 from services.chassis.ids import new_uuid
 from tests.matrix.rows import OK, NoRow, name_of
@@ -76,6 +76,15 @@ def _look_up(thing: Thing) -> Message:
     return vault_pb2.LookUpSubjectRequest(site_id=_site(thing), subject_ids=[thing.subject_id])
 
 
+def _interim(thing: Thing) -> Message:
+    return blocking_pb2.ListInterimRequest(
+        site_id=_site(thing),
+        subject_id=thing.subject_id,
+        claim_id=thing.claim_id,
+        reader="issuer/officer",
+    )
+
+
 def _release(thing: Thing) -> Message:
     item = vault_pb2.ReleaseItem(
         site_id=_site(thing),
@@ -121,6 +130,10 @@ PEER_ROWS: Mapping[str, PeerRow] = {
     "VaultClaimsService.ApplyClaimsSlice": PeerRow(_claims_slice),
     "VaultClaimsService.StageCorrection": PeerRow(_correction, absent="NOT_FOUND"),
     "VaultClaimsService.LookUpSubject": PeerRow(_look_up),
+    "VaultBlockingService.ListProvisionalBlocks": PeerRow(
+        lambda _: blocking_pb2.ListProvisionalBlocksRequest()
+    ),
+    "VaultBlockingService.ListInterim": PeerRow(_interim),
     "VaultDisclosureService.ApplyOrderSlice": PeerRow(_order_slice),
     "VaultDisclosureService.ReadForRelease": PeerRow(_release),
     "VaultDisclosureService.GetReleaseEntry": PeerRow(_release_entry),

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hears from the vault whom it blocked for their contact, and takes it into the book (6.2.3)."""
+
+from datetime import datetime
+from typing import Any, Protocol
+
+from services.chassis import evidence
+from services.chassis.calendar import WorkingCalendar
+from services.chassis.clock import Clock
+from services.chassis.database import Connection, Database
+from services.chassis.decider import store as decider_store
+from services.chassis.decider.pusher import Pusher
+from services.chassis.evidence import Entry
+from services.chassis.metrics import Metrics
+from services.chassis.pseudonym import pseudonym_of
+from services.chassis.refusal import Refusal
+from services.claims import store, store_acts, store_same_contact, store_tasks
+from services.claims.claim import Claim
+from services.claims.store_acts import Compose
+from services.claims.store_same_contact import ProvisionalBlock, SameContact, SameContactState
+from services.claims.store_tasks import TaskKind
+from services.claims.store_verification import Desk
+
+_LIST_SECONDS, _PUSH_SECONDS = 2.0, 2.0
+_PAUSE_SECONDS = 0.5
+_DESTRUCTIONS = 20
+EVENT = "same_contact.blocked"
+
+
+class Vault(Protocol):
+    """What is asked of the vault; each raises Refusal."""
+
+    def provisional_blocks(
+        self, page_token: str, timeout: float
+    ) -> tuple[list[ProvisionalBlock], str | None]:
+        """A page of blocks, and where the next one begins; None: that was the last."""
+        ...
+
+    def is_destroyed(self, site_id: str, subject_id: str, timeout: float) -> bool:
+        """Whether a subject's data were destroyed."""
+        ...
+
+
+class SameContacts:
+    """The rounds that keep the book of provisional blocks; the vault calls nobody."""
+
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        pusher: Pusher,
+        compose: Compose,
+        calendar: WorkingCalendar,
+        clock: Clock,
+        metrics: Metrics,
+        log: Any,
+    ) -> None:
+        self._database = database
+        self._vault = vault
+        self._pusher = pusher
+        self._compose = compose
+        self._calendar = calendar
+        self._clock = clock
+        self._metrics = metrics
+        self._log = log
+
+    def round(self) -> float:
+        """Take in all that the vault names; returns the seconds until the next round."""
+        try:
+            token: str | None = ""
+            while token is not None:
+                blocks, token = self._vault.provisional_blocks(token, _LIST_SECONDS)
+                for found in blocks:
+                    self.take_in(found)
+            self._end_destructions()
+        except Refusal:
+            # The vault is away: what it has to tell waits there.
+            pass
+        return _PAUSE_SECONDS
+
+    def take_in(self, found: ProvisionalBlock) -> None:
+        """Write a provisional block into the book, and push it as the book's own.
+
+        A book that was set back takes in what the vault knows of it: a block that was released
+        stays so, one that was confirmed names the subject again.
+        """
+        key = store_acts.key_of(found.site_id, found.subject_id)
+        with self._database.transaction() as connection:
+            counter = decider_store.next_counter(connection, key)
+            claim = store.read_claim(connection, found.site_id, found.claim_id, lock=True)
+            if claim is None:
+                self._metrics.alarms.labels("same_contact").inc()
+                self._log.error("provisional block of no claim", topic=store_acts.TOPIC)
+                return
+            if found.subject_id in claim.subject_ids:
+                return
+            known = store_same_contact.state_of(
+                connection, claim.site_id, claim.claim_id, found.subject_id
+            )
+            if known is None:
+                now = self._clock.now()
+                self._write(connection, claim, found, now)
+                act = decider_store.record_act(
+                    connection, key, counter, EVENT, proposal=False, now=now
+                )
+                facts = store.facts_of(connection, claim.site_id, found.subject_id)
+                decider_store.write_slice(connection, key, counter, self._compose(facts), now)
+                entry = Entry(
+                    event=EVENT,
+                    verb="BLOCK",
+                    outcome=evidence.DONE,
+                    site_id=claim.site_id,
+                    principal="process/claims",
+                    subject=pseudonym_of(connection, claim.site_id, found.subject_id),
+                    clause="6.2.3",
+                    refs={
+                        "claim_id": claim.claim_id,
+                        "number": claim.number,
+                        "act_id": act.act_id,
+                    },
+                )
+                evidence.append(connection, entry, now)
+        self._pusher.push(key, _PUSH_SECONDS)
+
+    def _write(
+        self,
+        connection: Connection,
+        claim: Claim,
+        found: ProvisionalBlock,
+        now: datetime,
+    ) -> None:
+        state = SameContactState.PROVISIONAL
+        if not found.same_contact:
+            state = SameContactState.CONFIRMED
+            store.add_subject(connection, claim, found.subject_id)
+        elif found.ended:
+            state = SameContactState.RELEASED
+        else:
+            desk = Desk(self._compose, self._calendar, now)
+            task = desk.task(claim, TaskKind.SETTLE_SAME_CONTACT, found.subject_id)
+            store_tasks.give(connection, task)
+        shared = SameContact(found.subject_id, state, found.block_time)
+        store_same_contact.add(connection, claim.site_id, claim.claim_id, shared, found.since)
+
+    def _end_destructions(self) -> None:
+        """Tasks whose data the vault has destroyed are done."""
+        with self._database.transaction() as connection:
+            tasks = store_tasks.open_destructions(connection, _DESTRUCTIONS)
+        for site_id, claim_id, subject_id in tasks:
+            if self._vault.is_destroyed(site_id, subject_id, _LIST_SECONDS):
+                with self._database.transaction() as connection:
+                    store_tasks.done(
+                        connection,
+                        site_id,
+                        claim_id,
+                        TaskKind.DESTROY,
+                        self._clock.now(),
+                        subject_id,
+                    )

@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Subject is not person: who has the contact of somebody blocked is blocked with them (6.2.3).
+
+The vault blocks provisionally, in the subject's own claims slice, where the next push finds the
+block and cannot lose it (`carry`); the claims service hears of it and its officer confirms or
+releases it. A provisional block reaches nobody further.
+
+Nobody is missed and nobody waits for two. Whoever places a contact holds that contact's lock,
+shared, from before the blocks are looked at until the contact stands. Whoever blocks commits the
+block first, then passes every contact's lock once, holding nothing else, and only then looks who
+has it: a placing that began before has ended and is seen, one that begins after sees the block.
+Each subject found is then blocked in a transaction of its own, under its own lock alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any, Final
+
+from services.chassis import evidence
+from services.chassis.clock import Clock
+from services.chassis.database import Connection, Database
+from services.chassis.evidence import Entry
+from services.chassis.metrics import Metrics
+from services.chassis.refusal import Refusal
+from services.vault import store, store_blocks, store_data, store_slices, wire
+from services.vault.blind_index import INDEXED_FIELDS, blind_index
+from services.vault.email_address import email_index_form
+from services.vault.envelope import CiphertextMisplaced
+from services.vault.fields import Field
+from services.vault.gate import decrypt_rows
+from services.vault.index_version import find_subjects
+from services.vault.provider import KeyMoved, KeyProviderError
+from services.vault.standing import Block, ClaimsStanding, Ground, Origin
+from services.vault.store import SliceRow, Subject, lock_key
+from services.vault.store_blocks import Digest, WatchedBlock
+from services.vault.store_keys import KeyStore
+from services.vault.wire_case import CLAIMS, claims_of
+
+Contacts = Mapping[Field, str]
+
+# A contact of more subjects than this is a shop's own or a placeholder, and names nobody.
+MOST_SHARING: Final = 100
+# Under what one slice may carry, the claims of the subject itself included.
+_MOST_PROVISIONAL: Final = 400
+_BATCH: Final = 50
+_PAUSE_SECONDS, _LATER = 0.5, timedelta(seconds=5)
+_NOT_NOW = (Refusal, KeyProviderError, CiphertextMisplaced, KeyMoved)
+
+
+class SameContact:
+    """Looks for those who have the contact of somebody blocked."""
+
+    def __init__(
+        self, database: Database, keys: KeyStore, clock: Clock, metrics: Metrics, log: Any
+    ) -> None:
+        self._database = database
+        self._keys = keys
+        self._clock = clock
+        self._metrics = metrics
+        self._log = log
+
+    def search(self, subject: Subject) -> None:
+        """Block whoever has the contact of `subject`, for each block not looked into yet.
+
+        What cannot be done now (no key, a busy database) stays to be done by the rounds.
+        """
+        try:
+            self._search(subject)
+        except _NOT_NOW as fault:
+            with self._database.transaction() as connection:
+                store_blocks.postpone_search(connection, subject, self._clock.now() + _LATER)
+            self._metrics.alarms.labels("same_contact").inc()
+            self._log.error("same contact not searched", error=type(fault).__name__)
+
+    def round(self) -> float:
+        """Do what is left to do; returns the seconds until the next round."""
+        with self._database.transaction() as connection:
+            due = store_blocks.subjects_to_search(connection, self._clock.now(), _BATCH)
+        for subject in due:
+            self.search(subject)
+        return 0.0 if len(due) == _BATCH else _PAUSE_SECONDS
+
+    def _search(self, subject: Subject) -> None:
+        with self._database.transaction() as connection:
+            blocks = store_blocks.to_search(connection, subject)
+            contacts = self._contacts(connection, subject) if blocks else {}
+        if not blocks:
+            return
+        for key in sorted({lock_of(subject[0], f, value) for f, value in contacts.items()}):
+            with self._database.transaction() as connection:
+                store_blocks.pass_contact(connection, key)
+        for field, value in sorted(contacts.items()):
+            self._block_holders(subject, blocks, field, value)
+        with self._database.transaction() as connection:
+            store_blocks.mark_searched(connection, blocks)
+
+    def _contacts(self, connection: Connection, subject: Subject) -> Contacts:
+        """A blocked subject's contact; it stays as it is while the block is open."""
+        stored = self._keys.owner_key(*subject)
+        rows = store_data.current_data(connection, {subject: INDEXED_FIELDS})
+        if stored is None or not rows.get(subject):
+            return {}
+        data = decrypt_rows(self._keys.open(*subject, stored), subject, rows[subject])
+        return {f: value for f in INDEXED_FIELDS if isinstance(value := data.get(f), str)}
+
+    def _block_holders(
+        self, origin: Subject, blocks: Sequence[WatchedBlock], field: Field, value: str
+    ) -> None:
+        site = origin[0]
+        with self._database.transaction() as connection:
+            holders = find_subjects(connection, self._keys, site, field, value)
+            others = [each for each in holders if each != origin[1]]
+            if len(others) > MOST_SHARING:
+                self._tell_of_many(connection, origin, blocks, field, len(others))
+                others = []
+        for other in others:
+            with self._database.transaction() as connection:
+                store.lock_exclusive(connection, site, other)
+                if other in find_subjects(connection, self._keys, site, field, value):
+                    standing = store_blocks.still_open(connection, blocks)
+                    now = self._clock.now()
+                    block_provisionally(connection, self._keys, (site, other), standing, now)
+
+    def _tell_of_many(
+        self,
+        connection: Connection,
+        origin: Subject,
+        blocks: Sequence[WatchedBlock],
+        field: Field,
+        sharing: int,
+    ) -> None:
+        self._metrics.alarms.labels("contact_of_many").inc()
+        now = self._clock.now()
+        for block in blocks:
+            entry = _entry(
+                self._keys,
+                origin,
+                block.claim_id,
+                "block.contact_of_many",
+                {"field": str(field), "sharing": sharing},
+            )
+            evidence.append(connection, entry, now)
+
+
+def join_blocks(
+    connection: Connection,
+    keys: KeyStore,
+    site: str,
+    placed: Mapping[str, Contacts],
+    now: datetime,
+) -> None:
+    """Block those whose new contact is that of somebody blocked, in the placing's transaction.
+
+    `placed`: new contacts by subject, whose exclusive locks the caller holds. Raises
+    KeyUnavailable, KeyWrong.
+    """
+    contacts = {(f, value) for each in placed.values() for f, value in each.items()}
+    if not contacts:
+        return
+    store_blocks.lock_contacts_shared(connection, [lock_of(site, f, v) for f, v in contacts])
+    if not store_blocks.is_watching(connection, site):
+        return
+    found: dict[str, list[WatchedBlock]] = {}
+    for owner, block in _watched_with(connection, keys, site, placed):
+        found.setdefault(owner, []).append(block)
+    for owner, blocks in sorted(found.items()):
+        block_provisionally(connection, keys, (site, owner), blocks, now)
+
+
+def block_provisionally(
+    connection: Connection,
+    keys: KeyStore,
+    subject: Subject,
+    blocks: Sequence[WatchedBlock],
+    now: datetime,
+) -> None:
+    """Write the blocks that a subject's slice lacks; the caller holds its exclusive lock."""
+    row = store_slices.read_slice(connection, *subject, CLAIMS)
+    held = (claims_of(row.body) if row else None) or ClaimsStanding((), ())
+    known = {block.claim_id for block in held.blocks}
+    provisional = sum(block.origin is Origin.SAME_CONTACT for block in held.blocks)
+    room = max(0, _MOST_PROVISIONAL - provisional)
+    new = {block.claim_id: block for block in blocks if block.claim_id not in known}
+    made = dict(list(new.items())[:room])
+    if not made:
+        return
+    added = tuple(
+        Block(claim_id, now, Ground(b.ground), Origin.SAME_CONTACT, None, None, now)
+        for claim_id, b in made.items()
+    )
+    whole = ClaimsStanding((*held.blocks, *added), held.holds)
+    body = wire.claims_to(whole).SerializeToString(deterministic=True)
+    stands = row or SliceRow(0, 0, b"", b"")
+    written = SliceRow(stands.incarnation, stands.counter, stands.digest, body)
+    store_slices.write_slice(connection, *subject, CLAIMS, written, now)
+    origins = {claim_id: b.subject for claim_id, b in made.items()}
+    store_blocks.provisional(connection, subject, origins, now)
+    entries = [_entry(keys, subject, claim_id, "block.provisional") for claim_id in made]
+    evidence.append_all(connection, entries, now)
+
+
+def lock_of(site: str, field: Field, value: str) -> int:
+    """The advisory lock of a contact (normalized), which it shares with others of the site.
+
+    Whoever reads the server's locks learns no more of a contact than one part in 65,536.
+    """
+    form = email_index_form(value) if field is Field.EMAIL else value
+    digest = hashlib.sha256(f"{site}\0{field}\0{form}".encode()).digest()
+    return lock_key(site, f"\0contact\0{int.from_bytes(digest[:2], 'big')}")
+
+
+def watched_of(standing: ClaimsStanding) -> dict[str, str]:
+    """The grounds, by claim, of the open blocks that reach others with the same contact."""
+    return {
+        block.claim_id: str(block.ground)
+        for block in standing.blocks
+        if block.outcome is None and block.origin is not Origin.SAME_CONTACT
+    }
+
+
+def _watched_with(
+    connection: Connection, keys: KeyStore, site: str, placed: Mapping[str, Contacts]
+) -> list[tuple[str, WatchedBlock]]:
+    """Asks for the digests of every key version that stands, as a look-up does."""
+    held = {f: keys.index_keys(site, f) for f in INDEXED_FIELDS}
+    while True:
+        digests = [
+            Digest(owner, f, version, blind_index(opened, site, f, version, contacts[f]))
+            for f, versions in held.items()
+            for version, key in versions.items()
+            for opened in [keys.open_index_key(site, f, version, key)]
+            for owner, contacts in placed.items()
+            if f in contacts
+        ]
+        found = store_blocks.watched_with(connection, site, digests) if digests else []
+        # A rotation that began since may have moved a row to a version not asked for.
+        known, held = held, {f: keys.index_keys(site, f) for f in INDEXED_FIELDS}
+        if all(known[f].keys() == held[f].keys() for f in held):
+            return found
+
+
+def _entry(
+    keys: KeyStore,
+    subject: Subject,
+    claim_id: str,
+    event: str,
+    decided_on: Mapping[str, object] = MappingProxyType({}),
+) -> Entry:
+    return Entry(
+        event=event,
+        verb="BLOCK",
+        outcome=evidence.DONE,
+        site_id=subject[0],
+        principal="process/vault",
+        subject=keys.pseudonym(*subject),
+        clause="6.2.3",
+        refs={"claim_id": claim_id},
+        decided_on=decided_on,
+    )
