@@ -14,6 +14,8 @@ MODULES = {p: "gateway" if p == "gateway" else f"services.{p}" for p in PROCESSE
 SERVICES = tuple(p for p in PROCESSES if p != "gateway")
 WRITERS = ("vault", "claims")
 """Those that write letters to people."""
+NAMERS = ("consent", "claims")
+"""Those that name who operates a site."""
 DECIDERS = ("consent", "claims", "disclosure")
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "LD_LIBRARY_PATH")
 
@@ -85,7 +87,7 @@ def _decided(process: str, layout: Layout, addresses: Addresses) -> dict[str, st
     }
     if process in DECIDERS:
         common["VAULT"] = addresses.grpc("vault")
-    if process == "consent":
+    if process in NAMERS:
         common["SITES"] = str(layout.sites)
     if process in ("consent", "vault"):
         common["FIELDS"] = str(layout.fields)

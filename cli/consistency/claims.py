@@ -23,11 +23,21 @@ from services.claims.state import (
 )
 from services.claims.wire import slice_bytes
 
+_S = ClaimState
+# (state, verification concluded, answered): the answer is written before it leaves, and the term
+# may pass at any time.
 _STATES = {
-    (ClaimState.RECEIVED, False, False),
-    (ClaimState.VERIFIED, True, False),
-    (ClaimState.ANSWERED, True, True),
-    (ClaimState.ANSWERED, False, True),
+    (_S.RECEIVED, False, False),
+    (_S.VERIFIED, True, False),
+    *((_S.ANSWER_WRITTEN, concluded, False) for concluded in (True, False)),
+    *((_S.ANSWERED, concluded, True) for concluded in (True, False)),
+    *((_S.NO_ANSWER, concluded, False) for concluded in (True, False)),
+    *(
+        (s, c, a)
+        for s in (_S.AGREED, _S.COURT, _S.CLOSED)
+        for c in (True, False)
+        for a in (True, False)
+    ),
 }
 
 
@@ -86,6 +96,10 @@ def _state_fault(claim: ClaimRow) -> str:
         return "the outcome is not the one that was concluded"
     if claim.decision != claim.answered:
         return "the decision is not the one that was answered"
+    if state is ClaimState.ANSWER_WRITTEN and claim.written is None:
+        return "no letter stands behind the answer"
+    if claim.answered is not None and claim.written not in (None, claim.answered):
+        return "the letter says something else than the answer"
     if (state, outcome is not None, claim.decision is not None) not in _STATES:
         return "the state does not follow from outcome and answer"
     if state is ClaimState.ANSWERED and (

@@ -22,6 +22,7 @@ from services.claims.tables import (
     sealed_documents,
     verifications,
 )
+from services.claims.tables_answers import answer_letters
 from services.claims.tables_verification import same_contacts
 
 
@@ -43,6 +44,7 @@ class ClaimRow:
     due_time: datetime
     calendar_version: str
     verified: str | None
+    written: str | None
     answered: str | None
     authority: str | None
 
@@ -90,10 +92,19 @@ def by_number(source: Snapshot) -> Iterator[ClaimRow]:
     """Claims by (site, number)."""
     c = claims.c
     statement = (
-        select(claims, verifications.c.outcome.label("verified"), answers.c.decision.label("told"))
+        select(
+            claims,
+            verifications.c.outcome.label("verified"),
+            answer_letters.c.decision.label("written"),
+            answers.c.decision.label("told"),
+        )
         .outerjoin(
             verifications,
             and_(verifications.c.site_id == c.site_id, verifications.c.claim_id == c.claim_id),
+        )
+        .outerjoin(
+            answer_letters,
+            and_(answer_letters.c.site_id == c.site_id, answer_letters.c.claim_id == c.claim_id),
         )
         .outerjoin(answers, and_(answers.c.site_id == c.site_id, answers.c.claim_id == c.claim_id))
         .order_by(plain(c.site_id), plain(c.number))
@@ -114,6 +125,7 @@ def by_number(source: Snapshot) -> Iterator[ClaimRow]:
             due_time=row.due_time,
             calendar_version=row.calendar_version,
             verified=row.verified,
+            written=row.written,
             answered=row.told,
             authority=row.authority,
         )

@@ -8,10 +8,12 @@ contract never serves.
 
 from __future__ import annotations
 
+import pkgutil
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from types import MappingProxyType
 from typing import cast
 
@@ -24,50 +26,27 @@ from google.protobuf.descriptor import (
     MethodDescriptor,
 )
 
-from qupia.claims.v1 import claims_pb2, verification_pb2
-from qupia.consent.v1 import consent_pb2, links_pb2
+import qupia
 from qupia.contract.v1 import contract_pb2
-from qupia.disclosure.v1 import disclosure_pb2, manifest_pb2, recipients_pb2
 from qupia.subject.v1 import subject_pb2
-from qupia.vault.v1 import (
-    blocking_pb2,
-    destruction_pb2,
-    fields_pb2,
-    keys_pb2,
-    records_pb2,
-    search_pb2,
-    storing_pb2,
-    templates_pb2,
-    vault_pb2,
-    versions_pb2,
-)
 
 DEFAULT_MAX_REQUEST_BYTES = 262_144
 LARGEST_REQUEST_BYTES = 4 * 1024 * 1024
 LARGEST_RESPONSE_BYTES = 16 * 1024 * 1024
 """What a process takes from the wire at all; a call's own limit is `max_request_bytes`."""
+PROCESSES = ("consent", "vault", "disclosure", "claims")
+
+
+def _files_of(process: str) -> tuple[FileDescriptor, ...]:
+    """The generated files of a process's package, in the order of their names."""
+    package = f"qupia.{process}.v1"
+    folders = [f"{folder}/{process}/v1" for folder in qupia.__path__]
+    names = sorted(m.name for m in pkgutil.iter_modules(folders) if m.name.endswith("_pb2"))
+    return tuple(import_module(f"{package}.{name}").DESCRIPTOR for name in names)
+
+
 SERVICE_FILES: Mapping[str, tuple[FileDescriptor, ...]] = MappingProxyType(
-    {
-        "consent": (consent_pb2.DESCRIPTOR, links_pb2.DESCRIPTOR),
-        "vault": (
-            vault_pb2.DESCRIPTOR,
-            fields_pb2.DESCRIPTOR,
-            keys_pb2.DESCRIPTOR,
-            versions_pb2.DESCRIPTOR,
-            records_pb2.DESCRIPTOR,
-            blocking_pb2.DESCRIPTOR,
-            search_pb2.DESCRIPTOR,
-            destruction_pb2.DESCRIPTOR,
-            storing_pb2.DESCRIPTOR,
-            templates_pb2.DESCRIPTOR,
-        ),
-        "disclosure": (
-            disclosure_pb2.DESCRIPTOR,
-            manifest_pb2.DESCRIPTOR,
-            recipients_pb2.DESCRIPTOR,
-        ),
-        "claims": (claims_pb2.DESCRIPTOR, verification_pb2.DESCRIPTOR),
-    }
+    {process: _files_of(process) for process in PROCESSES}
 )
 SHARED_FILES: tuple[FileDescriptor, ...] = (contract_pb2.DESCRIPTOR, subject_pb2.DESCRIPTOR)
 

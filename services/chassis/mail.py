@@ -59,12 +59,17 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A letter to one address, in plain text."""
+    """A letter to one address, in plain text.
+
+    `letter_id` names it: what is sent again under the same name has the same Message-ID, so that
+    mail servers and readers see one letter.
+    """
 
     to: str = field(repr=False)
     subject: str = field(repr=False)
     text: str = field(repr=False)
     attachments: Sequence[Attachment] = ()
+    letter_id: str = field(default_factory=new_uuid)
 
 
 class LetterNotSent(Exception):
@@ -184,7 +189,7 @@ def compose(letter: Letter, sender: str, clock: Clock) -> EmailMessage:
     except (ValueError, IndexError):
         raise LetterNotSent("the address cannot be written to", for_good=True) from None
     message["Date"] = format_datetime(clock.now())
-    message["Message-ID"] = f"<{new_uuid()}@{ascii_address(sender).rpartition('@')[2]}>"
+    message["Message-ID"] = f"<{letter.letter_id}@{ascii_address(sender).rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(letter.text, cte="base64")
     for attachment in letter.attachments:
@@ -201,6 +206,15 @@ def ascii_address(address: str) -> str:
     if not at or not local or any(c.isspace() or ord(c) < 32 for c in address.strip()):
         raise ValueError("not an address")
     return f"{local}@{idna.encode(domain, uts46=True).decode()}"
+
+
+def is_address(text: str) -> bool:
+    """Whether a letter can be written to it."""
+    try:
+        ascii_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _password(path: Path | None) -> str:

@@ -14,15 +14,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import typst
+
+from services.chassis.deadline import local_date
 
 # Templates import each other below this folder, and can read nothing outside it.
 _ROOT: Final = Path(__file__).parents[1]
 _PAGE: Final = Path(__file__).with_name("page.typ")
 _STANDARD: Final = "a-2b"
-_ZONE: Final = ZoneInfo("Asia/Almaty")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def typeset(template: Path, data: Mapping[str, object], moment: datetime) -> byt
     """
     if moment.utcoffset() is None:
         raise ValueError("a document's time has a zone")
-    day = moment.astimezone(_ZONE)
+    day = local_date(moment)
     printed = dict(data) | {"date": [day.year, day.month, day.day]}
     try:
         pdf = typst.compile(

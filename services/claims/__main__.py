@@ -2,7 +2,7 @@
 """Composition of the claims process: ``python -m services.claims``, QUPIA_CLAIMS_<KEY>."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pydantic import Field
@@ -15,20 +15,25 @@ from services.chassis.config import load_settings
 from services.chassis.decider.dispatcher import Dispatcher
 from services.chassis.decider.pusher import Pusher, Topic
 from services.chassis.idempotency import IdempotencyKeys
-from services.chassis.mail import MailSettings
+from services.chassis.mail import MailSettings, mailer_of
 from services.chassis.paging import PageTokens
 from services.chassis.process import ProcessSettings, StartError
 from services.chassis.pseudonym import known_pseudonym
 from services.chassis.rounds import Rounds
 from services.chassis.sealed.courier import Courier
 from services.chassis.sealed.keeper import SealingKeyKeeper
+from services.chassis.signing import Signer
+from services.chassis.sites import load_sites
 from services.claims import store_acts, wire
+from services.claims.correspondence import Correspondence
 from services.claims.intake import FAR_BACK_WORKING_DAYS
 from services.claims.same_contact import SameContacts
+from services.claims.sender import Sender
 from services.claims.servicer import handlers
 from services.claims.servicer_answer import Answering
 from services.claims.servicer_common import Office
 from services.claims.servicer_filing import Filing
+from services.claims.servicer_letters import Letters
 from services.claims.servicer_reading import Reading
 from services.claims.servicer_settling import Settling
 from services.claims.servicer_tasks import Tasks
@@ -40,13 +45,16 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class ClaimsSettings(ProcessSettings, MailSettings):
-    """What the claims process is told besides: where the vault listens, and a calendar file.
+    """What the claims process is told besides.
 
-    `calendar` is the override file of the working calendar (`services.chassis.calendar`). A time
-    of receipt that lies more than `far_back_working_days` back waits for a second officer.
+    `vault` is where the vault listens, `sites` the file that says who operates each site
+    (`services.chassis.sites`), `calendar` is the override file of the working calendar
+    (`services.chassis.calendar`). A time of receipt that lies more than `far_back_working_days`
+    back waits for a second officer.
     """
 
     vault: str
+    sites: Path
     calendar: Path | None = None
     far_back_working_days: int = Field(FAR_BACK_WORKING_DAYS, ge=0, le=250)
 
@@ -58,7 +66,7 @@ def main(ready: Callable[[], None] = lambda: None) -> int:
 
 def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     settings = load_settings(ClaimsSettings, PROCESS)
-    calendar = _calendar(settings.calendar)
+    calendar, sites = _calendar(settings.calendar), load_sites(settings.sites)
     parts = assembly.prepare(PROCESS, settings, MIGRATIONS)
     client = Client("vault", settings.vault, parts.certificate)
     vault = Vault(client)
@@ -75,13 +83,26 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
         calendar,
     )
     pages = PageTokens(parts.secret)
+    signer = Signer.of_secret(parts.secret)
+    mailer = mailer_of(settings, parts.clock, development=settings.development)
+    correspondence = Correspondence(signer, sites, mailer)
     rpcs = handlers(
         Filing(office, settings.far_back_working_days),
         Verifying(office),
-        Answering(office),
+        Answering(office, correspondence),
+        Letters(office, signer),
         Reading(parts.database, pages, parts.clock),
         Settling(office, settings.far_back_working_days),
         Tasks(office, pages),
+    )
+    sender = Sender(
+        parts.database,
+        vault,
+        correspondence,
+        parts.secret,
+        parts.clock,
+        parts.metrics,
+        parts.log,
     )
     same_contacts = SameContacts(
         parts.database,
@@ -93,7 +114,9 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
         parts.metrics,
         parts.log,
     )
-    backgrounds = _backgrounds(parts, vault, pusher, courier, same_contacts)
+    backgrounds = _backgrounds(
+        parts, vault, pusher, courier, {"same_contact": same_contacts.round, "sender": sender.round}
+    )
     assembly.serve(parts, rpcs, known_pseudonym, backgrounds, stop, ready)
     client.close()
 
@@ -125,7 +148,11 @@ def _pusher(parts: Parts, vault: Vault) -> Pusher:
 
 
 def _backgrounds(
-    parts: Parts, vault: Vault, pusher: Pusher, courier: Courier, same_contacts: SameContacts
+    parts: Parts,
+    vault: Vault,
+    pusher: Pusher,
+    courier: Courier,
+    more: Mapping[str, Callable[[], float]],
 ) -> list[Background]:
     keeper = SealingKeyKeeper(parts.database, vault.sealing_key, parts.clock)
 
@@ -139,7 +166,7 @@ def _backgrounds(
         dispatcher,
         rounds("sealing_key", keeper.round),
         rounds("courier", courier.round),
-        rounds("same_contact", same_contacts.round),
+        *(rounds(name, round_) for name, round_ in more.items()),
     ]
 
 

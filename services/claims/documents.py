@@ -25,6 +25,7 @@ class DocumentKind(StrEnum):
     REASON = "REASON"
     AUTHORITY = "AUTHORITY"
     NOTICE = "NOTICE"
+    ANSWER_LETTER = "ANSWER_LETTER"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,29 +36,48 @@ class Text:
     text: str = field(repr=False)
     document_id: str = field(default_factory=new_uuid)
 
+    @property
+    def content(self) -> bytes:
+        """Its bytes."""
+        return self.text.encode()
 
-def seal_texts(key: SealingKey, claim: Claim, texts: Iterable[Text]) -> list[SealedDocument]:
-    """Seal each text at its place in the claim. Raises ValueError for a key that is none."""
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file in the clear; it lives only as long as the call that brought it."""
+
+    kind: DocumentKind
+    content: bytes = field(repr=False)
+    document_id: str = field(default_factory=new_uuid)
+
+
+Document = Text | File
+
+
+def seal_documents(
+    key: SealingKey, claim: Claim, documents: Iterable[Document]
+) -> list[SealedDocument]:
+    """Seal each document at its place in the claim. Raises ValueError for a key that is none."""
     return [
         seal_document(
             key,
             claim.site_id,
             claim.owner_id,
-            (claim.claim_id, text.document_id, text.kind),
-            text.text.encode(),
+            (claim.claim_id, document.document_id, document.kind),
+            document.content,
         )
-        for text in texts
+        for document in documents
     ]
 
 
-def salted_digests(secret: bytes, texts: Iterable[Text]) -> Mapping[str, str]:
-    """The texts' digests by kind in lower case, for evidence.
+def salted_digests(secret: bytes, documents: Iterable[Document]) -> Mapping[str, str]:
+    """The documents' digests by kind in lower case, for evidence.
 
     Keyed and salted with the document's id, so that nobody can find a text by trying.
     """
-    return {text.kind.lower(): salted_digest(secret, text.document_id, text.text) for text in texts}
+    return {d.kind.lower(): salted_digest(secret, d.document_id, d.content) for d in documents}
 
 
-def salted_digest(secret: bytes, salt: str, text: str) -> str:
+def salted_digest(secret: bytes, salt: str, content: bytes) -> str:
     """HMAC-SHA256 in hexadecimal digits."""
-    return hmac.digest(secret, salt.encode() + b"\0" + text.encode(), hashlib.sha256).hex()
+    return hmac.digest(secret, salt.encode() + b"\0" + content, hashlib.sha256).hex()

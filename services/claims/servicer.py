@@ -7,12 +7,14 @@ from typing import Final
 from services.chassis.pipeline import Handler
 from services.claims.servicer_answer import Answering
 from services.claims.servicer_filing import Filing
+from services.claims.servicer_letters import Letters
 from services.claims.servicer_reading import Reading
 from services.claims.servicer_settling import Settling
 from services.claims.servicer_tasks import Tasks
 from services.claims.servicer_verification import Verifying
 
 _SERVICE: Final = "/qupia.claims.v1.ClaimsService"
+_ANSWERS: Final = "/qupia.claims.v1.AnswerService"
 _VERIFICATION: Final = "/qupia.claims.v1.ClaimsVerificationService"
 
 
@@ -20,6 +22,7 @@ def handlers(
     filing: Filing,
     verifying: Verifying,
     answering: Answering,
+    letters: Letters,
     reading: Reading,
     settling: Settling,
     tasks: Tasks,
@@ -29,6 +32,12 @@ def handlers(
         f"{_SERVICE}/FileClaim": filing.file_claim,
         f"{_SERVICE}/ConcludeVerification": verifying.conclude_verification,
         f"{_SERVICE}/AnswerClaim": answering.answer_claim,
+        f"{_ANSWERS}/GetAnswer": letters.get_answer,
+        f"{_ANSWERS}/GetAnswerStatus": letters.get_answer_status,
+        f"{_ANSWERS}/RecordDispatch": answering.record_dispatch,
+        f"{_ANSWERS}/SendAnswer": answering.send_answer,
+        f"{_ANSWERS}/AttachNationalSignature": letters.attach_national_signature,
+        f"{_ANSWERS}/GetSigningKey": letters.get_signing_key,
         f"{_SERVICE}/GetClaim": reading.get_claim,
         f"{_SERVICE}/ListClaims": reading.list_claims,
         f"{_SERVICE}/GetAct": reading.get_act,

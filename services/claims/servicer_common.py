@@ -21,7 +21,7 @@ from services.chassis.sealed.courier import Courier
 from services.chassis.sealed.document import SealingKey
 from services.claims import store, store_acts
 from services.claims.claim import Attribution, Claim
-from services.claims.documents import Text, salted_digests, seal_texts
+from services.claims.documents import Document, salted_digests, seal_documents
 from services.claims.store_steps import Step
 from services.claims.wire_vault import Vault
 
@@ -68,14 +68,15 @@ class Office:
         call: Call,
         key: SealingKey | None,
         claim: Claim,
-        texts: Sequence[Text],
+        documents: Sequence[Document],
         digests: Mapping[str, str] | None = None,
     ) -> Step:
-        """Attribute the call and seal its texts. Raises Unavailable where there is no key yet."""
+        """Attribute the call and seal its documents. Raises Unavailable where no key is there."""
         if key is None:
             raise Unavailable(retry_after=1)
-        own = salted_digests(self.secret, texts)
-        return Step(attribution(call), seal_texts(key, claim, texts), {**own, **(digests or {})})
+        own = salted_digests(self.secret, documents)
+        sealed = seal_documents(key, claim, documents)
+        return Step(attribution(call), sealed, {**own, **(digests or {})})
 
     def _time_left(self, call: Call) -> float:
         return call.remaining() - _RESERVE_SECONDS

@@ -10,6 +10,7 @@ from services.chassis.calendar import DateOutsideCalendar
 from services.chassis.call import Call
 from services.chassis.deadline import due
 from services.chassis.ids import new_uuid
+from services.chassis.mail import is_address
 from services.chassis.refusal import (
     FieldViolation,
     InvalidArgument,
@@ -22,6 +23,7 @@ from services.chassis.sealed import store as sealed_store
 from services.claims import (
     intake,
     store_acts,
+    store_answers,
     store_steps,
     store_verification,
     wire,
@@ -70,7 +72,8 @@ class Filing:
                     raise NotFound
                 claim = self._claim(call, given, claim_id, now)
                 key = sealed_store.current_key(connection)
-                step = office.step(call, key, claim, _texts(given))
+                texts = _texts(given)
+                step = office.step(call, key, claim, texts)
                 desk = Desk(wire.slice_bytes, self._calendar, now)
                 try:
                     store_steps.file(connection, claim, step, wire.slice_bytes)
@@ -78,6 +81,11 @@ class Filing:
                     raise StateConflict from None
                 paper = wire.authority(given.authority) if given.HasField("authority") else None
                 store_verification.filed(connection, claim, paper, step.by.principal, desk)
+                for text in texts:
+                    if text.kind is DocumentKind.REPLY_ADDRESS and is_address(text.text):
+                        store_answers.keep_email_address(
+                            connection, claim.site_id, claim_id, text.document_id
+                        )
         return self._answer(call, stood, vault_away=known is None)
 
     def _look_up(self, call: Call, subject_ids: Sequence[str]) -> frozenset[str] | None:

@@ -13,7 +13,7 @@ from services.claims.authority import AuthorityState
 from services.claims.claim import Claim
 from services.claims.documents import DocumentKind, Text, salted_digest
 from services.claims.servicer_common import Office, blank_texts, refuse, require_officer
-from services.claims.state import ConcludeVerification, IllegalTransition, Outcome, transition
+from services.claims.state import ClaimAct, IllegalTransition, Outcome, transition
 from services.claims.store_steps import Conclusion
 from services.claims.store_verification import Desk, to_destroy
 
@@ -63,7 +63,7 @@ class Verifying:
             # Who it is that claims comes first.
             raise StateConflict
         try:
-            transition(claim.state, ConcludeVerification(outcome), claim.verification)
+            transition(claim.state, ClaimAct.CONCLUDE_VERIFICATION, claim.verification)
         except IllegalTransition:
             raise StateConflict from None
         if outcome is not Outcome.NOT_CONFIRMED and not claim.subject_ids:
@@ -125,7 +125,11 @@ class Verifying:
         if not conclusion.correction_id:
             return {}
         data = wire.canonical_json(request.correction)
-        return {"correction": salted_digest(self._office.secret, conclusion.correction_id, data)}
+        return {
+            "correction": salted_digest(
+                self._office.secret, conclusion.correction_id, data.encode()
+            )
+        }
 
     def _answer(self, call: Call, claim_id: str) -> claims_pb2.ConcludeVerificationResponse:
         office = self._office

@@ -2,14 +2,14 @@
 """The life of a claim: which act is open to it in which state (clauses 6.2.3, 8.1, 8.2).
 
 A claim that blocks must be verified before it is answered; any claim closes only by an answer
-that is whole: text, author and proof of dispatch (T-8.2-d).
+that is whole: text, author and proof of dispatch (T-8.2-d). An answer that is written and has not
+left answers nothing. Court comes after the answer, or after the term without one (8.1, 8.3).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar
 
 from services.claims.authority import AuthorityState
 
@@ -38,7 +38,12 @@ class ClaimState(StrEnum):
 
     RECEIVED = "RECEIVED"
     VERIFIED = "VERIFIED"
+    ANSWER_WRITTEN = "ANSWER_WRITTEN"
     ANSWERED = "ANSWERED"
+    NO_ANSWER = "NO_ANSWER"
+    AGREED = "AGREED"
+    COURT = "COURT"
+    CLOSED = "CLOSED"
 
 
 class Verification(StrEnum):
@@ -69,7 +74,12 @@ class ClaimAct(StrEnum):
     """What can be done to a claim."""
 
     CONCLUDE_VERIFICATION = "CONCLUDE_VERIFICATION"
-    ANSWER = "ANSWER"
+    WRITE_ANSWER = "WRITE_ANSWER"
+    DISPATCH_ANSWER = "DISPATCH_ANSWER"
+    LET_LAPSE = "LET_LAPSE"
+    AGREE = "AGREE"
+    REFER_TO_COURT = "REFER_TO_COURT"
+    CLOSE = "CLOSE"
 
 
 class IllegalTransition(Exception):
@@ -91,50 +101,48 @@ class AnswerIncomplete(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class ConcludeVerification:
-    """The end of a verification."""
-
-    kind: ClassVar[ClaimAct] = ClaimAct.CONCLUDE_VERIFICATION
-    outcome: Outcome
-
-
-@dataclass(frozen=True, slots=True)
 class Dispatch:
-    """How and when an answer left, and what proves it; a part not given is empty or None."""
+    """How and when an answer left, and what proves it; without any part there is none.
+
+    Raises AnswerIncomplete, ValueError for a naive time. The proof stays out of its repr.
+    """
 
     channel: str
     time: datetime | None
     proof: str = field(repr=False)
 
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A written answer; one that lacks a part cannot be made (AnswerIncomplete).
-
-    Raises ValueError for a naive time of dispatch. Text, author and proof stay out of its repr.
-    """
-
-    kind: ClassVar[ClaimAct] = ClaimAct.ANSWER
-    text: str = field(repr=False)
-    author: str = field(repr=False)
-    dispatch: Dispatch
-
     def __post_init__(self) -> None:
         parts = {
-            "text": self.text.strip(),
-            "author": self.author.strip(),
-            "dispatch.channel": self.dispatch.channel.strip(),
-            "dispatch.time": self.dispatch.time,
-            "dispatch.proof": self.dispatch.proof.strip(),
+            "dispatch.channel": self.channel.strip(),
+            "dispatch.time": self.time,
+            "dispatch.proof": self.proof.strip(),
         }
-        missing = tuple(name for name, part in parts.items() if not part)
-        if missing:
-            raise AnswerIncomplete(missing)
-        if self.dispatch.time is not None and self.dispatch.time.utcoffset() is None:
+        _refuse_missing(parts)
+        if self.time is not None and self.time.utcoffset() is None:
             raise ValueError("dispatch.time without zone names no instant")
 
 
-Act = ConcludeVerification | Answer
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A written answer; without text or author there is none (AnswerIncomplete).
+
+    `signatory` is printed below it. Text, author and signatory stay out of its repr.
+    """
+
+    decision: Decision
+    text: str = field(repr=False)
+    author: str = field(repr=False)
+    signatory: str = field(repr=False, default="")
+
+    def __post_init__(self) -> None:
+        _refuse_missing({"text": self.text.strip(), "author": self.author.strip()})
+
+
+def _refuse_missing(parts: Mapping[str, object]) -> None:
+    missing = tuple(name for name, part in parts.items() if not part)
+    if missing:
+        raise AnswerIncomplete(missing)
+
 
 _BLOCKING_KINDS = frozenset({ClaimKind.INACCURATE_DATA, ClaimKind.UNLAWFUL_ACTS})
 _BLOCKING_CLAIMANTS = frozenset(
@@ -144,11 +152,34 @@ _BLOCKING_CLAIMANTS = frozenset(
 _POLICY_TERM_DAYS = 30
 _STATUTORY_TERM_DAYS = {ClaimKind.CONSUMER: 10}
 
-# Whatever is not in this table is illegal.
+_S, _V, _A = ClaimState, Verification, ClaimAct
+_DONE = (_V.NOT_REQUIRED, _V.CONCLUDED)
+_ANY = (*_DONE, _V.OPEN)
+
+# (states, verifications, act, the state after it). Whatever is not here is illegal.
+_STEPS = (
+    ((_S.RECEIVED,), (_V.OPEN,), _A.CONCLUDE_VERIFICATION, _S.VERIFIED),
+    # The term passes, and court may come; the verification goes on, and so does the block.
+    ((_S.NO_ANSWER,), (_V.OPEN,), _A.CONCLUDE_VERIFICATION, _S.NO_ANSWER),
+    ((_S.COURT,), (_V.OPEN,), _A.CONCLUDE_VERIFICATION, _S.COURT),
+    ((_S.RECEIVED,), (_V.NOT_REQUIRED,), _A.WRITE_ANSWER, _S.ANSWER_WRITTEN),
+    ((_S.VERIFIED,), (_V.CONCLUDED,), _A.WRITE_ANSWER, _S.ANSWER_WRITTEN),
+    # An answer that comes late is still one.
+    ((_S.NO_ANSWER,), _DONE, _A.WRITE_ANSWER, _S.NO_ANSWER),
+    ((_S.ANSWER_WRITTEN, _S.NO_ANSWER), _DONE, _A.DISPATCH_ANSWER, _S.ANSWERED),
+    ((_S.RECEIVED,), (_V.OPEN, _V.NOT_REQUIRED), _A.LET_LAPSE, _S.NO_ANSWER),
+    ((_S.VERIFIED,), (_V.CONCLUDED,), _A.LET_LAPSE, _S.NO_ANSWER),
+    ((_S.ANSWER_WRITTEN,), _DONE, _A.LET_LAPSE, _S.NO_ANSWER),
+    ((_S.ANSWERED, _S.NO_ANSWER), _DONE, _A.AGREE, _S.AGREED),
+    ((_S.ANSWERED,), _DONE, _A.REFER_TO_COURT, _S.COURT),
+    ((_S.NO_ANSWER,), _ANY, _A.REFER_TO_COURT, _S.COURT),
+    ((_S.ANSWERED, _S.AGREED, _S.COURT), _DONE, _A.CLOSE, _S.CLOSED),
+)
 _NEXT: Mapping[tuple[ClaimState, Verification, ClaimAct], ClaimState] = {
-    (ClaimState.RECEIVED, Verification.OPEN, ClaimAct.CONCLUDE_VERIFICATION): ClaimState.VERIFIED,
-    (ClaimState.RECEIVED, Verification.NOT_REQUIRED, ClaimAct.ANSWER): ClaimState.ANSWERED,
-    (ClaimState.VERIFIED, Verification.CONCLUDED, ClaimAct.ANSWER): ClaimState.ANSWERED,
+    (state, verification, act): following
+    for states, verifications, act, following in _STEPS
+    for state in states
+    for verification in verifications
 }
 
 
@@ -177,9 +208,9 @@ def verification_of(
     return Verification.OPEN if outcome is None else Verification.CONCLUDED
 
 
-def transition(state: ClaimState, act: Act, verification: Verification) -> ClaimState:
+def transition(state: ClaimState, act: ClaimAct, verification: Verification) -> ClaimState:
     """Return the state after `act`; raises IllegalTransition when the act is not open."""
-    following = _NEXT.get((state, verification, act.kind))
+    following = _NEXT.get((state, verification, act))
     if following is None:
-        raise IllegalTransition(state, act.kind, verification)
+        raise IllegalTransition(state, act, verification)
     return following

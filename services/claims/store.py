@@ -160,6 +160,11 @@ def write_outcome(
     _update(connection, claim, state=state, outcome=outcome)
 
 
+def write_state(connection: Connection, claim: Claim, state: ClaimState) -> None:
+    """The claim is in another state."""
+    _update(connection, claim, state=state)
+
+
 def write_decision(
     connection: Connection,
     claim: Claim,

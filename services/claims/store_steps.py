@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The three steps of a claim, each written whole: facts, documents, slices and evidence.
+"""Filing a claim and concluding its verification, each written whole: facts, documents, slices
+and evidence.
 
 Every function runs in the caller's transaction, after its idempotency key was taken.
 """
@@ -17,14 +18,8 @@ from services.chassis.sealed.document import SealedDocument
 from services.claims import store, store_acts
 from services.claims.claim import Attribution, Claim
 from services.claims.intake import CLAIMS_PER_SUBJECT, claim_number
-from services.claims.state import (
-    Answer,
-    ConcludeVerification,
-    Decision,
-    Outcome,
-    transition,
-)
-from services.claims.tables import answers, verifications
+from services.claims.state import ClaimAct, Outcome, transition
+from services.claims.tables import verifications
 
 
 class TooManyClaims(Exception):
@@ -88,7 +83,7 @@ def conclude(
     # Read again behind the locks: another officer may have concluded meanwhile.
     claim = store.read_claim(connection, claim.site_id, claim.claim_id, lock=True) or claim
     outcome = conclusion.outcome
-    state = transition(claim.state, ConcludeVerification(outcome), claim.verification)
+    state = transition(claim.state, ClaimAct.CONCLUDE_VERIFICATION, claim.verification)
     store.write_outcome(connection, claim, state, outcome)
     if conclusion.correction_id:
         store_acts.insert_correction(
@@ -109,38 +104,3 @@ def conclude(
     if conclusion.correction_id:
         decided_on["correction"] = conclusion.correction_id
     store_acts.append_evidence(connection, claim, step.by, act_ids, decided_on, step.digests, now)
-
-
-def answer(
-    connection: Connection,
-    claim: Claim,
-    given: Answer,
-    decision: Decision,
-    step: Step,
-    now: datetime,
-) -> None:
-    """Write an answer on a claim locked by the caller. Raises IllegalTransition, Unavailable."""
-    state = transition(claim.state, given, claim.verification)
-    dispatch = given.dispatch
-    if dispatch.time is None:
-        raise ValueError("an answer that is whole has a time of dispatch")
-    store.write_decision(connection, claim, state, decision, dispatch.time)
-    connection.execute(
-        insert(answers).values(
-            site_id=claim.site_id,
-            claim_id=claim.claim_id,
-            author=given.author,
-            decision=decision,
-            channel=dispatch.channel,
-            dispatch_time=dispatch.time,
-            record_time=now,
-        )
-    )
-    sealed_store.insert_documents(connection, step.documents, now)
-    decided_on = {
-        "decision": decision,
-        "channel": dispatch.channel,
-        "dispatchTime": dispatch.time.isoformat(),
-        "dueDate": claim.deadline.due_date.isoformat(),
-    }
-    store_acts.append_evidence(connection, claim, step.by, {}, decided_on, step.digests, now)

@@ -11,7 +11,7 @@ from qupia.subject.v1 import subject_pb2
 from qupia.vault.v1 import blocking_pb2, vault_pb2
 from services.chassis.decider.store_outbox import Push
 from services.chassis.refusal import FieldViolation, InvalidArgument, Refusal, Unavailable
-from services.chassis.sealed.document import SealedDocument, SealingKey
+from services.chassis.sealed.document import SealedDocument, SealingKey, StoredDocument
 from services.claims.store_same_contact import ProvisionalBlock
 from services.claims.wire import given_names, instant
 
@@ -99,6 +99,22 @@ class Vault:
         )
         path = f"{_DOCUMENTS}/PutDocument"
         self._caller.call(path, request, vault_pb2.PutDocumentResponse, timeout)
+
+    def get_document(self, place: StoredDocument, reader: str, timeout: float) -> bytes:
+        """Open a document for `reader`, as it is recorded."""
+        request = vault_pb2.GetDocumentRequest(
+            place=vault_pb2.DocumentPlace(
+                site_id=place.site_id,
+                owner_id=place.owner_id,
+                bound_to=place.bound_to,
+                document_id=place.document_id,
+                kind=vault_pb2.Document.Kind.Value(place.kind),
+            ),
+            reader=reader,
+        )
+        path = f"{_DOCUMENTS}/GetDocument"
+        answer = self._caller.call(path, request, vault_pb2.GetDocumentResponse, timeout)
+        return answer.content or answer.text.encode()
 
     def look_up(
         self, site_id: str, subject_ids: Sequence[str], timeout: float, reference: str

@@ -30,6 +30,8 @@ from services.vault.store_keys import KeyStore
 from services.vault.unsealing import open_private_key, open_sealed
 from services.vault.wire_case import life_of
 
+_FILES = frozenset({vault_pb2.Document.ANSWER_LETTER})
+
 
 class DocumentServicer:
     """VaultDocumentService of the contract, and StageCorrection."""
@@ -116,6 +118,8 @@ class DocumentServicer:
             key = self._keys.open(row.site, row.owner, stored)
             plaintext = decrypt(key, _row_place(place), row.ciphertext)
             self._record(connection, call, place, {"reader": request.reader})
+        if place.kind in _FILES:
+            return vault_pb2.GetDocumentResponse(content=plaintext)
         return vault_pb2.GetDocumentResponse(text=plaintext.decode())
 
     def stage_correction(self, call: Call) -> vault_pb2.StageCorrectionResponse:

@@ -68,7 +68,7 @@ def test_every_call_says_who_may_call_what_is_recorded_and_why(method: Method) -
 def test_names_follow_one_pattern(method: Method) -> None:
     assert re.fullmatch(r"([A-Z][a-z]+){2,}", method.name)
     assert method.input.name == f"{method.name}Request"
-    assert method.output.name == f"{method.name}Response"
+    assert method.output.name == ("HttpBody" if method.media_type else f"{method.name}Response")
     assert method.path.startswith(f"/qupia.{method.process}.v1.")
     assert method.service.endswith("Service")
 

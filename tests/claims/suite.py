@@ -4,7 +4,7 @@ holds up or takes away."""
 
 import secrets
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -27,6 +27,7 @@ from services.chassis.evidence import RefusalLog
 from services.chassis.idempotency import IdempotencyKeys
 from services.chassis.identity import Issuers
 from services.chassis.ids import new_uuid
+from services.chassis.mail import Letter, LetterNotSent
 from services.chassis.metrics import Metrics
 from services.chassis.paging import PageTokens
 from services.chassis.pipeline import Pipeline, stages
@@ -35,12 +36,17 @@ from services.chassis.pseudonym import known_pseudonym
 from services.chassis.recorder import RefusalRecorder
 from services.chassis.sealed.courier import Courier
 from services.chassis.sealed.keeper import SealingKeyKeeper
+from services.chassis.signing import Signer
+from services.chassis.sites import Operator, Sites
 from services.claims import store_acts, wire
+from services.claims.correspondence import Correspondence
 from services.claims.same_contact import SameContacts
+from services.claims.sender import Sender
 from services.claims.servicer import handlers
 from services.claims.servicer_answer import Answering
 from services.claims.servicer_common import Office
 from services.claims.servicer_filing import Filing
+from services.claims.servicer_letters import Letters
 from services.claims.servicer_reading import Reading
 from services.claims.servicer_settling import Settling
 from services.claims.servicer_tasks import Tasks
@@ -51,6 +57,30 @@ from tests.claims.vault_stand_in import VaultStandIn
 NOW = datetime(2026, 11, 23, 6, tzinfo=UTC)
 ISSUER = "https://issuer.test"
 NewClaim, Claim = claims_pb2.NewClaim, claims_pb2.Claim
+OPERATOR = Operator(
+    name="«Үлгі дүкен» ЖШС",
+    bin="150240010003",
+    address="050000, Алматы қ., Абай даңғылы, 1",
+    contact="privacy@example.kz",
+    responsible="Дербес деректер жөніндегі маман",
+    withdrawal="https://example.kz/consents",
+)
+
+
+@dataclass
+class MailerStandIn:
+    """Takes letters, or fails as the test says."""
+
+    letters: list[Letter] = field(default_factory=list)
+    failure: LetterNotSent | None = None
+
+    def send(self, letter: Letter, seconds: float) -> str:
+        """The Message-ID. Raises LetterNotSent."""
+        assert seconds > 0
+        if self.failure is not None:
+            raise self.failure
+        self.letters.append(letter)
+        return f"<{letter.letter_id}@example.kz>"
 
 
 @dataclass
@@ -83,6 +113,20 @@ class Suite:
         self.courier = Courier(
             self.database, asked.put_document, self.clock, self.metrics, self.log
         )
+        self.secret = secrets.token_bytes(32)
+        self.mailer = MailerStandIn()
+        self.correspondence = Correspondence(
+            Signer.of_secret(self.secret), Sites(operator=OPERATOR), self.mailer
+        )
+        self.sender = Sender(
+            self.database,
+            asked,
+            self.correspondence,
+            self.secret,
+            self.clock,
+            self.metrics,
+            self.log,
+        )
         self.keeper = SealingKeyKeeper(self.database, asked.sealing_key, self.clock)
         self.pipeline = self._pipeline(asked)
 
@@ -105,7 +149,7 @@ class Suite:
         )
 
     def _pipeline(self, vault: Vault) -> Pipeline:
-        secret = secrets.token_bytes(32)
+        secret = self.secret
         office = Office(
             self.database,
             IdempotencyKeys(secret),
@@ -120,7 +164,8 @@ class Suite:
         rpcs = handlers(
             Filing(office),
             Verifying(office),
-            Answering(office),
+            Answering(office, self.correspondence),
+            Letters(office, self.correspondence.signer),
             Reading(self.database, pages, self.clock),
             Settling(office),
             Tasks(office, pages),

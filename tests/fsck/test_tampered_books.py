@@ -162,6 +162,14 @@ BOOKS = [
         "SELECT min(claim_id) FROM answers",
     ),
     Case(
+        "the decision of a letter was altered",
+        "claims",
+        "UPDATE answer_letters SET decision = 'REJECTED' WHERE decision = 'SATISFIED'",
+        "claims",
+        "claims.claims",
+        "SELECT min(claim_id) FROM answers WHERE decision = 'SATISFIED'",
+    ),
+    Case(
         "an order was opened again",
         "disclosure",
         "UPDATE orders SET state = 'OPEN' WHERE state = 'CLOSED'",

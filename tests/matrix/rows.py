@@ -72,9 +72,12 @@ def _visitor(thing: Thing) -> object:
     return {"visitorId": thing.visitor_id}
 
 
+def _dispatch() -> object:
+    return {"channel": "POST", "time": datetime.now(UTC).isoformat(), "proof": "RR1"}
+
+
 def _answer(_thing: Thing) -> object:
-    dispatch = {"channel": "POST", "time": datetime.now(UTC).isoformat(), "proof": "RR1"}
-    return {"decision": "REJECTED", "text": "Отказано.", "dispatch": dispatch}
+    return {"decision": "REJECTED", "text": "Отказано.", "dispatch": _dispatch()}
 
 
 def _template(_thing: Thing) -> object:
@@ -293,6 +296,22 @@ ROWS: Mapping[str, Row] = {
     ),
     "ClaimsVerificationService.ListInterim": Row("person"),
     "ClaimsVerificationService.ListTasks": _SITE,
+    # No letter is written for these claims.
+    "AnswerService.GetAnswer": Row("person", own="NOT_FOUND", blocked="NOT_FOUND"),
+    "AnswerService.GetAnswerStatus": Row("person", own="NOT_FOUND", blocked="NOT_FOUND"),
+    "AnswerService.RecordDispatch": Row(
+        "person",
+        lambda _: {"dispatch": _dispatch()},
+        own="STATE_CONFLICT",
+        blocked="STATE_CONFLICT",
+    ),
+    "AnswerService.SendAnswer": Row(
+        "person", _empty, own="STATE_CONFLICT", blocked="STATE_CONFLICT"
+    ),
+    "AnswerService.AttachNationalSignature": Row(
+        "person", lambda _: {"cms": "MIA="}, own="NOT_FOUND", blocked="NOT_FOUND"
+    ),
+    "AnswerService.GetSigningKey": _SITE,
 }
 
 

@@ -47,7 +47,7 @@ ACTS: Mapping[str, tuple[str, str, str, object]] = {
     ),
     "answer a claim": (
         "claims",
-        "claim.answered",
+        "answer.written",
         "/v1/claims/{claim}:answer",
         {
             "decision": "REJECTED",

@@ -17,6 +17,8 @@ TO_THE_SITE = {
     "ReadData": {"STOREFRONT"},
     "BatchReadData": {"STOREFRONT"},
     "ReadForVerification": {"CLAIMS_OFFICER"},
+    # In the officer's own words.
+    "GetAnswer": {"CLAIMS_OFFICER"},
 }
 TO_OTHERS = {"ReleaseDelivery": {"RECIPIENT"}}
 # Of nobody's data but the operator's own contact and responsible person, whom it names itself.

@@ -92,9 +92,7 @@ def test_a_claim_filed_now_is_due_by_the_same_rule(person: Person) -> None:
 # -- T-8.2-d: what closes a claim ---------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "missing", ["text", "dispatch", "dispatch.channel", "dispatch.time", "dispatch.proof"]
-)
+@pytest.mark.parametrize("missing", ["text", "dispatch.channel", "dispatch.time", "dispatch.proof"])
 def test_an_answer_without_one_of_its_parts_closes_nothing(claimant: Person, missing: str) -> None:
     """T-8.2-d"""
     claim_id = claimant.claimed("OTHER")["claimId"]
@@ -108,6 +106,23 @@ def test_an_answer_without_one_of_its_parts_closes_nothing(claimant: Person, mis
     assert (refused.status, refused.code) == (400, "INVALID_ARGUMENT")
     assert refused.fields == (missing,)
     assert _state(claimant, claim_id) == "RECEIVED"
+
+
+def test_an_answer_that_is_written_closes_nothing_until_it_has_left(person: Person) -> None:
+    """T-8.2-d"""
+    claim_id = person.claimed("OTHER")["claimId"]
+    whole = answer()
+    dispatch = whole.pop("dispatch")
+    written = _answer(person, claim_id, whole)
+    assert (written.status, written.json["claim"]["state"]) == (200, "ANSWER_WRITTEN")
+    assert "answerTime" not in written.json["claim"]
+    path = f"/v1/claims/{claim_id}/answer"
+    left = person.site.good(
+        "claimsOfficer", "POST", f"{path}:recordDispatch", {"dispatch": dispatch}
+    )
+    assert left.json["claim"]["state"] == "ANSWERED"
+    status = person.site.good("claimsOfficer", "GET", f"{path}:status").json["letter"]
+    assert (status["channel"], status["sending"]) == ("POST", "NOT_BY_EMAIL")
 
 
 @pytest.mark.parametrize("blank", ["text", "dispatch.proof"])

@@ -27,6 +27,17 @@ class SealedDocument:
     sealed: bytes = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class StoredDocument:
+    """Where the vault has a document: under whose key, of which thing."""
+
+    site_id: str
+    owner_id: str
+    bound_to: str
+    document_id: str
+    kind: str
+
+
 def seal_document(
     key: SealingKey,
     site_id: str,

@@ -8,7 +8,7 @@ from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Connection
 
-from services.chassis.sealed.document import SealedDocument, SealingKey
+from services.chassis.sealed.document import SealedDocument, SealingKey, StoredDocument
 from services.chassis.sealed.tables import sealed_documents, sealing_keys
 
 # The handler that sealed a document delivers it itself; the courier comes after.
@@ -56,6 +56,20 @@ def insert_documents(
     ]
     if rows:
         connection.execute(insert(sealed_documents), rows)
+
+
+def stored_at(
+    connection: Connection, site_id: str, bound_to: str, document_id: str
+) -> StoredDocument | None:
+    """Where the vault has a document; None where it does not have it yet."""
+    row = connection.execute(
+        select(sealed_documents)
+        .filter_by(site_id=site_id, bound_to=bound_to, document_id=document_id)
+        .where(sealed_documents.c.delivered_time.is_not(None))
+    ).one_or_none()
+    if row is None:
+        return None
+    return StoredDocument(site_id, row.owner_id, bound_to, document_id, row.kind)
 
 
 def undelivered_of(connection: Connection, site_id: str, bound_to: str) -> list[SealedDocument]:
