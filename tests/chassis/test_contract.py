@@ -255,6 +255,21 @@ def _text(file: descriptor_pb2.FileDescriptorProto, number: int = 1) -> contract
     return file.message_type[0].field[number].options.Extensions[contract_pb2.text]
 
 
+def _add_map(
+    file: descriptor_pb2.FileDescriptorProto, value: int
+) -> descriptor_pb2.FieldDescriptorProto:
+    """A map of texts of a form to values of a type."""
+    request = file.message_type[0]
+    entry = request.nested_type.add(name="NamedEntry")
+    entry.options.map_entry = True
+    entry.field.add(name="key", number=1, type=9, label=1)
+    entry.field.add(name="value", number=2, type=value, label=1)
+    kind = f".{file.package}.{request.name}.{entry.name}"
+    field = request.field.add(name="named", number=9, type=11, label=3, type_name=kind)
+    field.options.Extensions[contract_pb2.text].CopyFrom(_text(file))
+    return field
+
+
 def test_a_whole_contract_loads(monkeypatch: pytest.MonkeyPatch) -> None:
     [method] = _load(monkeypatch, lambda _: None).methods.values()
     assert (method.name, method.process, method.evidence) == ("DoThing", "vault", "thing.done")
@@ -303,6 +318,16 @@ HOLES: dict[str, tuple[Change, str]] = {
     ),
     "free text that may be a person's": (lambda f: _text(f).ClearField("personal"), "personal"),
     "free text without end": (lambda f: _text(f).ClearField("max_length"), "no max_length"),
+    "an opaque text": (
+        lambda f: setattr(_text(f), "form", contract_pb2.TextRule.OPAQUE),
+        "is an opaque text: use bytes",
+    ),
+    "a map of numbers": (lambda f: _add_map(f, value=5), "a map of other than texts"),
+    "a map of no form": (
+        lambda f: _add_map(f, value=9).ClearField("options"),
+        "a map of other than texts",
+    ),
+    "a map without end": (lambda f: _add_map(f, value=9), "no max_items"),
     "a list without end": (
         lambda f: f.message_type[0].field.add(name="numbers", number=9, type=5, label=3),
         "no max_items",

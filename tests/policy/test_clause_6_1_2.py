@@ -127,3 +127,17 @@ def test_versions_are_paged_newest_first(person: Person) -> None:
         token = page.get("nextPageToken", "")
     assert (paged, token) == (whole, "")
     assert [version for version, _ in whole] == sorted((v for v, _ in whole), reverse=True)
+
+
+def test_an_update_that_builds_on_an_older_version_changes_nothing(person: Person) -> None:
+    """T-6.1.2-a"""
+    read = person.read("IDENTIFY_FOR_ORDER")
+    tag = read.headers["etag"]
+    assert tag == '"1"'
+    path, body = f"{person.path}/data", {"data": {"phone": NEW}}
+    first = person.site.ask("storefront", "PATCH", path, body, {"If-Match": tag})
+    assert (first.status, first.headers["etag"]) == (200, '"2"')
+    late = {"data": {"phone": "+77017654322"}}
+    second = person.site.ask("storefront", "PATCH", path, late, {"If-Match": tag})
+    assert is_refused(second, 412, "VERSION_MISMATCH")
+    assert person.data()["phone"] == NEW

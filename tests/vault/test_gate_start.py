@@ -146,6 +146,13 @@ def test_a_port_in_use_stops_the_start(house: House) -> None:
         _ends(house, START, [address, "in use"], metrics=address)
 
 
+def test_the_database_of_another_part_stops_the_start(house: House) -> None:
+    said = ["holds the schema of vault/key_store_migrations", "check its URL"]
+    _ends(house, START, said, database_url=house.key_store.runtime_url)
+    said = ["holds the schema of vault/migrations", "check its URL"]
+    _ends(house, START, said, key_store_url=house.vault.runtime_url)
+
+
 def _ends(house: House, code: int, said: list[str], **settings: str) -> None:
     process = house.spawn(**settings)
     assert process.exit_code() == code, process.output

@@ -20,6 +20,10 @@ from sqlalchemy.exc import ProgrammingError
 
 _LOCK = 7_184_402_001
 VERSION_TABLE = "schema_version"
+_STANDS = (
+    f"SELECT version_num, obj_description('{VERSION_TABLE}'::regclass, 'pg_class') "  # noqa: S608
+    f"FROM {VERSION_TABLE}"
+)
 
 
 class SchemaMismatch(Exception):
@@ -49,8 +53,15 @@ def upgrade(owner_url: str, folder: Path, runtime_role: str) -> None:
             config.attributes["connection"] = connection
             config.attributes["runtime_role"] = runtime_role
             command.upgrade(config, "head")
+            connection.execute(text(f"COMMENT ON TABLE {VERSION_TABLE} IS '{_owner(folder)}'"))
+            connection.commit()
     finally:
         engine.dispose()
+
+
+def _owner(folder: Path) -> str:
+    """Whose schema a folder makes, such as vault/migrations: numbers are alike everywhere."""
+    return f"{folder.parent.name}/{folder.name}"
 
 
 def head(folder: Path) -> str:
@@ -59,11 +70,18 @@ def head(folder: Path) -> str:
 
 
 def check(connection: Connection, folder: Path) -> None:
-    """Raises SchemaMismatch unless the database stands at the newest revision."""
+    """Raises SchemaMismatch unless the database stands at the newest revision of this folder."""
     try:
-        found = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608 - a constant
+        row = connection.execute(text(_STANDS)).one_or_none()
     except ProgrammingError:
-        found = None
+        row = None
+    found, owner = row or (None, None)
+    # A schema of before the comment has none, until it is next upgraded.
+    if owner is not None and owner != _owner(folder):
+        raise SchemaMismatch(
+            f"the database holds the schema of {owner}, this code needs {_owner(folder)}: "
+            "check its URL"
+        )
     # Numbered files: reading the folder is enough, alembic itself is slow to load scripts.
     wanted = max(path.name[:4] for path in folder.glob("[0-9]*.py"))
     if found != wanted:
