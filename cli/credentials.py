@@ -48,12 +48,19 @@ def make_credentials(database_url: Callable[[], str] = environment_url) -> typer
             list[str] | None,
             typer.Option(help="A purpose the key may read for; all where none is given."),
         ] = None,
+        daily_subjects: Annotated[
+            int,
+            typer.Option(
+                min=0, max=2_000_000_000, help="How many people it may reach on a day; 0: any."
+            ),
+        ] = 0,
         recipient: Annotated[str, typer.Option(help="The recipientId of a RECIPIENT.")] = "",
         expires_in_days: Days = None,
         as_json: Json = False,
     ) -> None:
         """Issue a first key. It is shown once and stored nowhere."""
-        holder = Holder(principal, site, role, _purposes(purpose or []), recipient)
+        purposes = _purposes(purpose or [])
+        holder = Holder(principal, site, role, purposes, recipient, daily_subjects)
         with _book(database_url) as book:
             _show_issued(book.issue(holder, _lifetime(expires_in_days)), as_json)
 
@@ -123,6 +130,7 @@ def _document(credential: Credential) -> dict[str, object]:
         "role": holder.role.value,
         "purposes": list(holder.purposes),
         "recipientId": holder.recipient_id,
+        "dailySubjects": holder.daily_subjects,
         "createTime": credential.create_time.isoformat(),
     }
     for name, time in (("expire", credential.expire_time), ("revoke", credential.revoke_time)):

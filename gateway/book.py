@@ -153,10 +153,15 @@ class CredentialBook:
                 "credential_id": credential.credential_id,
                 "principal_id": credential.holder.principal_id,
                 "role": credential.holder.role.value,
+                **_budget(credential.holder),
                 **refs,
             },
         )
         evidence.append(connection, entry, now)
+
+
+def _budget(holder: Holder) -> dict[str, str]:
+    return {"daily_subjects": str(holder.daily_subjects)} if holder.daily_subjects else {}
 
 
 def _check_holder(holder: Holder) -> None:
@@ -173,3 +178,5 @@ def _check_holder(holder: Holder) -> None:
         )
     if holder.purposes and holder.role is not KeyRole.STOREFRONT:
         raise CredentialRefused("only a STOREFRONT's key is limited to purposes: see --purpose")
+    if holder.daily_subjects and holder.role is not KeyRole.STOREFRONT:
+        raise CredentialRefused("only a STOREFRONT's key has a budget: see --daily-subjects")

@@ -25,13 +25,17 @@ class KeyRole(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds a key, and what the key may do. `purposes` is empty where all are granted."""
+    """Who holds a key, and what the key may do. `purposes` is empty where all are granted.
+
+    `daily_subjects` is how many different people it may reach on a day; 0 where not limited.
+    """
 
     principal_id: str
     site_id: str
     role: KeyRole
     purposes: tuple[str, ...] = ()
     recipient_id: str = ""
+    daily_subjects: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,4 +83,5 @@ def _principal(holder: Holder) -> bytes:
         role=contract_pb2.Caller.Role.Value(holder.role.value),
         purposes=holder.purposes,
         recipient_id=holder.recipient_id,
+        daily_subjects=holder.daily_subjects,
     ).SerializeToString(deterministic=True)

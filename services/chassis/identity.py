@@ -46,6 +46,8 @@ class Principal:
     `purposes` is None where the credential is not limited. `site_id` is empty
     for a process, which names sites itself. `certificate_sha256` is of the
     client certificate that a key's holder presented, empty where none.
+    `daily_subjects` is how many different people a key may reach on a day; 0
+    where that is not limited.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Principal:
     purposes: frozenset[str] | None = None
     recipient_id: str = ""
     certificate_sha256: str = ""
+    daily_subjects: int = 0
 
     @property
     def is_person(self) -> bool:
@@ -86,6 +89,7 @@ def key_principal(serialized: bytes) -> Principal:
         frozenset(message.purposes) or None,
         message.recipient_id,
         message.certificate_sha256,
+        max(0, message.daily_subjects),
     )
 
 

@@ -29,6 +29,7 @@ from services.chassis.refusal import Unavailable
 from services.chassis.rounds import Rounds
 from services.vault.batch_writer import BatchWriter
 from services.vault.block_keeper import BlockKeeper
+from services.vault.budget import DailyBudget
 from services.vault.combiner import Combiner
 from services.vault.correction import Corrections
 from services.vault.custody import Custody
@@ -66,6 +67,7 @@ from services.vault.servicer_templates import TemplateServicer
 from services.vault.servicer_versions import VersionServicer
 from services.vault.site_fields import SiteLists
 from services.vault.store_keys import EpochRows, KeyStore
+from services.vault.volume_watch import VolumeWatch
 from services.vault.writer import Writer
 
 _HERE = Path(__file__).parent
@@ -78,7 +80,8 @@ class VaultSettings(ProcessSettings, MailSettings):
 
     Rotations move `rotation_rows_per_second` rows at most. A new epoch begins every `epoch_days`
     and the old one is retired `epoch_keep_days` later, by itself or, with `epochs_by_hand`, by the
-    custodian. Certificates of destruction reckon with both.
+    custodian. Certificates of destruction reckon with both. Every `volume_seconds` at most, what
+    credentials read today is compared with their earlier days.
 
     The KEK is in `key_file`, or with `key_provider` pkcs11 in the token `pkcs11_token` behind
     `pkcs11_module` (a shared library), opened with the PIN in `pkcs11_pin_file` (mode 0600).
@@ -103,6 +106,7 @@ class VaultSettings(ProcessSettings, MailSettings):
     epochs_by_hand: bool = False
     epoch_days: int = Field(default=7, ge=1, le=366)
     epoch_keep_days: int = Field(default=7, ge=0, le=366)
+    volume_seconds: float = Field(default=300.0, ge=1.0, le=86400.0)
 
 
 def main(ready: Callable[[], None] = lambda: None) -> int:
@@ -121,7 +125,8 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     endings.reconcile()
     writer = Writer(keys)
     corrections = Corrections(keys, writer, lists)
-    gate = Gate(parts.database, keys, parts.refusals, parts.clock, parts.metrics)
+    budget = DailyBudget(parts.secret)
+    gate = Gate(parts.database, keys, parts.refusals, parts.clock, parts.metrics, budget)
     combiner = Combiner(gate)
     tokens, idempotency = PageTokens(parts.secret), IdempotencyKeys(parts.secret)
     due = DueDestructions(cache(lambda: load_calendar(settings.calendar)))
@@ -131,7 +136,7 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
         parts.database, taker, same_contact, gate, keys, parts.clock, parts.metrics
     )
     documents = DocumentServicer(parts.database, keys, corrections, parts.clock)
-    search = Search(parts.database, keys, parts.refusals, parts.clock)
+    search = Search(parts.database, keys, parts.refusals, parts.clock, budget)
     searches = SearchServicer(parts.database, search, lists, parts.clock)
     blocking = BlockingServicer(parts.database, keys, tokens, parts.clock)
     templates = TemplateServicer(parts.database, idempotency, tokens, parts.clock)
@@ -159,7 +164,7 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
         parts,
         _by_path(parts, by_name),
         lambda _connection, site, subject: keys.pseudonym(site, subject),
-        [combiner, custody, *_rounds(parts, endings, same_contact)],
+        [combiner, custody, *_rounds(settings, parts, endings, same_contact)],
         stop,
         ready,
     )
@@ -186,7 +191,9 @@ def _key_schedule(settings: VaultSettings) -> KeySchedule:
     )
 
 
-def _rounds(parts: Parts, endings: Endings, same_contact: SameContact) -> list[Rounds]:
+def _rounds(
+    settings: VaultSettings, parts: Parts, endings: Endings, same_contact: SameContact
+) -> list[Rounds]:
     """What is done again and again beside the server."""
 
     def make_up() -> float:
@@ -200,8 +207,16 @@ def _rounds(parts: Parts, endings: Endings, same_contact: SameContact) -> list[R
             forget_old(connection, parts.clock.now())
         return _FORGET_SECONDS
 
+    watch = VolumeWatch(parts.database, parts.clock, parts.metrics, settings.volume_seconds)
+
+    def watched() -> float:
+        with suppress(Unavailable):
+            return watch.look()
+        return _ROUND_SECONDS
+
     return [
         Rounds("same_contact", same_contact.round, parts.metrics, parts.log),
+        Rounds("volume_watch", watched, parts.metrics, parts.log),
         Rounds("unfinished_destruction", make_up, parts.metrics, parts.log),
         Rounds("idempotency_keys", forget, parts.metrics, parts.log),
     ]

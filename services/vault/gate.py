@@ -22,6 +22,7 @@ from services.chassis.metrics import Metrics
 from services.chassis.refusal import VaultNotReady
 from services.vault import store, store_data, store_releases
 from services.vault.address import Address
+from services.vault.budget import DailyBudget, Reach
 from services.vault.concealed import Concealed
 from services.vault.decide import Decision, Denial, Operation, Permit, Question, decide
 from services.vault.envelope import CiphertextMisplaced, Place, decrypt
@@ -45,7 +46,8 @@ class Read:
     """One read asked of the gate, and who stands behind it.
 
     `event`, `verb` and `refs` go into evidence; `release_id` names the
-    broker's prepared release, empty otherwise.
+    broker's prepared release, empty otherwise. `daily_subjects` is the
+    budget of the credential; 0 where it has none.
     """
 
     site: str
@@ -57,6 +59,7 @@ class Read:
     role: str
     refs: Mapping[str, str] = member(default_factory=dict)
     release_id: str = ""
+    daily_subjects: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +98,14 @@ class Gate:
         refusals: RefusalLog,
         clock: Clock,
         metrics: Metrics,
+        budget: DailyBudget,
     ) -> None:
         self._database = database
         self._keys = keys
         self._refusals = refusals
         self._clock = clock
         self._metrics = metrics
+        self._budget = budget
 
     def read_alone(self, read: Read) -> Given | Refused:
         """One read; waits for the subject's lock. Raises Unavailable: no record, no data."""
@@ -133,6 +138,7 @@ class Gate:
             decide_case(question, cases[(r.site, r.subject)], now)
             for r, question in zip(reads, questions, strict=True)
         ]
+        decisions = self._within_budget(connection, reads, decisions, now)
         rows = store_data.current_data(connection, _permitted(reads, decisions))
         asked = [((r.site, r.subject), r.question) for r in reads]
         batch = _Batch(connection, now, cases, keys, sealed_records(connection, asked, decisions))
@@ -144,6 +150,31 @@ class Gate:
         evidence.append_all(connection, batch.entries, now)
         store_releases.write_release_entries(connection, batch.releases)
         return outcomes
+
+    def _within_budget(
+        self,
+        connection: Connection,
+        reads: Sequence[Read],
+        decisions: Sequence[Decision],
+        now: datetime,
+    ) -> list[Decision]:
+        """The decisions; what is permitted beyond a credential's daily budget is refused."""
+        held = list(decisions)
+        counted = [
+            place
+            for place, read in enumerate(reads)
+            if read.daily_subjects and isinstance(held[place], Permit)
+        ]
+        if counted:
+            reaches = [
+                Reach(read.site, read.principal, read.daily_subjects, read.subject)
+                for read in (reads[place] for place in counted)
+            ]
+            admitted = self._budget.admit(connection, reaches, now)
+            for place, within in zip(counted, admitted, strict=True):
+                if not within:
+                    held[place] = Denial("BUDGET_EXHAUSTED", "")
+        return held
 
     def _outcome(
         self, batch: _Batch, read: Read, decision: Permit | Denial, rows: Sequence[DatumRow]

@@ -18,6 +18,7 @@ from services.chassis.evidence import Entry, RefusalLog
 from services.chassis.ids import new_subject_id
 from services.chassis.refusal import VaultNotReady
 from services.vault import store
+from services.vault.budget import DailyBudget, Reach
 from services.vault.decide import Decision, Denial, Permit, Question
 from services.vault.fields import Field
 from services.vault.gate import decide_case
@@ -44,14 +45,21 @@ class Find:
     principal: str
     role: str
     refs: Mapping[str, str] = member(default_factory=dict)
+    daily_subjects: int = 0
 
 
 class Search:
     """Finds the subjects that a question permits."""
 
     def __init__(
-        self, database: Database, keys: KeyStore, refusals: RefusalLog, clock: Clock
+        self,
+        database: Database,
+        keys: KeyStore,
+        refusals: RefusalLog,
+        clock: Clock,
+        budget: DailyBudget,
     ) -> None:
+        self._budget = budget
         self._database = database
         self._keys = keys
         self._refusals = refusals
@@ -84,8 +92,22 @@ class Search:
                 for s, answer in answers.items()
                 if s[1] in still and isinstance(answer, Permit)
             }
+            if not self._within_budget(connection, find, found):
+                exhausted = Denial("BUDGET_EXHAUSTED", "")
+                self._refuse(connection, find, exhausted)
+                return exhausted
             self._record(connection, find, found, cases, keys)
         return [subject for _, subject in found]
+
+    def _within_budget(
+        self, connection: Connection, find: Find, found: Mapping[Subject, Permit]
+    ) -> bool:
+        """Whoever is sought counts, found or not: who has used up the budget learns of nobody."""
+        if not find.daily_subjects:
+            return True
+        sought = [subject for _, subject in found] or [f"{find.indexed}\0{find.contact}"]
+        reaches = [Reach(find.site, find.principal, find.daily_subjects, each) for each in sought]
+        return all(self._budget.admit(connection, reaches, self._clock.now()))
 
     def _indexed(self, connection: Connection, find: Find) -> list[str]:
         found = find_subjects(connection, self._keys, find.site, find.indexed, find.contact)

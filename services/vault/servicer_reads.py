@@ -124,6 +124,7 @@ def _read(call: Call, subject: str, question: Question, refs: dict[str, str]) ->
         principal=call.principal.name,
         role=call.role,
         refs=refs,
+        daily_subjects=call.principal.daily_subjects,
     )
 
 

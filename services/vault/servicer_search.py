@@ -138,6 +138,7 @@ def _find(call: Call) -> Find:
         principal=call.principal.name,
         role=call.role,
         refs=refs,
+        daily_subjects=call.principal.daily_subjects,
     )
 
 
