@@ -60,6 +60,7 @@ class Teller:
         self._suite.ensure_policy()
         use = {"kind": "FORM_SUBMIT", "page": f"/{person.family_name}", "noticeShown": True}
         use["language"] = "kk"
+        use |= {"cookie": person.email, "userAgent": person.given_name, "referrer": person.phone}
         subject = self.good("storefront", "POST", "/v1/subjects", {"use": use})["subjectId"]
         path = f"/v1/subjects/{subject}"
         self.errors(path)

@@ -20,6 +20,7 @@ _NAMES = {
     "page": "technical.page",
     "referrer": "technical.referrer",
     "groups": "groups",
+    "salt": "salt",
 }
 
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from services.chassis.assembly import Parts, prepare, serve
+from services.chassis.assembly import Background, Parts, prepare, serve
 from services.chassis.client import Client
 from services.chassis.config import load_settings
 from services.chassis.configured_fields import load_configured_fields
@@ -17,6 +17,10 @@ from services.chassis.idempotency import IdempotencyKeys
 from services.chassis.paging import PageTokens
 from services.chassis.process import ProcessSettings, run
 from services.chassis.pseudonym import known_pseudonym
+from services.chassis.refusal import PolicyDisagreed, SubjectLinked, SubjectRestricted
+from services.chassis.rounds import Rounds
+from services.chassis.sealed.courier import Courier
+from services.chassis.sealed.keeper import SealingKeyKeeper
 from services.chassis.sites import load_sites
 from services.consent import store_journal, store_publication
 from services.consent.servicer import handlers
@@ -79,8 +83,27 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
         ActServicer(parts.database),
         LinkServicer(parts.database, recording, tokens, parts.clock),
     )
-    serve(parts, table, known_pseudonym, [dispatcher], stop, ready)
+    backgrounds = [dispatcher, *_deliveries(parts, vault)]
+    serve(parts, table, known_pseudonym, backgrounds, stop, ready)
     client.close()
+
+
+def _deliveries(parts: Parts, vault: Vault) -> list[Background]:
+    """What brings the personal data of uses to the vault."""
+    keeper = SealingKeyKeeper(parts.database, vault.sealing_key, parts.clock)
+    courier = Courier(
+        parts.database,
+        vault.put_use,
+        parts.clock,
+        parts.metrics,
+        parts.log,
+        final=(SubjectRestricted, SubjectLinked, PolicyDisagreed),
+        kept=False,
+    )
+    return [
+        Rounds("sealing_key", keeper.round, parts.metrics, parts.log),
+        Rounds("courier", courier.round, parts.metrics, parts.log),
+    ]
 
 
 def _pusher(parts: Parts, vault: Vault, journal: store_journal.Journal) -> Pusher:

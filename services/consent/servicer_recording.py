@@ -184,6 +184,7 @@ def _entry(
         decided_on["declareTime"] = declaration.declare_time.isoformat(timespec="microseconds")
     digests = {
         "page": event.use.page_digest if event.use else "",
+        "technical": event.use.technical_digest if event.use else "",
         "wording": event.wording_sha256,
         "authority": authority.sha256 if authority else "",
         "paper": paper.sha256 if paper else "",

@@ -7,13 +7,21 @@ from typing import cast
 
 from qupia.consent.v1 import consent_pb2
 from services.chassis.call import Call
-from services.chassis.refusal import FieldViolation, InvalidArgument, NoPolicyInForce
+from services.chassis.refusal import (
+    FieldViolation,
+    InvalidArgument,
+    NoPolicyInForce,
+    Unavailable,
+)
+from services.chassis.sealed import store as sealed_store
 from services.consent.book import Event, Kind
 from services.consent.policy import Policy
 from services.consent.servicer_recording import Recording, WhenLinked
 from services.consent.store_journal import Page
 from services.consent.store_policies import read_head_in_force
-from services.consent.wire import enforcement, latest_acceptance, timestamp, use_of
+from services.consent.use import standing_salt
+from services.consent.wire import enforcement, latest_acceptance, timestamp
+from services.consent.wire_use import is_technical, new_salt, sealed_use, use_of
 
 
 class SubjectServicer:
@@ -110,6 +118,8 @@ class SubjectServicer:
             act_id = page.record_act(call.method.evidence, proposal=True).act_id
         else:
             act_id = latest.act_id
+        salt = self._salt(page, event_id, use)
+        known = use_of(use, salt)
         return Event(
             event_id,
             kind,
@@ -119,8 +129,25 @@ class SubjectServicer:
             policy.version,
             policy.sha256,
             use.language,
-            use_of(use, self._secret, page.key.site_id, page.key.subject_id),
+            known,
         )
+
+    def _salt(self, page: Page, event_id: str, use: consent_pb2.Use) -> str:
+        """The salt of the use's digests; seals what is technical, in the act's own transaction.
+
+        Who has disagreed leaves nothing with the site any more (T-2.2-a).
+        """
+        site_id, subject_id = place = (page.key.site_id, page.key.subject_id)
+        if not is_technical(use) or page.book.agreement.disagreed:
+            return standing_salt(self._secret, site_id, subject_id)
+        key = sealed_store.current_key(page.connection)
+        if key is None:
+            # Until the vault was reached once, nothing personal can be taken.
+            raise Unavailable(retry_after=1)
+        salt = new_salt()
+        document = sealed_use(key, place, event_id, use, salt, page.time)
+        sealed_store.insert_documents(page.connection, [document], page.now)
+        return salt
 
 
 def _in_force(page: Page) -> Policy:

@@ -47,6 +47,7 @@ def append_event(
             page_digest=use.page_digest if use else None,
             notice_shown=use.notice_shown if use else None,
             client_time=use.client_time if use else None,
+            technical_digest=(use.technical_digest or None) if use else None,
             account_id=event.account_id or None,
             link_fault=event.link_fault or None,
             link_reference=event.link_reference or None,
@@ -99,7 +100,13 @@ def event_of(row: Row[Any]) -> Event:
     """The event of a row. Raises ValueError where it is of a kind that nobody knows."""
     use = None
     if row.use_kind is not None:
-        use = Use(UseKind(row.use_kind), row.page_digest, row.notice_shown, row.client_time)
+        use = Use(
+            UseKind(row.use_kind),
+            row.page_digest,
+            row.notice_shown,
+            row.client_time,
+            row.technical_digest or "",
+        )
     return Event(
         row.event_id,
         Kind(row.kind),

@@ -122,6 +122,7 @@ events = Table(
     Column("page_digest", Text),
     Column("notice_shown", Boolean),
     Column("client_time", _TIME),
+    Column("technical_digest", Text),
     Column("declarant", Text),
     Column("declare_time", _TIME),
     Column("authority_kind", Text),

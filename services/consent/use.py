@@ -3,6 +3,8 @@
 
 import hashlib
 import hmac
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -26,12 +28,13 @@ class Strength(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One use, as the storefront attests it; of the page only a keyed digest is kept."""
+    """One use, as the storefront attests it; of page and technical data only digests are kept."""
 
     kind: UseKind
     page_digest: str
     notice_shown: bool
     client_time: datetime | None
+    technical_digest: str = ""
 
     @property
     def strength(self) -> Strength:
@@ -40,10 +43,23 @@ class Use:
         return Strength.STRONG if acted and self.notice_shown else Strength.WEAK
 
 
-def page_digest(secret: bytes, site_id: str, subject_id: str, page: str) -> str:
+def standing_salt(secret: bytes, site_id: str, subject_id: str) -> str:
+    """The salt of a person's uses that bring nothing technical, from the service's secret."""
+    message = f"use\0{site_id}\0{subject_id}".encode()
+    return hmac.digest(secret, message, hashlib.sha256).hex()
+
+
+def page_digest(salt: str, page: str) -> str:
     """A digest that shows a named page to be the one, and links no two persons.
 
-    HMAC-SHA-256 with the service's secret, salted with the subject.
+    HMAC-SHA-256 with a salt in hexadecimal digits. That of a use with technical data is random and
+    kept by the vault alone, with the person's data: it dies with them.
     """
-    message = f"use.page\0{site_id}\0{subject_id}\0{page}".encode()
-    return hmac.digest(secret, message, hashlib.sha256).hex()
+    return hmac.digest(bytes.fromhex(salt), b"use.page\0" + page.encode(), hashlib.sha256).hex()
+
+
+def technical_digest(salt: str, members: Mapping[str, str]) -> str:
+    """The same of the technical data: their names and values in the order of the names."""
+    told = json.dumps(dict(sorted(members.items())), ensure_ascii=False, separators=(",", ":"))
+    message = b"use.technical\0" + told.encode()
+    return hmac.digest(bytes.fromhex(salt), message, hashlib.sha256).hex()

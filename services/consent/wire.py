@@ -17,7 +17,6 @@ from services.consent.consent import Fact, State
 from services.consent.history import Moment
 from services.consent.policy import Policy, PolicyText
 from services.consent.purposes import CLAUSE_OF_CONSENT
-from services.consent.use import Use, UseKind, page_digest
 
 _Code = subject_pb2.Purpose.Code
 
@@ -75,16 +74,6 @@ def purpose_name(number: int) -> str:
 def purposes(names: tuple[str, ...]) -> list[subject_pb2.Purpose.Code.ValueType]:
     """Purposes by their names."""
     return [_Code.Value(name) for name in names]
-
-
-def use_of(message: consent_pb2.Use, secret: bytes, site_id: str, subject_id: str) -> Use:
-    """A use, without its page: only a keyed digest of it is kept."""
-    return Use(
-        UseKind(consent_pb2.Use.Kind.Name(message.kind)),
-        page_digest(secret, site_id, subject_id, message.page),
-        message.notice_shown,
-        time_of(message.client_time) if message.HasField("client_time") else None,
-    )
 
 
 def texts_of(request: consent_pb2.PublishPolicyRequest) -> tuple[PolicyText, ...]:

@@ -6,9 +6,10 @@ from __future__ import annotations
 from typing import Final
 
 from qupia.subject.v1 import subject_pb2
-from qupia.vault.v1 import vault_pb2
+from qupia.vault.v1 import uses_pb2, vault_pb2
 from services.chassis.client import Client
 from services.chassis.decider.store_outbox import Push
+from services.chassis.sealed.document import SealedDocument, SealingKey
 from services.consent.agreement import Mode
 from services.consent.book import Book
 from services.consent.consent import Fact
@@ -17,6 +18,7 @@ from services.consent.wire import purposes, timestamp
 
 _CONSENT: Final = "/qupia.vault.v1.VaultConsentService"
 _DECIDER: Final = "/qupia.vault.v1.VaultDeciderService"
+_PUT_USE: Final = "/qupia.vault.v1.VaultUseService/PutUse"
 
 
 def slice_body(book: Book) -> bytes:
@@ -113,6 +115,23 @@ class Vault:
         answer = vault_pb2.ApplyPolicyScheduleResponse
         path = f"{_CONSENT}/ApplyPolicySchedule"
         return self._client.call(path, request, answer, timeout).receipt
+
+    def sealing_key(self, timeout: float) -> SealingKey:
+        """The public key to seal uses with."""
+        request, answer = vault_pb2.GetSealingKeyRequest(), vault_pb2.GetSealingKeyResponse
+        found = self._client.call(f"{_DECIDER}/GetSealingKey", request, answer, timeout)
+        return SealingKey(found.key_id, found.public_key)
+
+    def put_use(self, document: SealedDocument, timeout: float) -> None:
+        """Bring the sealed data of a use."""
+        request = uses_pb2.PutUseRequest(
+            site_id=document.site_id,
+            subject_id=document.owner_id,
+            event_id=document.document_id,
+            sealing_key_id=document.key_id,
+            sealed=document.sealed,
+        )
+        self._client.call(_PUT_USE, request, uses_pb2.PutUseResponse, timeout)
 
     def open_incarnation(self, known: int, timeout: float) -> vault_pb2.OpenIncarnationResponse:
         """Ask for a new incarnation of the consent service, higher than the known one."""

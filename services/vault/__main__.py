@@ -64,6 +64,7 @@ from services.vault.servicer_standing import StandingServicer
 from services.vault.servicer_statistics import StatisticsServicer
 from services.vault.servicer_storing import StoringServicer
 from services.vault.servicer_templates import TemplateServicer
+from services.vault.servicer_uses import UseServicer
 from services.vault.servicer_versions import VersionServicer
 from services.vault.site_fields import SiteLists
 from services.vault.store_keys import EpochRows, KeyStore
@@ -145,9 +146,10 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     standing = StandingServicer(parts.database, keys, parts.clock)
     by_name = reads.handlers() | storing.handlers() | standing.handlers()
     by_name |= deciders.handlers() | documents.handlers() | blocking.handlers()
+    uses = UseServicer(parts.database, keys, parts.clock)
     records = RecordServicer(parts.database, keys, idempotency, parts.refusals, parts.clock)
     statistics = StatisticsServicer(parts.database, keys, parts.clock, parts.metrics)
-    by_name |= searches.handlers() | templates.handlers()
+    by_name |= searches.handlers() | templates.handlers() | uses.handlers()
     by_name |= FieldServicer(lists, tokens).handlers()
     by_name |= VersionServicer(parts.database, keys, tokens, parts.clock).handlers()
     batches = BatchServicer(

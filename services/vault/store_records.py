@@ -75,7 +75,7 @@ def record_visits(
     rows: Sequence[tuple[Subject, str, Mapping[str, bytes]]],
     now: datetime,
 ) -> None:
-    """Write visits: (subject, visit id, ciphertexts by kind and "groups")."""
+    """Write visits: (subject, visit id, ciphertexts by kind, "groups", "salt" if any)."""
     if not rows:
         return
     members = [
@@ -84,6 +84,7 @@ def record_visits(
             "subject_id": subject,
             "visit_id": visit_id,
             "groups": sealed["groups"],
+            "salt": sealed.get("salt"),
             "store_time": now,
         }
         | {name: sealed.get(str(kind)) for kind, name in _COLUMNS.items()}

@@ -19,10 +19,12 @@ visits = Table(
     Column("page", LargeBinary),
     Column("referrer", LargeBinary),
     Column("groups", LargeBinary, nullable=False),
+    Column("salt", LargeBinary),
     Column("store_time", _TIME, nullable=False),
     Index("visits_by_time", "site_id", "store_time"),
 )
-"""`groups`: what statistics count the visit under, so that they open nothing else of it."""
+"""`salt`: of the digests in evidence, for a visit that was a use of the site (clause 2.1).
+`groups`: what statistics count the visit under, so that they open nothing else of it."""
 
 purchases = Table(
     "purchases",

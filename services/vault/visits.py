@@ -27,6 +27,7 @@ _LONGEST: Final = MappingProxyType(
     {Field.COOKIE: 512, Field.USER_AGENT: 512, Field.PAGE: 1024, Field.REFERRER: 1024}
 )
 _GROUPS: Final = "groups"
+_SALT: Final = "salt"
 
 
 def normalize_visit(
@@ -57,11 +58,29 @@ def normalize_visit(
     return Concealed(values)
 
 
+def usable_visit(given: Mapping[Field, str], access_time: datetime) -> Visit:
+    """A visit without what cannot be kept: nobody is there to be told what was wrong with it.
+
+    Its time may be long past: the vault was away.
+    """
+    kept = dict(given)
+    for field, value in given.items():
+        try:
+            normalize_visit({field: value}, access_time, access_time)
+        except DataInvalid:
+            del kept[field]
+    return normalize_visit(kept, access_time, access_time)
+
+
 def seal_visit(
-    key: SecretKey, site: str, subject: str, visit_id: str, visit: Visit
+    key: SecretKey, site: str, subject: str, visit_id: str, visit: Visit, salt: str = ""
 ) -> dict[str, bytes]:
-    """The ciphertexts of a visit by their kind, and of its groups. Raises VersionLimitReached."""
+    """The ciphertexts of a visit by their kind, of its groups, of its salt if it has one.
+
+    Raises VersionLimitReached.
+    """
     plain = {str(field): value for field, value in visit.items()} | {_GROUPS: "\n".join(_of(visit))}
+    plain |= {_SALT: salt} if salt else {}
     return {
         name: encrypt(key, _place(site, subject, visit_id, name), text.encode())
         for name, text in plain.items()

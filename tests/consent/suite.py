@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 import grpc
 import structlog
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from google.protobuf.message import Message
 
 from qupia.consent.v1 import consent_pb2
@@ -30,6 +31,9 @@ from services.chassis.pipeline import AUTHORIZATION, VALIDATION, Pipeline, recor
 from services.chassis.pseudonym import known_pseudonym
 from services.chassis.recorder import RefusalRecorder
 from services.chassis.refusal import Unavailable
+from services.chassis.sealed import store as sealed_store
+from services.chassis.sealed.document import SealingKey
+from services.chassis.sealing import sealing_key_id
 from services.chassis.sites import Operator, Sites
 from services.consent import store_journal, store_publication
 from services.consent.servicer import SERVICE, handlers
@@ -167,6 +171,11 @@ class Suite:
         with self.database.transaction() as connection:
             life = store_life.read_life(connection)
         assert self.pusher.renew(life)
+        public = X25519PrivateKey.generate().public_key().public_bytes_raw()
+        with self.database.transaction() as connection:
+            sealed_store.keep_key(
+                connection, SealingKey(sealing_key_id(public), public), self.clock.now()
+            )
 
     def begin(self) -> None:
         """A site nobody has used, a vault that is there, the machine's clock."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from google.protobuf.message import Message
 
 from qupia.subject.v1 import subject_pb2
-from qupia.vault.v1 import blocking_pb2, vault_pb2
+from qupia.vault.v1 import blocking_pb2, uses_pb2, vault_pb2
 from services.chassis.contract import Method
 from services.chassis.ids import new_uuid
 from tests.matrix.rows import OK, NoRow, name_of
@@ -117,6 +117,16 @@ def _put(thing: Thing) -> Message:
     )
 
 
+def _use(thing: Thing) -> Message:
+    return uses_pb2.PutUseRequest(
+        site_id=_site(thing),
+        subject_id=thing.subject_id,
+        event_id=new_uuid(),
+        sealing_key_id="no-such-key",
+        sealed=b"?",
+    )
+
+
 def _get(thing: Thing) -> Message:
     return vault_pb2.GetDocumentRequest(place=_place(thing), reader="issuer/officer")
 
@@ -140,6 +150,7 @@ PEER_ROWS: Mapping[str, PeerRow] = {
     "VaultDocumentService.PutDocument": PeerRow(
         _put, own="INVALID_ARGUMENT", absent="INVALID_ARGUMENT"
     ),
+    "VaultUseService.PutUse": PeerRow(_use, own="INVALID_ARGUMENT", absent="NOT_FOUND"),
     "VaultDocumentService.GetDocument": PeerRow(_get, own="NOT_FOUND", absent="NOT_FOUND"),
 }
 

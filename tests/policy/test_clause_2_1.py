@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clause 2.1: using the site is agreement, and is proven as such."""
 
+import time
+from typing import Any
+
+import pytest
+
 from services.chassis.ids import new_subject_id
 from tests.policy.person import DATA, EXPRESS, USE, Person, is_refused
 from tests.policy.records import Records
 from tests.policy.site import Site
+from tests.policy.visiting import BROWSER
 
 _ADD_SUBJECT = (
     "INSERT INTO subjects (site_id, subject_id, life, data_version, create_time) "
@@ -90,3 +96,30 @@ def test_use_stands_in_for_no_express_consent(person: Person) -> None:
     assert person.accept().json["acceptance"]["mode"] == "EXPRESS"
     for purpose, clause in EXPRESS.items():
         assert is_refused(person.read(purpose), 403, "CONSENT_REQUIRED", clause)
+
+
+def test_the_technical_data_of_a_use_become_a_visit_at_the_vault(
+    site: Site, records: Records
+) -> None:
+    """T-2.1-a"""
+    told = {"ip": "203.0.113.9", "cookie": "sid-use", "userAgent": BROWSER, "referrer": "https://a"}
+    born = site.good("storefront", "POST", "/v1/subjects", {"use": {**USE, **told}}).json
+    person = Person(site, str(born["subjectId"]), {})
+    [entry] = records.entries("consent", person, "subject.registered")
+    assert set(entry["digests"]) == {"page", "technical"}
+    assert not any(value in str(entry) for value in told.values())
+    [visit] = _visits_once_there(person)
+    assert {name: visit[name] for name in told} == told
+    assert visit["page"] == USE["page"]
+    [kept] = records.entries("vault", person, "use.stored")
+    assert kept["clause"] == "3.3"
+
+
+def _visits_once_there(person: Person) -> list[dict[str, Any]]:
+    """The visits that the vault has, once the consent service has brought them."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        found: list[dict[str, Any]] = person.read("SECURITY_LOCATION").json.get("visits", [])
+        if found:
+            return found
+    pytest.fail("the use never reached the vault")

@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keep with a visit what the digests of its use in evidence are salted with."""
+
+from alembic import op
+from sqlalchemy import text
+
+revision = "0009"
+down_revision = "0008"
+
+
+def upgrade() -> None:
+    """Add the column."""
+    # A database of today has it from its first revision on.
+    op.execute(text("ALTER TABLE visits ADD COLUMN IF NOT EXISTS salt bytea"))
