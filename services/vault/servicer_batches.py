@@ -31,6 +31,7 @@ from services.vault.gate import Refused, decide_case
 from services.vault.personal_data import DataChange, normalize_data
 from services.vault.provider import KeyProviderError
 from services.vault.servicer import problem_of, supplier_of
+from services.vault.side_by_side import SideBySide
 from services.vault.site_fields import SiteFields, SiteLists
 from services.vault.store import Case, Subject
 from services.vault.store_keys import KeyStore, OwnerKey
@@ -75,6 +76,7 @@ class BatchServicer:
         self._idempotency = idempotency
         self._refusals = refusals
         self._clock = clock
+        self._side_by_side = SideBySide()
 
     def handlers(self) -> dict[str, Handler]:
         """The handlers by RPC name."""
@@ -93,8 +95,9 @@ class BatchServicer:
         batch = _Batch(call, batch_id, changes, Provenance(supplier, request.form))
         outcomes: dict[str, _Outcome] = {}
         subjects = list(changes)
-        for start in range(0, len(subjects), _TOGETHER):
-            outcomes |= self._store(batch, subjects[start : start + _TOGETHER])
+        parts = [subjects[n : n + _TOGETHER] for n in range(0, len(subjects), _TOGETHER)]
+        for stood in self._side_by_side.each(lambda part: self._store(batch, part), parts):
+            outcomes |= stood
         for subject in [each for each in subjects if each not in outcomes]:
             outcomes |= self._store(batch, [subject], alone=True)
         call.recorded = True

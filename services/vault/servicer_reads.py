@@ -18,8 +18,9 @@ from services.chassis.refusal import (
 from services.vault import wire
 from services.vault.combiner import Combiner
 from services.vault.decide import Operation, Question
-from services.vault.gate import Contended, Gate, Given, Outcome, Read, Refused, question_of_read
+from services.vault.gate import Contended, Gate, Given, Read, Refused, question_of_read
 from services.vault.servicer import problem_of
+from services.vault.side_by_side import SideBySide
 from services.vault.site_fields import SiteFields, SiteLists
 from services.vault.wire_records import purchases_to, visit_to
 
@@ -32,6 +33,7 @@ class ReadServicer:
 
     def __init__(self, gate: Gate, combiner: Combiner, lists: SiteLists) -> None:
         self._lists = lists
+        self._side_by_side = SideBySide()
         self._gate = gate
         self._combiner = combiner
 
@@ -56,10 +58,8 @@ class ReadServicer:
         assert isinstance(call.request, vault_pb2.BatchReadDataRequest)
         listed = self._lists.of(call.principal.site_id)
         reads = [read_of(call, item, listed) for item in call.request.items]
-        outcomes: list[Outcome] = []
-        for start in range(0, len(reads), _BATCH):
-            part = reads[start : start + _BATCH]
-            outcomes += self._gate.read(part)
+        parts = [reads[n : n + _BATCH] for n in range(0, len(reads), _BATCH)]
+        outcomes = [o for part in self._side_by_side.each(self._gate.read, parts) for o in part]
         settled = [
             self._gate.read_alone(read) if isinstance(outcome, Contended) else outcome
             for read, outcome in zip(reads, outcomes, strict=True)

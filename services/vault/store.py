@@ -13,10 +13,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Text, and_, column, func, select
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import BigInteger, Text, and_, func, select
 from sqlalchemy.engine import Connection
-from sqlalchemy.sql import cast, literal
 
 from services.chassis.arrays import BigIntegers, Texts
 from services.chassis.prepared import Prepared, given, given_in_order
@@ -34,6 +32,7 @@ _wanted = given_in_order("wanted", key=BigInteger)
 _TRY_LOCK_SHARED = Prepared(
     select(_wanted.c.place, func.pg_try_advisory_xact_lock_shared(_wanted.c.key))
 )
+_TRY_LOCK_EXCLUSIVE = Prepared(select(_wanted.c.key, func.pg_try_advisory_xact_lock(_wanted.c.key)))
 _READY = Prepared(select(func.count(), func.bool_and(deciders.c.complete)).select_from(deciders))
 _asked = given("asked", site_id=Text, subject_id=Text)
 _CASES = Prepared(
@@ -123,12 +122,7 @@ def try_lock_shared(connection: Connection, wanted: Sequence[Subject]) -> list[b
 def try_lock_exclusive(connection: Connection, site: str, subjects: Sequence[str]) -> list[str]:
     """Those of the subjects whose lock is free, taken exclusively: nobody waits for another."""
     wanted = {lock_key(site, subject): subject for subject in subjects}
-    each = (
-        func.unnest(cast(literal(list(wanted), ARRAY(BigInteger)), ARRAY(BigInteger)))
-        .table_valued(column("key", BigInteger))
-        .render_derived("wanted")
-    )
-    rows = connection.execute(select(each.c.key, func.pg_try_advisory_xact_lock(each.c.key)))
+    rows = _TRY_LOCK_EXCLUSIVE.rows(connection, key=BigIntegers(wanted))
     return [wanted[key] for key, locked in rows if locked]
 
 

@@ -12,23 +12,116 @@ from dataclasses import field as member
 from datetime import datetime
 
 from sqlalchemy import (
+    DateTime,
     Integer,
     LargeBinary,
     Text,
     and_,
+    bindparam,
     delete,
     insert,
-    literal,
     select,
     tuple_,
     update,
 )
 from sqlalchemy.engine import Connection
 
+from services.chassis.arrays import Blobs, Integers, Texts
+from services.chassis.prepared import Prepared, given
 from services.vault.fields import AnyField, Field
-from services.vault.store_arrays import unnest
 from services.vault.tables import blind_index, data, data_history, subjects
 from services.vault.tables_batches import stored_items
+
+_site = bindparam("site", type_=Text)
+_now = bindparam("now", type_=DateTime(timezone=True))
+
+_new = given("new", subject_id=Text, field=Text, version=Integer, ciphertext=LargeBinary)
+_WRITE = Prepared(
+    insert(data).from_select(
+        [column.name for column in data.columns],
+        select(
+            _site,
+            *_new.columns,
+            bindparam("supplier", type_=Text),
+            bindparam("form", type_=Text),
+            _now,
+        ),
+    )
+)
+_changed = given("changed", subject_id=Text, version=Integer)
+_RAISE_VERSIONS = Prepared(
+    update(subjects)
+    .where(subjects.c.site_id == _site, subjects.c.subject_id == _changed.c.subject_id)
+    .values(data_version=_changed.c.version)
+)
+
+_replaced = given("replaced", subject_id=Text, field=Text, end_version=Integer)
+_same_datum = and_(
+    data.c.site_id == _site,
+    data.c.subject_id == _replaced.c.subject_id,
+    data.c.field == _replaced.c.field,
+)
+_KEEP_HISTORY = Prepared(
+    insert(data_history).from_select(
+        [column.name for column in data_history.columns],
+        select(
+            data.c.site_id,
+            data.c.subject_id,
+            data.c.field,
+            data.c.version,
+            _replaced.c.end_version,
+            data.c.ciphertext,
+            data.c.supplier,
+            data.c.form,
+            data.c.store_time,
+            _now,
+        ).join_from(_replaced, data, _same_datum),
+    )
+)
+_places = given("places", subject_id=Text, field=Text)
+_REMOVE = Prepared(
+    delete(data).where(
+        data.c.site_id == _site,
+        data.c.subject_id == _places.c.subject_id,
+        data.c.field == _places.c.field,
+    )
+)
+_REMOVE_DIGESTS = Prepared(
+    delete(blind_index).where(
+        blind_index.c.site_id == _site,
+        tuple_(blind_index.c.subject_id, blind_index.c.field).in_(
+            select(_places.c.subject_id, _places.c.field)
+        ),
+    )
+)
+
+_digests = given("digests", field=Text, key_version=Integer, digest=LargeBinary, subject_id=Text)
+_WRITE_DIGESTS = Prepared(
+    insert(blind_index).from_select(
+        [column.name for column in blind_index.columns], select(_site, *_digests.columns)
+    )
+)
+
+_stored = given("stored", subject_id=Text, version=Integer)
+_batch_id = bindparam("batch_id", type_=Text)
+_REMEMBER = Prepared(
+    insert(stored_items).from_select(
+        [column.name for column in stored_items.columns],
+        select(_site, _batch_id, *_stored.columns, _now),
+    )
+)
+_asked = given("asked", subject_id=Text)
+_REMEMBERED = Prepared(
+    select(stored_items.c.subject_id, stored_items.c.version, stored_items.c.store_time).join_from(
+        _asked,
+        stored_items,
+        and_(
+            stored_items.c.site_id == _site,
+            stored_items.c.batch_id == _batch_id,
+            stored_items.c.subject_id == _asked.c.subject_id,
+        ),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,87 +157,51 @@ def write_data(
     replaced = [row for row in rows if row.replaces]
     if replaced:
         _retire(connection, site, replaced, now)
-    new = unnest(
-        "new",
-        ("subject_id", Text, [row.subject for row in rows]),
-        ("field", Text, [str(row.field) for row in rows]),
-        ("version", Integer, [row.version for row in rows]),
-        ("ciphertext", LargeBinary, [row.ciphertext for row in rows]),
+    _WRITE.run(
+        connection,
+        site=site,
+        subject_id=Texts([row.subject for row in rows]),
+        field=Texts([str(row.field) for row in rows]),
+        version=Integers([row.version for row in rows]),
+        ciphertext=Blobs([row.ciphertext for row in rows]),
+        supplier=supplier,
+        form=form,
+        now=now,
     )
-    values = select(
-        literal(site),
-        new.c.subject_id,
-        new.c.field,
-        new.c.version,
-        new.c.ciphertext,
-        literal(supplier),
-        literal(form),
-        literal(now, data.c.store_time.type),
-    )
-    connection.execute(insert(data).from_select([c.name for c in data.columns], values))
     versions = {row.subject: row.version for row in rows}
-    changed = unnest(
-        "new", ("subject_id", Text, list(versions)), ("version", Integer, list(versions.values()))
-    )
-    connection.execute(
-        update(subjects)
-        .where(subjects.c.site_id == site, subjects.c.subject_id == changed.c.subject_id)
-        .values(data_version=changed.c.version)
+    _RAISE_VERSIONS.run(
+        connection,
+        site=site,
+        subject_id=Texts(versions.keys()),
+        version=Integers(versions.values()),
     )
 
 
 def _retire(
     connection: Connection, site: str, replaced: Sequence[BatchDatum], now: datetime
 ) -> None:
-    asked = unnest(
-        "new",
-        ("subject_id", Text, [row.subject for row in replaced]),
-        ("field", Text, [str(row.field) for row in replaced]),
-        ("end_version", Integer, [row.version for row in replaced]),
-    )
-    same = and_(
-        data.c.site_id == site,
-        data.c.subject_id == asked.c.subject_id,
-        data.c.field == asked.c.field,
-    )
-    old = select(
-        data.c.site_id,
-        data.c.subject_id,
-        data.c.field,
-        data.c.version,
-        asked.c.end_version,
-        data.c.ciphertext,
-        data.c.supplier,
-        data.c.form,
-        data.c.store_time,
-        literal(now, data.c.store_time.type),
-    ).join_from(data, asked, same)
-    columns = [c.name for c in data_history.columns]
-    connection.execute(insert(data_history).from_select(columns, old))
-    connection.execute(delete(data).where(same))
-    places = select(asked.c.subject_id, asked.c.field)
-    connection.execute(
-        delete(blind_index).where(
-            blind_index.c.site_id == site,
-            tuple_(blind_index.c.subject_id, blind_index.c.field).in_(places),
-        )
-    )
+    places = {
+        "site": site,
+        "subject_id": Texts([row.subject for row in replaced]),
+        "field": Texts([str(row.field) for row in replaced]),
+    }
+    ends = Integers([row.version for row in replaced])
+    _KEEP_HISTORY.run(connection, **places, end_version=ends, now=now)
+    _REMOVE.run(connection, **places)
+    _REMOVE_DIGESTS.run(connection, **places)
 
 
 def write_digests(connection: Connection, site: str, rows: Sequence[BatchDigest]) -> None:
     """Write rows of the blind index, whose old ones are gone with the data they replace."""
-    if not rows:
-        return
-    new = unnest(
-        "new",
-        ("field", Text, [str(row.field) for row in rows]),
-        ("key_version", Integer, [row.key_version for row in rows]),
-        ("digest", LargeBinary, [row.digest for row in rows]),
-        ("subject_id", Text, [row.subject for row in rows]),
-    )
-    values = select(literal(site), new.c.field, new.c.key_version, new.c.digest, new.c.subject_id)
-    names = [c.name for c in blind_index.columns]
-    connection.execute(insert(blind_index).from_select(names, values))
+    if rows:
+        _WRITE_DIGESTS.run(
+            connection,
+            site=site,
+            field=Texts([str(row.field) for row in rows]),
+            key_version=Integers([row.key_version for row in rows]),
+            digest=Blobs([row.digest for row in rows]),
+            subject_id=Texts([row.subject for row in rows]),
+        )
 
 
 def remember(
@@ -156,18 +213,13 @@ def remember(
 ) -> None:
     """Note the version that each subject has by a batch."""
     if versions:
-        connection.execute(
-            insert(stored_items),
-            [
-                {
-                    "site_id": site,
-                    "batch_id": batch_id,
-                    "subject_id": subject,
-                    "version": version,
-                    "store_time": now,
-                }
-                for subject, version in versions
-            ],
+        _REMEMBER.run(
+            connection,
+            site=site,
+            batch_id=batch_id,
+            subject_id=Texts([subject for subject, _ in versions]),
+            version=Integers([version for _, version in versions]),
+            now=now,
         )
 
 
@@ -175,10 +227,5 @@ def remembered(
     connection: Connection, site: str, batch_id: str, wanted: Collection[str]
 ) -> dict[str, tuple[int, datetime]]:
     """The versions, and when, of those subjects that the batch has stored."""
-    s = stored_items.c
-    rows = connection.execute(
-        select(s.subject_id, s.version, s.store_time).where(
-            s.site_id == site, s.batch_id == batch_id, s.subject_id.in_(wanted)
-        )
-    )
-    return {row.subject_id: (row.version, row.store_time) for row in rows}
+    rows = _REMEMBERED.rows(connection, site=site, batch_id=batch_id, subject_id=Texts(wanted))
+    return {subject: (version, time) for subject, version, time in rows}

@@ -7,7 +7,18 @@ import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from sqlalchemy import LargeBinary, Text, delete, exists, func, insert, literal, select, update
+from sqlalchemy import (
+    LargeBinary,
+    Text,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from services.chassis.arrays import Texts
@@ -46,6 +57,16 @@ _OWNER_KEYS = Prepared(
         data_keys,
         (data_keys.c.site_id == _asked.c.site_id) & (data_keys.c.owner_id == _asked.c.owner_id),
     )
+)
+
+
+_INDEX_KEYS = Prepared(
+    select(index_keys.c.key_version, index_keys.c.kek_id, index_keys.c.wrapped)
+    .where(
+        index_keys.c.site_id == bindparam("site_id", type_=Text),
+        index_keys.c.field == bindparam("field", type_=Text),
+    )
+    .order_by(index_keys.c.key_version)
 )
 
 
@@ -180,25 +201,21 @@ class KeyStore:
 
     def index_keys(self, site: str, indexed: Field) -> Mapping[int, WrappedKey]:
         """The blind-index keys of a site's field by version; several during a rotation."""
-        with self.database.transaction() as connection:
+        with self.database.look() as connection:
             return self._index_keys(connection, site, indexed)
 
     def _index_keys(
         self, connection: Connection, site: str, indexed: Field
     ) -> Mapping[int, WrappedKey]:
-        rows = connection.execute(
-            select(index_keys)
-            .filter_by(site_id=site, field=str(indexed))
-            .order_by(index_keys.c.key_version)
-        )
-        return {row.key_version: WrappedKey(row.kek_id, bytes(row.wrapped)) for row in rows}
+        rows = _INDEX_KEYS.rows(connection, site_id=site, field=str(indexed))
+        return {version: WrappedKey(kek, wrapped) for version, kek, wrapped in rows}
 
     def ensure_index_keys(self, site: str, indexed: Field) -> Mapping[int, WrappedKey]:
         """The same; version 1 is made where there is none. Raises KeyUnavailable."""
+        held = self.index_keys(site, indexed)
+        if held:
+            return held
         with self.database.transaction() as connection:
-            held = self._index_keys(connection, site, indexed)
-            if held:
-                return held
             connection.execute(func.pg_advisory_xact_lock(_FIRST_INDEX_KEY).select())
             if not self._index_keys(connection, site, indexed):
                 self.create_index_key(connection, site, indexed, 1)

@@ -24,7 +24,10 @@ def normalize_text(field: str, value: object, max_length: int) -> str:
     too_long = FieldInvalid(field, Rule.TOO_LONG, f"must have at most {max_length} characters")
     if len(value) > max_length * _COMPOSED_FROM:
         raise too_long
-    if any(unicodedata.category(character) in _FORBIDDEN for character in value):
+    # What is printable throughout holds none of them: nearly everything a person writes.
+    if not value.isprintable() and any(
+        unicodedata.category(character) in _FORBIDDEN for character in value
+    ):
         raise FieldInvalid(
             field, Rule.FORBIDDEN_CHARACTER, "must not hold control or invisible characters"
         )
