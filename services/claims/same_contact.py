@@ -63,6 +63,7 @@ class SameContacts:
         self._clock = clock
         self._metrics = metrics
         self._log = log
+        self._told: set[str] = set()
 
     def round(self) -> float:
         """Take in all that the vault names; returns the seconds until the next round."""
@@ -89,8 +90,7 @@ class SameContacts:
             counter = decider_store.next_counter(connection, key)
             claim = store.read_claim(connection, found.site_id, found.claim_id, lock=True)
             if claim is None:
-                self._metrics.alarms.labels("same_contact").inc()
-                self._log.error("provisional block of no claim", topic=store_acts.TOPIC)
+                self._tell_once(found.claim_id)
                 return
             if found.subject_id in claim.subject_ids:
                 return
@@ -121,6 +121,13 @@ class SameContacts:
                 )
                 evidence.append(connection, entry, now)
         self._pusher.push(key, _PUSH_SECONDS)
+
+    def _tell_once(self, claim_id: str) -> None:
+        """The book was set back and has lost a claim: its blocks stay in force at the vault."""
+        if claim_id not in self._told:
+            self._told.add(claim_id)
+            self._metrics.alarms.labels("same_contact").inc()
+            self._log.error("provisional block of no claim", topic=store_acts.TOPIC)
 
     def _write(
         self,

@@ -35,6 +35,7 @@ class People:
     suite: Suite
     order_id: str
     claimed: str
+    guest: str
     cleared: str
     cleared_claim: str
     withdrawn: str
@@ -45,11 +46,13 @@ class People:
     def before(cls, suite: Suite) -> "People":
         """What stands at the time of the backup."""
         made = [suite.new_subject(new_data()) for _ in range(5)]
+        shared = new_data()
+        made[0], guest = suite.new_subject(shared), suite.new_subject(shared)
         claimed, cleared, withdrawn, buyer, quiet = made
         claim_id = suite.new_claim(cleared)
         _consent(suite, withdrawn, "grant", {"language": "ru", "wording": "Хочу"})
         order_id = f"R-{secrets.token_hex(6)}"
-        return cls(suite, order_id, claimed, cleared, claim_id, withdrawn, buyer, quiet)
+        return cls(suite, order_id, claimed, guest, cleared, claim_id, withdrawn, buyer, quiet)
 
     def go_on(self) -> None:
         """What is acknowledged after it."""
@@ -65,6 +68,8 @@ class People:
     def check(self) -> None:
         """All that was acknowledged holds."""
         assert _told(self.suite, self.claimed) == "SUBJECT_BLOCKED"
+        # Who has the same contact was blocked with them, by the vault itself.
+        assert _told(self.suite, self.guest) == "SUBJECT_BLOCKED"
         assert _told(self.suite, self.withdrawn, "NEWS") == "CONSENT_WITHDRAWN"
         assert _told(self.suite, self.withdrawn) == "OK"
         assert _told(self.suite, self.buyer, _ORDER_STATUS, self.order_id) == "OK"

@@ -28,6 +28,7 @@ OFFICERS = {
     "privacyOfficer": "PRIVACY_OFFICER",
     "secondPrivacyOfficer": "PRIVACY_OFFICER",
     "claimsOfficer": "CLAIMS_OFFICER",
+    "secondClaimsOfficer": "CLAIMS_OFFICER",
     "auditor": "AUDITOR",
     "keyCustodian": "KEY_CUSTODIAN",
 }

@@ -2,6 +2,7 @@
 """Clause 6.2.3: who has the contact of somebody blocked is blocked with them, provisionally."""
 
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -102,7 +103,10 @@ def test_a_provisional_block_reaches_nobody_further(
     far = twin_of(vault, shop, guest, email="bridge@example.kz")
     person.is_blocked()
     assert shop.why_not(guest.subject_id) == "SUBJECT_BLOCKED"
+    guest.claims.blocks.append(unknown(vault, guest)[guest.subject_id].block)
+    guest.push_claims()
     assert shop.why_not(far.subject_id) == "OK"
+    assert shop.why_not(twin_of(vault, shop, guest, email="bridge@example.kz").subject_id) == "OK"
 
 
 def test_only_the_push_of_its_own_outcome_ends_a_provisional_block(
@@ -170,6 +174,29 @@ def test_a_contact_of_very_many_is_nobodys_and_blocks_nobody(
         e for e in house.entries(event="block.contact_of_many") if e["refs"]["claim_id"] == claim
     ]
     assert entry["decidedOn"] == {"field": "phone", "sharing": number}
+
+
+def test_a_vault_killed_between_the_block_and_the_search_finds_everybody_when_it_is_back(
+    own_house: House,
+) -> None:
+    living = own_house.start()
+    own_house.open(living)
+    shop = Storefront(living.as_process("gateway"))
+    person = settled(living, shop)
+    guest = twin_of(living, shop, person)
+    living.stop()
+    dying = own_house.start("tests.vault.dying_vault:main")
+    person.vault = dying
+    with pytest.raises(AssertionError, match=r"no typed refusal: StatusCode\.UNAVAILABLE"):
+        person.is_blocked()
+    assert dying.exit_code() == -9
+    back = own_house.start()
+    shop = Storefront(back.as_process("gateway"))
+    assert shop.why_not(person.subject_id) == "SUBJECT_BLOCKED"
+    deadline = time.monotonic() + 20
+    while shop.why_not(guest.subject_id) != "SUBJECT_BLOCKED":
+        assert time.monotonic() < deadline, "nobody looked for the contact again"
+        time.sleep(0.1)
 
 
 def test_two_who_share_a_contact_and_are_blocked_at_once_wait_for_nobody(
