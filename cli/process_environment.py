@@ -93,4 +93,5 @@ def _decided(process: str, layout: Layout, addresses: Addresses) -> dict[str, st
         common["FIELDS"] = str(layout.fields)
     if process == "vault":
         common["KEY_FILE"] = str(layout.key_file)
+        common["SITES"] = str(layout.sites)
     return common

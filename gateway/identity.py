@@ -2,7 +2,8 @@
 """Who is calling (architecture, section 4): what of an Authorization header goes to the services.
 
 An API key becomes its holder; a person's token travels unchanged, for the services verify it
-themselves. Nothing else that a client sends reaches them.
+themselves, and so does the session of a person concerned, which the vault knows. Nothing else that
+a client sends reaches them.
 """
 
 import asyncio

@@ -54,7 +54,8 @@ def make_openapi(contract: Contract, comments: Mapping[str, str]) -> Document:
                 "bearer": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "An API key (qk_…) or a person's signed token (JWT).",
+                    "description": "An API key (qk_…), a person's signed token (JWT), or the "
+                    "session (qs_…) of a person concerned.",
                 }
             },
         },
@@ -89,11 +90,13 @@ def _operation(method: Method, schemas: Schemas, comments: Mapping[str, str]) ->
         "summary": comments.get(name, method.name),
         "parameters": _parameters(method, schemas),
         "responses": _responses(method, schemas),
-        "x-qupia-roles": sorted(method.roles) if method.roles is not None else ["any"],
+        "x-qupia-roles": _roles(method),
         "x-qupia-clauses": list(method.clauses),
         "x-qupia-evidence": method.evidence,
         "x-qupia-rpc": method.path,
     }
+    if method.anyone:
+        operation["security"] = []
     if method.http.body:
         patch = method.http.verb == "PATCH"
         schema = schemas.of_fields(method.input, body_fields(method), patch)
@@ -107,6 +110,12 @@ def _operation(method: Method, schemas: Schemas, comments: Mapping[str, str]) ->
             "content": {kind: {"schema": reference} for kind in kinds},
         }
     return operation
+
+
+def _roles(method: Method) -> list[str]:
+    if method.anyone:
+        return ["anyone"]
+    return sorted(method.roles) if method.roles is not None else ["any"]
 
 
 def _parameters(method: Method, schemas: Schemas) -> list[Document]:

@@ -4,6 +4,7 @@ and the processes serve on (I14, T23, T28, T29)."""
 
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ _OFFICERS = {
     "CLAIMS_OFFICER": "claimsOfficer",
     "PRIVACY_OFFICER": "privacyOfficer",
     "AUDITOR": "auditor",
+    "KEY_CUSTODIAN": "keyCustodian",
 }
 _MALFORMED = {
     "no message": b"\xff\xff\xff\xff\xff\xff",
@@ -54,14 +56,28 @@ _UNKNOWN_FIELD = b"\xf2\x7d"
 @pytest.fixture(scope="module")
 def peers(suite: Suite) -> Iterator[Peers]:
     """Channels under every certificate of the suite."""
+    # Before anything is counted: a session is stored.
+    _session(suite)
     with Peers(suite) as opened:
         yield opened
 
 
+@cache
+def _session(suite: Suite) -> str:
+    """The token of a person concerned."""
+    officer = suite.as_("claimsOfficer")
+    asked = {"identification": {"method": "IDENTITY_DOCUMENT", "reference": "register:1"}}
+    path = f"/v1/subjects/{suite.new_subject()}/access-codes"
+    code = {"code": officer.post(path, json=asked).json()["code"]}
+    return str(suite.as_("").post("/v1/access-codes:redeem", json=code).json()["session"])
+
+
 def _voice(suite: Suite, method: Method) -> Metadata:
     """What a caller who may call sends."""
-    if method.peer_itself:
+    if method.peer_itself or method.anyone:
         return ()
+    if method.roles == frozenset({"SUBJECT"}):
+        return token_of(_session(suite))
     roles = method.roles or {"STOREFRONT"}
     if "STOREFRONT" in roles:
         return key_of("STOREFRONT")

@@ -17,7 +17,7 @@ from services.chassis.clock import Clock, SystemClock
 from services.chassis.contract import Contract, ContractError, load_contract
 from services.chassis.database import Database
 from services.chassis.evidence import RefusalLog
-from services.chassis.identity import Issuers
+from services.chassis.identity import Issuers, Sessions
 from services.chassis.metrics import Metrics
 from services.chassis.pipeline import Handler, Pipeline, stages
 from services.chassis.process import (
@@ -97,8 +97,11 @@ def serve(
     backgrounds: Sequence[Background],
     stop: threading.Event,
     ready: Callable[[], None],
+    sessions: Sessions | None = None,
 ) -> None:
     """Serve until `stop`; `handlers` by RPC path has to cover the process's contract.
+
+    `sessions` knows the persons concerned, in the process that opens sessions.
 
     Raises ContractError for an RPC without handler, StartError for an
     unreadable issuers file, AddressInUse.
@@ -107,7 +110,9 @@ def serve(
     if missing:
         raise ContractError(f"handlers and contract differ: {', '.join(sorted(missing))}")
     recorder = RefusalRecorder(parts.database, parts.refusals, parts.clock, pseudonym)
-    steps = stages(parts.log, parts.metrics, peer_names(), _issuers(parts), recorder, parts.clock)
+    steps = stages(
+        parts.log, parts.metrics, peer_names(), _issuers(parts), recorder, parts.clock, sessions
+    )
     server = Server(
         parts.process,
         parts.contract,

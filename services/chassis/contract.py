@@ -89,6 +89,7 @@ class Method:
     roles: frozenset[str] | None
     any_caller: bool
     peer_itself: bool
+    anyone: bool
     evidence: str
     clauses: tuple[str, ...]
     verb: str
@@ -269,6 +270,7 @@ def _method(process: str, descriptor: MethodDescriptor) -> Method:
         ),
         any_caller=access == "any_caller",
         peer_itself=access == "peer_itself",
+        anyone=access == "anyone",
         evidence=rule.evidence,
         clauses=tuple(rule.clauses),
         verb=contract_pb2.Processing.Verb.Name(rule.verb),
@@ -289,7 +291,7 @@ def _check_rule(path: str, rule: contract_pb2.MethodRule, descriptor: MethodDesc
         (access is None, "says nothing of who may call"),
         (access == "callers" and not rule.callers.roles, "names no role"),
         (
-            access in ("any_caller", "peer_itself") and not getattr(rule, access),
+            access in ("any_caller", "peer_itself", "anyone") and not getattr(rule, access),
             "denies its access",
         ),
         (not _EVIDENCE.fullmatch(rule.evidence), "has no evidence name <noun>.<past tense>"),
@@ -300,6 +302,11 @@ def _check_rule(path: str, rule: contract_pb2.MethodRule, descriptor: MethodDesc
         (
             bool(rule.media_type) != (descriptor.output_type.full_name == FILE),
             "mismatches media_type and a response that is a file",
+        ),
+        (
+            descriptor.output_type.full_name != FILE
+            and descriptor.output_type.name != f"{descriptor.name}Response",
+            "has a response that is not named after it",
         ),
         (
             rule.mutates and "request_id" not in descriptor.input_type.fields_by_name,

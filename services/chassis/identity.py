@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who stands behind a call (architecture, section 4; clause 1.1.1).
 
-Three kinds: a process that acts for itself (its certificate), the holder of an
-API key (believed from the gateway only), and a person (a signed token that
-this process verifies itself, so that the gateway cannot invent an officer).
+A process that acts for itself (its certificate), the holder of an API key
+(believed from the gateway only), a person (a signed token that this process
+verifies itself, so that the gateway cannot invent an officer), and the person
+concerned (a session, which the vault opened and verifies itself).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from google.protobuf.message import DecodeError
 from joserfc import jwt
@@ -25,6 +26,7 @@ from services.chassis.clock import Clock
 from services.chassis.refusal import Unauthenticated
 
 AUDIENCE = "qupia"
+SESSION_PREFIX = "qs_"
 ALGORITHMS = ["Ed25519", "ES256", "RS256"]
 _LEEWAY_SECONDS = 5
 _MAX_TOKEN_LENGTH = 8192
@@ -43,11 +45,13 @@ class Principal:
     """Who stands behind a call.
 
     `name` is ``process/<name>``, ``key/<principal>`` or ``person/<issuer>#<subject>``.
-    `purposes` is None where the credential is not limited. `site_id` is empty
-    for a process, which names sites itself. `certificate_sha256` is of the
-    client certificate that a key's holder presented, empty where none.
-    `daily_subjects` is how many different people a key may reach on a day; 0
-    where that is not limited.
+    ``subject/<access code>`` is the person concerned, and ``anyone`` whoever calls
+    what needs no credential. `purposes` is None where the credential is not
+    limited. `site_id` is empty for a process, which names sites itself.
+    `certificate_sha256` is of the client certificate that a key's holder
+    presented, empty where none. `daily_subjects` is how many different people a
+    key may reach on a day; 0 where that is not limited. `subject_id` is the one
+    subject that a session is for.
     """
 
     name: str
@@ -57,6 +61,7 @@ class Principal:
     recipient_id: str = ""
     certificate_sha256: str = ""
     daily_subjects: int = 0
+    subject_id: str = ""
 
     @property
     def is_person(self) -> bool:
@@ -67,6 +72,19 @@ class Principal:
 def process_principal(process: str) -> Principal:
     """The principal of a peer that acts for itself."""
     return Principal(f"process/{process}", "", frozenset())
+
+
+def anyone() -> Principal:
+    """Whoever calls what needs no credential."""
+    return Principal("anyone", "", frozenset())
+
+
+class Sessions(Protocol):
+    """Knows the sessions of the persons concerned."""
+
+    def verify(self, token: str, site: str | None) -> Principal:
+        """Whose session a token is, on its site. Raises Unauthenticated, Unavailable."""
+        ...
 
 
 def key_principal(serialized: bytes) -> Principal:
@@ -161,7 +179,8 @@ def _unverified_issuer(token: str) -> str:
 def _grants(claim: object) -> tuple[Grant, ...]:
     if not isinstance(claim, Iterable):
         raise Unauthenticated
-    known = contract_pb2.Caller.Role.keys()
+    # A person concerned has a session, never an issuer's word.
+    known = [role for role in contract_pb2.Caller.Role.keys() if role != "SUBJECT"]  # noqa: SIM118
     return tuple(
         Grant(str(g["site"]), str(g["role"]))
         for g in claim

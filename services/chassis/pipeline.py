@@ -23,7 +23,14 @@ from google.protobuf.message import DecodeError, Message
 from services.chassis.call import Call
 from services.chassis.clock import Clock
 from services.chassis.contract import Method
-from services.chassis.identity import Issuers, key_principal, process_principal
+from services.chassis.identity import (
+    SESSION_PREFIX,
+    Issuers,
+    Sessions,
+    anyone,
+    key_principal,
+    process_principal,
+)
 from services.chassis.metrics import Metrics
 from services.chassis.refusal import (
     DeadlineExceeded,
@@ -204,19 +211,24 @@ def _deadline(call: Call, proceed: Proceed) -> Message:
     return proceed(call)
 
 
-def identity(issuers: Issuers) -> Stage:
-    """Finds out who stands behind the call. Raises Unauthenticated."""
+def identity(issuers: Issuers, sessions: Sessions | None = None) -> Stage:
+    """Finds out who stands behind the call. Raises Unauthenticated.
+
+    A process without `sessions` knows no person concerned.
+    """
 
     def run(call: Call, proceed: Proceed) -> Message:
-        call.caller = _identify(call, issuers)
+        call.caller = _identify(call, issuers, sessions)
         return proceed(call)
 
     return Stage("identity", run)
 
 
-def _identify(call: Call, issuers: Issuers) -> Any:
+def _identify(call: Call, issuers: Issuers, sessions: Sessions | None) -> Any:
     if call.method.peer_itself:
         return process_principal(call.peer)
+    if call.method.anyone:
+        return anyone()
     forwarded = call.metadata.get(PRINCIPAL_KEY)
     authorization = call.metadata.get(AUTHORIZATION_KEY)
     if (forwarded is None) == (authorization is None):
@@ -228,8 +240,13 @@ def _identify(call: Call, issuers: Issuers) -> Any:
     scheme, _, token = str(authorization).partition(" ")
     if scheme.lower() != "bearer":
         raise Unauthenticated
-    site = call.metadata.get(SITE_KEY)
-    return issuers.verify(token, str(site) if site is not None else None)
+    named = call.metadata.get(SITE_KEY)
+    site = str(named) if named is not None else None
+    if not token.startswith(SESSION_PREFIX):
+        return issuers.verify(token, site)
+    if sessions is None:
+        raise Unauthenticated
+    return sessions.verify(token, site)
 
 
 _PARTNER = frozenset({"PARTNER"})
@@ -308,6 +325,7 @@ def stages(
     issuers: Issuers,
     recorder: Callable[[Call, Refusal], None],
     clock: Clock | None = None,
+    sessions: Sessions | None = None,
 ) -> list[Stage]:
     """All stages in their order; `clock` tells when a peer's certificate has ended."""
     return [
@@ -317,7 +335,7 @@ def stages(
         PARSE,
         DEADLINE,
         record(recorder),
-        identity(issuers),
+        identity(issuers, sessions),
         AUTHORIZATION,
         VALIDATION,
     ]

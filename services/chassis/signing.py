@@ -14,6 +14,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 ALGORITHM: Final = "Ed25519"
 PUBLIC_KEY_BYTES: Final = 32
@@ -58,6 +59,12 @@ class Signer:
 def key_id_of(public_key: bytes) -> str:
     """The name of a public key."""
     return hashlib.sha256(public_key).hexdigest()[:32]
+
+
+def public_pem(public_key: bytes) -> str:
+    """A raw public key as PEM (SubjectPublicKeyInfo), as tools read it."""
+    key = Ed25519PublicKey.from_public_bytes(public_key)
+    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
 def is_signed(public_key: bytes, content: bytes, signature: Signature) -> bool:

@@ -19,14 +19,18 @@ from services.chassis.assembly import Parts, prepare, serve
 from services.chassis.calendar import CalendarFileError, load_calendar
 from services.chassis.config import ConfigError, load_settings
 from services.chassis.configured_fields import load_configured_fields
-from services.chassis.database import Database
+from services.chassis.database import Connection, Database
 from services.chassis.idempotency import IdempotencyKeys, forget_old
-from services.chassis.mail import MailSettings
+from services.chassis.mail import MailSettings, mailer_of
 from services.chassis.paging import PageTokens
 from services.chassis.pipeline import Handler
 from services.chassis.process import ProcessSettings, StartError, run
 from services.chassis.refusal import Unavailable
 from services.chassis.rounds import Rounds
+from services.chassis.signing import Signer
+from services.chassis.sites import Sites, load_sites
+from services.vault.access import Access
+from services.vault.access_sender import AccessSender
 from services.vault.batch_writer import BatchWriter
 from services.vault.block_keeper import BlockKeeper
 from services.vault.budget import DailyBudget
@@ -49,6 +53,7 @@ from services.vault.rotation import Rotations
 from services.vault.rotation_walk import Pace
 from services.vault.same_contact import SameContact
 from services.vault.search import Search
+from services.vault.servicer_access import AccessServicer
 from services.vault.servicer_batches import BatchServicer
 from services.vault.servicer_blocking import BlockingServicer
 from services.vault.servicer_deciders import DeciderServicer
@@ -56,6 +61,7 @@ from services.vault.servicer_destruction import DestructionServicer
 from services.vault.servicer_documents import DocumentServicer
 from services.vault.servicer_fields import FieldServicer
 from services.vault.servicer_keys import KeyServicer
+from services.vault.servicer_own_view import OwnViewServicer
 from services.vault.servicer_reads import ReadServicer
 from services.vault.servicer_records import RecordServicer
 from services.vault.servicer_search import SearchServicer
@@ -66,8 +72,11 @@ from services.vault.servicer_storing import StoringServicer
 from services.vault.servicer_templates import TemplateServicer
 from services.vault.servicer_uses import UseServicer
 from services.vault.servicer_versions import VersionServicer
+from services.vault.sessions import OpenSessions
 from services.vault.site_fields import SiteLists
+from services.vault.store import Subject
 from services.vault.store_keys import EpochRows, KeyStore
+from services.vault.store_links import reach
 from services.vault.volume_watch import VolumeWatch
 from services.vault.writer import Writer
 
@@ -90,6 +99,9 @@ class VaultSettings(ProcessSettings, MailSettings):
     `retention_file` holds the statutory terms (`services.vault.retention`), `calendar` the override
     of the working calendar. `fields` is the TOML file of the data that sites have added to the
     list.
+
+    `sites` says who operates each site, for what a person is shown. Without a way for letters to
+    leave, only officers hand out the codes that open a person's own view.
     """
 
     # Readers share transactions: most of those who are here only wait for the combiner.
@@ -108,6 +120,7 @@ class VaultSettings(ProcessSettings, MailSettings):
     epoch_days: int = Field(default=7, ge=1, le=366)
     epoch_keep_days: int = Field(default=7, ge=0, le=366)
     volume_seconds: float = Field(default=300.0, ge=1.0, le=86400.0)
+    sites: Path | None = None
 
 
 def main(ready: Callable[[], None] = lambda: None) -> int:
@@ -162,14 +175,61 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     by_name |= records.handlers() | statistics.handlers() | batches.handlers()
     custody, key_servicer = _custody(settings, parts, keys, provider)
     by_name |= key_servicer.handlers()
+    sender = _sender(settings, parts, keys)
+    by_name |= _own_view(settings, parts, keys, sender, lists)
     serve(
         parts,
         _by_path(parts, by_name),
         lambda _connection, site, subject: keys.pseudonym(site, subject),
-        [combiner, custody, *_rounds(settings, parts, endings, same_contact)],
+        [combiner, custody, *_rounds(settings, parts, endings, same_contact), sender],
         stop,
         ready,
+        OpenSessions(parts.database, parts.clock),
     )
+
+
+def _sender(settings: VaultSettings, parts: Parts, keys: KeyStore) -> AccessSender:
+    mailer = mailer_of(settings, parts.clock, development=settings.development)
+    return AccessSender(parts.database, keys, mailer, parts.clock, parts.metrics, parts.log)
+
+
+def _own_view(
+    settings: VaultSettings,
+    parts: Parts,
+    keys: KeyStore,
+    sender: AccessSender,
+    lists: SiteLists,
+) -> dict[str, Handler]:
+    """What opens for the person concerned, and how they get in."""
+    access = Access(keys, parts.secret, parts.clock)
+    codes = AccessServicer(
+        parts.database,
+        access,
+        keys,
+        IdempotencyKeys(parts.secret),
+        parts.refusals,
+        parts.clock,
+        can_send=sender.can_send,
+        wake=sender.wake,
+    )
+    view = OwnViewServicer(
+        parts.database,
+        keys,
+        Signer.of_secret(parts.secret),
+        load_sites(settings.sites) if settings.sites else Sites(),
+        PageTokens(parts.secret),
+        parts.clock,
+        lists,
+        reach=_own_subjects,
+    )
+    return codes.handlers() | view.handlers()
+
+
+def _own_subjects(connection: Connection, subject: Subject) -> list[Subject]:
+    """The subject, and for an account the visitors linked to it; a visitor opens no account."""
+    site, own = subject
+    found = reach(connection, site, own)
+    return [(site, each) for each in found.subjects] if found.account == own else [subject]
 
 
 def _by_path(parts: Parts, by_name: dict[str, Handler]) -> dict[str, Handler]:

@@ -39,7 +39,7 @@ from services.vault.standing import (
     Standing,
 )
 
-RULES_VERSION: Final = 6
+RULES_VERSION: Final = 7
 
 
 class Operation(StrEnum):
@@ -53,6 +53,7 @@ class Operation(StrEnum):
     GRANT = "GRANT"
     PLACE_ORDER = "PLACE_ORDER"
     FIND_FOR_CASE = "FIND_FOR_CASE"
+    OWN_VIEW = "OWN_VIEW"
     RECORD_VISIT = "RECORD_VISIT"
     STORE_PURCHASE = "STORE_PURCHASE"
     SUMMARIZE_VISITS = "SUMMARIZE_VISITS"
@@ -72,11 +73,13 @@ class Life(StrEnum):
     DESTROYED = "DESTROYED"
 
 
-# What a restriction by statute leaves possible: to verify a claim, to find its person, and to end.
+# What a restriction by statute leaves possible: to verify a claim, to find its person, to show the
+# person their own data, and to end.
 _UNDER_RESTRICTION: Final = frozenset(
     {
         Operation.READ_FOR_VERIFICATION,
         Operation.FIND_FOR_CASE,
+        Operation.OWN_VIEW,
         Operation.DESTROY,
         Operation.DEPERSONALISE,
     }
@@ -408,6 +411,13 @@ def _end(q: Question, standing: Standing, _schedule: PolicySchedule, _now: datet
     return Permit(frozenset(), "5.1")
 
 
+def _own_view(
+    _q: Question, _standing: Standing, _schedule: PolicySchedule, _now: datetime
+) -> Decision:
+    # Showing the person their own data is none of what a block stops (law.md 4.2).
+    return Permit(frozenset(Field), "6.1.3")
+
+
 def _open_order(standing: Standing, order_id: str) -> OpenOrder | None:
     orders = standing.orders.orders if standing.orders else ()
     for order in orders:
@@ -433,6 +443,7 @@ _RULES: Final[dict[Operation, _Rule]] = {
     Operation.GRANT: _grant,
     Operation.PLACE_ORDER: _place_order,
     Operation.FIND_FOR_CASE: _find_for_case,
+    Operation.OWN_VIEW: _own_view,
     Operation.RECORD_VISIT: _record_visit,
     Operation.STORE_PURCHASE: _store_purchase,
     Operation.SUMMARIZE_VISITS: _summarize_visits,

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import (
     FromClause,
+    Row,
     Select,
     Text,
     and_,
@@ -123,13 +124,18 @@ def recent_visits(
     found: dict[Subject, list[VisitRow]] = {}
     statement, one = _one_each(asked, last)
     for row in connection.execute(statement.order_by(one.c.visit_id.desc())):
-        sealed = {
-            kind: bytes(value)
-            for kind, name in _COLUMNS.items()
-            if (value := getattr(row, name)) is not None
-        }
-        found.setdefault((row.site_id, row.subject_id), []).append(VisitRow(row.visit_id, sealed))
+        found.setdefault((row.site_id, row.subject_id), []).append(visit_row(row))
     return found
+
+
+def visit_row(row: Row[Any]) -> VisitRow:
+    """A row of the table of visits."""
+    sealed = {
+        kind: bytes(value)
+        for kind, name in _COLUMNS.items()
+        if (value := getattr(row, name)) is not None
+    }
+    return VisitRow(row.visit_id, sealed)
 
 
 def store_lines(

@@ -54,7 +54,8 @@ def _each(methods: list[Method]) -> pytest.MarkDecorator:
 @_each(METHODS)
 def test_every_call_says_who_may_call_what_is_recorded_and_why(method: Method) -> None:
     assert method.peers
-    assert (method.roles is not None) + method.any_caller + method.peer_itself == 1
+    access = (method.roles is not None, method.any_caller, method.peer_itself, method.anyone)
+    assert sum(access) == 1
     assert method.clauses
     assert all(c in CLAUSES or c == "design" or c.startswith("law:") for c in method.clauses)
     assert method.verb != "VERB_UNSPECIFIED"

@@ -33,7 +33,9 @@ def test_every_route_is_described_with_its_rule(document: Any) -> None:
             operation = described[method.path]
             assert operation["x-qupia-evidence"] == method.evidence
             assert operation["x-qupia-clauses"] == list(method.clauses)
-            assert operation["x-qupia-roles"] == sorted(method.roles or ["any"])
+            anyone = ["anyone" if method.anyone else "any"]
+            assert operation["x-qupia-roles"] == sorted(method.roles or anyone)
+            assert (operation.get("security") == []) == method.anyone
             assert operation["summary"].endswith(".")
 
 

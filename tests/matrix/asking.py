@@ -30,7 +30,9 @@ class Answer:
 
     @cached_property
     def document(self) -> Mapping[str, Any]:
-        """The JSON of the answer."""
+        """The JSON of the answer; an empty one of a file."""
+        if self.headers.get("content-type") == "application/pdf":
+            return {}
         found: Mapping[str, Any] = json.loads(self.content)
         return found
 

@@ -5,6 +5,8 @@ the other site lacks there, so that each role has a holder on both sites."""
 import secrets
 from dataclasses import dataclass, field
 
+import httpx
+
 from cli.development_issuer import PEOPLE, DevelopmentIssuer, Person
 from cli.layout import Layout
 from cli.seed import OTHER_SITE, PARTNERS, SITE, STOREFRONTS
@@ -32,6 +34,7 @@ class Caller:
     site: str = ""
     role: str = ""
     recipient_id: str = ""
+    subject_id: str = ""
 
     @property
     def is_known(self) -> bool:
@@ -41,7 +44,12 @@ class Caller:
     def may_call(self, method: Method) -> bool:
         """Whether the contract lets the caller's role call."""
         anyone = method.any_caller and self.role != "PARTNER"
-        return self.is_known and (anyone or self.role in (method.roles or ()))
+        right = self.is_known and (anyone or self.role in (method.roles or ()))
+        return method.anyone or (right and self.is_known_to(method))
+
+    def is_known_to(self, method: Method) -> bool:
+        """Whether the RPC's process knows the credential: a session is known to the vault alone."""
+        return self.is_known and (self.role != "SUBJECT" or method.process == "vault")
 
     @property
     def headers(self) -> dict[str, str]:
@@ -75,6 +83,16 @@ def partner_callers(suite: Suite) -> dict[str, Caller]:
         name: Caller(name, _key(suite, site, KeyRole.PARTNER), site, "PARTNER")
         for name, site in sites.items()
     }
+
+
+def subject_caller(client: httpx.Client, officer: Caller, subject_id: str) -> Caller:
+    """A person concerned, let in by a code that an officer of the site handed over."""
+    asked = {"identification": {"method": "IDENTITY_DOCUMENT", "reference": "register:1"}}
+    path = f"/v1/subjects/{subject_id}/access-codes"
+    code = client.post(path, json=asked, headers=officer.headers).json()["code"]
+    session = client.post("/v1/access-codes:redeem", json={"code": code}).json()["session"]
+    name = f"person {subject_id[:6]}"
+    return Caller(name, session, officer.site, "SUBJECT", subject_id=subject_id)
 
 
 def recipient_caller(suite: Suite, site: str, recipient_id: str) -> Caller:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from cli.seed import STOREFRONTS
 from services.chassis.contract import Method
 from tests.harness.suite import POLICY, USE
 from tests.matrix.things import Thing, email_of, new_claim, new_recipient
@@ -31,7 +32,7 @@ class Row:
     sites count theirs alike) or "site" (nothing that could be another's). `body` makes the JSON for
     a thing. `own`, `blocked` and `absent` are the codes of the answers, OK where it is none;
     `tells` finds the code within an answer 200. `unlike` holds callers whose answer for their own
-    is another one.
+    is another one, `absent_unlike` roles that are told something else of what never was.
     """
 
     about: str
@@ -41,6 +42,7 @@ class Row:
     absent: str = "NOT_FOUND"
     tells: Callable[[Mapping[str, Any]], str] = lambda _answer: OK
     unlike: Mapping[str, str] = field(default_factory=dict)
+    absent_unlike: Mapping[str, str] = field(default_factory=dict)
 
 
 def _empty(_thing: Thing) -> object:
@@ -89,6 +91,10 @@ def _template(_thing: Thing) -> object:
 def _purchase(_thing: Thing) -> object:
     line = {"title": "Кітап", "quantity": 1, "amount": "4990", "currency": "KZT"}
     return {"purchase": {"orderId": f"M-{secrets.token_hex(6)}", "lines": [line]}}
+
+
+def _code(_thing: Thing) -> object:
+    return {"code": "0000-0000-0000-0000-0000"}
 
 
 def _now() -> str:
@@ -220,6 +226,24 @@ ROWS: Mapping[str, Row] = {
     "VaultKeyService.RetireKey": Row(
         "site", lambda _: {"kind": "EPOCH", "keyId": "no-such-epoch"}, own="NOT_FOUND"
     ),
+    # A storefront is told the same of everybody, and of nobody too; an officer has identified
+    # somebody, which this request does not say.
+    "VaultAccessService.IssueAccessCode": Row(
+        "person",
+        _empty,
+        own="INVALID_ARGUMENT",
+        blocked="INVALID_ARGUMENT",
+        absent="INVALID_ARGUMENT",
+        unlike=dict.fromkeys(STOREFRONTS, OK),
+        absent_unlike={"STOREFRONT": OK},
+    ),
+    # Nobody's code: all that opens nothing looks like this.
+    "VaultAccessService.RedeemAccessCode": Row("site", _code, own="UNAUTHENTICATED"),
+    "VaultAccessService.EndAccess": Row("person", _empty),
+    "VaultOwnViewService.ExportSubject": Row("person", _empty),
+    "VaultOwnViewService.PrintSubject": Row("person", _empty),
+    "VaultOwnViewService.ListProcessing": Row("person"),
+    "VaultOwnViewService.GetExportKey": _SITE,
     "VaultTemplateService.RegisterTemplate": Row("site", _template),
     "VaultFieldService.ListDataFields": _SITE,
     "VaultVersionService.ListDataVersions": Row("person"),

@@ -44,12 +44,18 @@ class Cells:
     row: Row
     things: Mapping[str, Thing]
 
+    def callers(self) -> list[Caller]:
+        """The persons concerned first: others may end their sessions."""
+        persons = [self.world.person(t) for name, t in self.things.items() if name != ABSENT]
+        return [*persons, *self.world.callers.values()]
+
     def without_right(self) -> Iterator[str]:
         """Who may not call learns the same of everything."""
-        for caller in self.world.callers.values():
+        for caller in self.callers():
             if caller.may_call(self.method):
                 continue
-            code = "PERMISSION_DENIED" if caller.is_known else "UNAUTHENTICATED"
+            known = caller.is_known_to(self.method)
+            code = "PERMISSION_DENIED" if known else "UNAUTHENTICATED"
             answers = {name: self._ask(caller, thing) for name, thing in self.things.items()}
             for name, answer in answers.items():
                 yield from self._differs(caller, name, answer, code)
@@ -58,7 +64,7 @@ class Cells:
 
     def with_right(self) -> Iterator[str]:
         """Another's is as what never was; one's own is as the row says."""
-        callers = [c for c in self.world.callers.values() if c.may_call(self.method)]
+        callers = [c for c in self.callers() if c.may_call(self.method)]
         for caller in callers:
             yield from self._not_theirs(caller)
         # Afterwards: what is done to one's own may end it.
@@ -73,7 +79,8 @@ class Cells:
         if ABSENT not in self.things:
             return
         absent = self._ask(caller, self.things[ABSENT])
-        yield from self._differs(caller, ABSENT, absent, self.row.absent)
+        code = self.row.absent_unlike.get(caller.role, self.row.absent)
+        yield from self._differs(caller, ABSENT, absent, code)
         for name, thing in self.things.items():
             if name == ABSENT or self._owns(caller, thing):
                 continue
@@ -82,6 +89,8 @@ class Cells:
                 yield f"{caller.name} × {name}: {answer} is not what absence gives, {absent}"
 
     def _owns(self, caller: Caller, thing: Thing) -> bool:
+        if caller.subject_id:
+            return caller.subject_id == thing.subject_id
         if self.row.about == "delivery":
             return caller.recipient_id == thing.recipient_id
         if self.row.about == "version":
@@ -112,7 +121,9 @@ def test_every_cell_is_as_declared(method: Method, world: World) -> None:
     assert not wrong, "\n".join([name_of(method), *wrong])
 
 
-@pytest.mark.parametrize("role", ["STOREFRONT", "CLAIMS_OFFICER", "PRIVACY_OFFICER", "AUDITOR"])
+@pytest.mark.parametrize(
+    "role", ["STOREFRONT", "CLAIMS_OFFICER", "PRIVACY_OFFICER", "AUDITOR", "PARTNER"]
+)
 def test_every_role_that_calls_has_a_holder_on_either_site(role: str, world: World) -> None:
     holders = [caller.site for caller in world.callers.values() if caller.role == role]
     assert {"demo", "other"} <= set(holders)

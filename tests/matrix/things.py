@@ -11,9 +11,16 @@ import httpx
 from cli.seed import OTHER_SITE, PARTNERS, SITE
 from services.chassis.ids import new_subject_id, new_uuid
 from tests.harness.suite import POLICY, USE, Suite
-from tests.matrix.callers import Caller, known_callers, partner_callers, recipient_caller
+from tests.matrix.callers import (
+    Caller,
+    known_callers,
+    partner_callers,
+    recipient_caller,
+    subject_caller,
+)
 
 OWN, OTHERS, ABSENT, BLOCKED = "own", "anotherSites", "absent", "blocked"
+CLAIMS_OFFICERS = {SITE: "claimsOfficer", OTHER_SITE: "otherClaimsOfficer"}
 _SECONDS = 30.0
 
 
@@ -79,6 +86,7 @@ class World:
         other = recipient_caller(suite, OTHER_SITE, recipient_id)
         self.callers[other.name] = other
         self._shared: dict[str, Thing] = {}
+        self._persons: dict[str, Caller] = {}
 
     def things(self, *, fresh: bool) -> dict[str, Thing]:
         """One thing of each kind; those of earlier tests may serve again unless `fresh`."""
@@ -130,6 +138,14 @@ class World:
             claims_act_id=filed["actId"],
             policy_version=self.versions[site],
         )
+
+    def person(self, thing: Thing) -> Caller:
+        """The person concerned behind a thing, with a session that an officer's code opened."""
+        if thing.subject_id not in self._persons:
+            officer = self.callers[CLAIMS_OFFICERS[thing.site]]
+            made = subject_caller(self.client, officer, thing.subject_id)
+            self._persons[thing.subject_id] = made
+        return self._persons[thing.subject_id]
 
     def ask(self, caller: Caller, verb: str, path: str, body: object) -> dict[str, Any]:
         """A request that has to be answered 200."""

@@ -94,6 +94,10 @@ class Site:
         """Gives `name` a key as the recipient of that id, whether or not it is registered."""
         self._credentials[name] = {"token": self._key(name, KeyRole.RECIPIENT, recipient_id)}
 
+    def hold(self, name: str, token: str) -> None:
+        """Lets `name` call with a token."""
+        self._credentials[name] = {"token": token}
+
     def stranger(self) -> str:
         """The name of somebody who holds a recipient's key and was never registered."""
         name = f"stranger-{secrets.token_hex(4)}"

@@ -20,6 +20,7 @@ TO_THE_SITE = {
     # In the officer's own words.
     "GetAnswer": {"CLAIMS_OFFICER"},
 }
+TO_THE_PERSON = {"ExportSubject": {"SUBJECT"}, "PrintSubject": {"SUBJECT"}}
 TO_OTHERS = {"ReleaseDelivery": {"RECIPIENT"}}
 # Of nobody's data but the operator's own contact and responsible person, whom it names itself.
 OF_THE_OPERATOR = {
@@ -34,7 +35,7 @@ def test_only_the_broker_answers_outsiders_with_personal_data() -> None:
     """T-3.1-a"""
     answering = [m for m in load_contract().methods.values() if _tells(m)]
     routes = {m.name: set(m.roles or {"anyone"}) for m in answering if m.http}
-    assert routes == TO_THE_SITE | TO_OTHERS | OF_THE_OPERATOR
+    assert routes == TO_THE_SITE | TO_THE_PERSON | TO_OTHERS | OF_THE_OPERATOR
     for method in answering:
         if method.http and OUTSIDERS & set(method.roles or OUTSIDERS):
             assert (method.process, method.name) == ("disclosure", "ReleaseDelivery")

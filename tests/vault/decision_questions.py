@@ -28,6 +28,7 @@ TABLES = {
     "release": RELEASE,
     "find": CASE,
     "audit": DOCUMENT.table("Auditing versions"),
+    "view": DOCUMENT.table("Showing the person their own data"),
     "act": ACTS,
     "accept": ACCEPTANCE,
     "link": LINKING,
@@ -308,3 +309,15 @@ def ends() -> Iterator[Asked]:
             whole = Standing(standing.consent, claims, _pick(some))
             question = Question(operation, retained=retained)
             yield Asked("end", found, frozenset({"every end", kind}), question, life, whole)
+
+
+def own_views() -> Iterator[Asked]:
+    for findings, life, standing in _standings():
+        yield Asked(
+            "view",
+            findings,
+            frozenset({"every view"}),
+            Question(Operation.OWN_VIEW),
+            life,
+            standing,
+        )

@@ -20,7 +20,7 @@ from services.vault.decide import (
     Permit,
     Question,
 )
-from services.vault.fields import STATED_FIELDS
+from services.vault.fields import STATED_FIELDS, Field
 from services.vault.purposes import PURPOSES, ReferenceRule
 from services.vault.standing import RecipientKind, Standing
 from tests.vault import decision_world as world
@@ -39,6 +39,7 @@ from tests.vault.decision_questions import (
     finds,
     kinds_of_read,
     links,
+    own_views,
     reads,
     releases,
     verifications,
@@ -74,8 +75,9 @@ def test_every_read_is_answered_as_the_page_says() -> None:
         (audits, ("audit",)),
         (links, ("link",)),
         (ends, ("end",)),
+        (own_views, ("view",)),
     ],
-    ids=["acts", "verifications", "releases", "finds", "audits", "links", "ends"],
+    ids=["acts", "verifications", "releases", "finds", "audits", "links", "ends", "own views"],
 )
 def test_every_other_question_is_answered_as_the_page_says(
     questions: Callable[[], Iterator[Asked]], tables: tuple[str, ...]
@@ -149,6 +151,11 @@ def test_verification_and_storing_reach_what_the_page_says() -> None:
         if a.question.operation is Operation.STORE and isinstance(a.given(), Permit)
     }
     assert stored == {STATED_FIELDS} == {data_of("name, phone, email, address")}
+
+
+def test_the_persons_own_view_reaches_all_there_is() -> None:
+    reached = {a.given().fields for a in own_views() if isinstance(a.given(), Permit)}  # type: ignore[union-attr]
+    assert reached == {frozenset(Field)}
 
 
 def test_the_page_lists_the_purposes_that_the_program_knows() -> None:
