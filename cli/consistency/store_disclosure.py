@@ -151,6 +151,7 @@ def _facts(row: Row[*tuple[Any, ...]], assigned: list[Row[*tuple[Any, ...]]]) ->
         closing=Closing(row.closing) if row.closing else None,
         close_time=row.close_time,
         close_act_id=row.close_act_id,
+        snapshot=row.snapshot,
     )
     return OrderFacts(order, tuple(_delivery(each) for each in assigned))
 

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from cli.consistency.matching import Reference
 from cli.consistency.store_claims import CorrectionRow, DocumentRow
 from cli.consistency.store_snapshot import Snapshot, plain
+from services.vault import order_documents
 from services.vault.tables import (
     blind_index,
     corrections,
@@ -145,9 +146,10 @@ def corrections_by_id(vault: Snapshot) -> Iterator[CorrectionRow]:
 
 
 def documents_by_id(vault: Snapshot) -> Iterator[DocumentRow]:
-    """Documents by (site, document)."""
+    """Documents of claims by (site, document)."""
     d = documents.c
     statement = select(d.site_id, d.document_id, d.owner_id, d.bound_to, d.kind)
+    statement = statement.where(d.kind.not_in(order_documents.KINDS))
     for r in vault.stream(statement.order_by(plain(d.site_id), plain(d.document_id))):
         yield DocumentRow(r.site_id, r.document_id, r.owner_id, r.bound_to, r.kind, delivered=True)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from services.chassis.assembly import Parts, prepare, serve
+from services.chassis.assembly import Background, Parts, prepare, serve
 from services.chassis.client import Client
 from services.chassis.config import load_settings
 from services.chassis.decider.dispatcher import Dispatcher
@@ -20,6 +20,8 @@ from services.chassis.paging import PageTokens
 from services.chassis.pipeline import Handler
 from services.chassis.process import ProcessSettings, run
 from services.chassis.pseudonym import known_pseudonym
+from services.chassis.rounds import Rounds
+from services.chassis.sealed.keeper import SealingKeyKeeper
 from services.chassis.signing import Signer
 from services.disclosure import store_orders, store_receipts, wire
 from services.disclosure.gathering import Gathering
@@ -82,7 +84,10 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
         lambda attempts: releasing.release(attempts, _VAULT_SECONDS)
     )
     handlers = handlers_of(parts, pusher, releasing, single)
-    serve(parts, handlers, known_pseudonym, [dispatcher, reconciler, single], stop, ready)
+    sealing = SealingKeyKeeper(parts.database, vault.get_sealing_key, parts.clock)
+    keeper = Rounds("sealing_key", sealing.round, parts.metrics, parts.log)
+    beside: list[Background] = [dispatcher, reconciler, single, keeper]
+    serve(parts, handlers, known_pseudonym, beside, stop, ready)
     client.close()
 
 
@@ -116,7 +121,10 @@ def releasing_of(parts: Parts, read_for_release: ReadForRelease) -> Releasing:
 
 
 def handlers_of(
-    parts: Parts, pusher: Pusher, releasing: Releasing, single: Gathering[Attempt, Released]
+    parts: Parts,
+    pusher: Pusher,
+    releasing: Releasing,
+    single: Gathering[Attempt, Released],
 ) -> Mapping[str, Handler]:
     """The handler of every RPC, by its path."""
     database, clock = parts.database, parts.clock

@@ -2,7 +2,7 @@
 """Orders placed under the public offer and who delivers them (clause 5.2)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -20,6 +20,7 @@ MOST_FETCHES: Final = 1000
 MOST_BYTES: Final = 200_000
 _ORDER_BYTES: Final = 140
 _DELIVERY_BYTES: Final = 120
+_MESSAGE_BYTES: Final = 120
 
 
 class OrderState(StrEnum):
@@ -39,13 +40,23 @@ class Closing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class SealedMessage:
+    """The text for a telecom operator, sealed to the vault: nobody here can read it."""
+
+    document_id: str
+    key_id: str
+    sealed: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """An order of a site.
 
     `registration_id` names this registration: a refused order's id may be
     registered anew. `act_id` is the proposal that opens it, `close_act_id` the
     act that closed it (empty while open). `policy_version` is the one in force
-    when the vault let it be placed; 0 until then.
+    when the vault let it be placed; 0 until then. `snapshot`: it goes to the
+    address that stood when it was placed. `message` is kept while it is under way.
     """
 
     site_id: str
@@ -59,6 +70,8 @@ class Order:
     closing: Closing | None = None
     close_time: datetime | None = None
     close_act_id: str = ""
+    snapshot: bool = False
+    message: SealedMessage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +114,8 @@ class OrderFacts:
     @property
     def most_bytes(self) -> int:
         """At most so many bytes of a slice."""
-        return _ORDER_BYTES + _DELIVERY_BYTES * len(self.deliveries)
+        sealed = len(self.order.message.sealed) + _MESSAGE_BYTES if self.order.message else 0
+        return _ORDER_BYTES + _DELIVERY_BYTES * len(self.deliveries) + sealed
 
 
 def sliced(facts: Iterable[OrderFacts]) -> list[OrderFacts]:

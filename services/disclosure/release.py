@@ -11,11 +11,12 @@ from services.disclosure.recipient import Kind
 CLAUSE: Final = "5.2"
 
 _NAME: Final = frozenset({"familyName", "givenName", "patronymic"})
-# Clause 5.2: the field set of each kind, by the JSON names of the data.
+# Clause 5.2: the field set of each kind, by the JSON names of the data;
+# messageText is the order's own text.
 FIELDS: Final = {
     Kind.COURIER: _NAME | {"phone", "address"},
     Kind.POSTAL: _NAME | {"phone", "address"},
-    Kind.TELECOM: frozenset({"phone"}),
+    Kind.TELECOM: frozenset({"phone", "messageText"}),
 }
 
 

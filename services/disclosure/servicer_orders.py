@@ -9,7 +9,7 @@ from typing import cast
 from qupia.disclosure.v1 import disclosure_pb2
 from services.chassis.call import Call
 from services.chassis.clock import Clock
-from services.chassis.database import Database
+from services.chassis.database import Connection, Database
 from services.chassis.decider import store as decider
 from services.chassis.idempotency import IdempotencyKeys
 from services.chassis.ids import new_uuid
@@ -17,10 +17,13 @@ from services.chassis.refusal import (
     AlreadyExists,
     FieldViolation,
     InvalidArgument,
+    KeyUnavailable,
     NotFound,
     RecipientNotPermitted,
     StateConflict,
 )
+from services.chassis.sealed import store as sealed_store
+from services.chassis.sealed.document import seal_document
 from services.disclosure import (
     store_deliveries,
     store_orders,
@@ -35,18 +38,26 @@ from services.disclosure.order import (
     Delivery,
     Order,
     OrderState,
+    SealedMessage,
 )
 from services.disclosure.recipient import Recipient, RecipientState, Validity
 from services.disclosure.servicer_acts import DONE, Acts, entry, stood
 
 # The vault names it when it lets the order be placed.
 _VERSION_UNKNOWN = 0
+_MESSAGE = "MESSAGE_TEXT"
 
 
 class OrderServicer:
     """Registers, assigns, closes and shows orders."""
 
-    def __init__(self, database: Database, clock: Clock, keys: IdempotencyKeys, acts: Acts) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        keys: IdempotencyKeys,
+        acts: Acts,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._keys = keys
@@ -67,7 +78,8 @@ class OrderServicer:
                 act = decider.record_act(
                     connection, key, counter, call.method.evidence, proposal=True, now=now
                 )
-                order = _proposed(site_id, registration_id, asked, act.act_id, now)
+                message = _sealed(connection, site_id, asked) if asked.message_text else None
+                order = _proposed(site_id, registration_id, asked, act.act_id, message, now)
                 if not store_orders.add(connection, order):
                     raise AlreadyExists
                 proof = entry(call, DONE, refs={"order_id": order.order_id})
@@ -191,8 +203,24 @@ class OrderServicer:
         )
 
 
+def _sealed(connection: Connection, site_id: str, asked: disclosure_pb2.Order) -> SealedMessage:
+    """The message for the vault alone. Raises KeyUnavailable before the vault was ever met."""
+    key = sealed_store.current_key(connection)
+    if key is None:
+        raise KeyUnavailable(retry_after=1)
+    place = (asked.order_id, new_uuid(), _MESSAGE)
+    plaintext = asked.message_text.encode()
+    document = seal_document(key, site_id, asked.subject_id, place, plaintext)
+    return SealedMessage(document.document_id, document.key_id, document.sealed)
+
+
 def _proposed(
-    site_id: str, registration_id: str, asked: disclosure_pb2.Order, act_id: str, now: datetime
+    site_id: str,
+    registration_id: str,
+    asked: disclosure_pb2.Order,
+    act_id: str,
+    message: SealedMessage | None,
+    now: datetime,
 ) -> Order:
     return Order(
         site_id=site_id,
@@ -203,6 +231,8 @@ def _proposed(
         state=OrderState.PENDING,
         register_time=now,
         act_id=act_id,
+        snapshot=asked.delivery_address == disclosure_pb2.Order.SNAPSHOT,
+        message=message,
     )
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from qupia.vault.v1 import vault_pb2
 from services.chassis.client import Client
 from services.chassis.decider.store_outbox import Push
+from services.chassis.sealed.document import SealingKey
 
 _DECIDER = "/qupia.vault.v1.VaultDeciderService/"
 _DISCLOSURE = "/qupia.vault.v1.VaultDisclosureService/"
@@ -44,6 +45,16 @@ class Vault:
             f"{_DISCLOSURE}GetReleaseEntry", request, vault_pb2.GetReleaseEntryResponse, timeout
         )
         return answer.entry_id
+
+    def get_sealing_key(self, timeout: float) -> SealingKey:
+        """The public key that messages are sealed to."""
+        answer = self._client.call(
+            f"{_DECIDER}GetSealingKey",
+            vault_pb2.GetSealingKeyRequest(),
+            vault_pb2.GetSealingKeyResponse,
+            timeout,
+        )
+        return SealingKey(answer.key_id, answer.public_key)
 
     def open_incarnation(
         self, known_incarnation: int, timeout: float

@@ -24,6 +24,7 @@ from services.disclosure.order import (
     Order,
     OrderFacts,
     OrderState,
+    SealedMessage,
     overfull,
     sliced,
 )
@@ -54,6 +55,10 @@ def add(connection: Connection, order: Order) -> bool:
         closing=order.closing,
         close_time=order.close_time,
         close_act_id=order.close_act_id,
+        snapshot=order.snapshot,
+        message_id=order.message.document_id if order.message else "",
+        sealing_key_id=order.message.key_id if order.message else "",
+        sealed_message=order.message.sealed if order.message else None,
     )
     statement = statement.on_conflict_do_nothing(
         index_elements=["site_id", "order_id"],
@@ -91,7 +96,13 @@ def close(
     connection.execute(
         update(orders)
         .filter_by(site_id=order.site_id, registration_id=order.registration_id)
-        .values(state=OrderState.CLOSED, closing=closing, close_time=now, close_act_id=act_id)
+        .values(
+            state=OrderState.CLOSED,
+            closing=closing,
+            close_time=now,
+            close_act_id=act_id,
+            sealed_message=None,
+        )
     )
     store_deliveries.end(connection, order, None, now)
 
@@ -145,7 +156,8 @@ def settle(
             version = versions.get(act.act_id, 0)
             connection.execute(opened.values(state=OrderState.OPEN, policy_version=version))
         else:
-            connection.execute(update(orders).filter_by(**order).values(state=OrderState.REFUSED))
+            never = {"state": OrderState.REFUSED, "sealed_message": None}
+            connection.execute(update(orders).filter_by(**order).values(never))
             refused.add(act.key)
     for key in sorted(refused, key=lambda k: (k.site_id, k.subject_id)):
         publish(connection, key, decider.next_counter(connection, key), compose, now)
@@ -181,4 +193,10 @@ def _order(row: Row[Any]) -> Order:
         closing=Closing(row.closing) if row.closing else None,
         close_time=row.close_time,
         close_act_id=row.close_act_id,
+        snapshot=row.snapshot,
+        message=(
+            SealedMessage(row.message_id, row.sealing_key_id, bytes(row.sealed_message))
+            if row.sealed_message is not None
+            else None
+        ),
     )

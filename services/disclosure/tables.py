@@ -8,6 +8,7 @@ from sqlalchemy import (
     DateTime,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -52,6 +53,10 @@ orders = Table(
     Column("closing", Text),
     Column("close_time", DateTime(timezone=True)),
     Column("close_act_id", Text, nullable=False),
+    Column("snapshot", Boolean, nullable=False, server_default="false"),
+    Column("message_id", Text, nullable=False, server_default=""),
+    Column("sealing_key_id", Text, nullable=False, server_default=""),
+    Column("sealed_message", LargeBinary),
     Index("orders_by_subject", "site_id", "subject_id", "registration_id"),
     Index("orders_by_order_id", "site_id", "order_id", "registration_id"),
     # A refused order was never open: its id may be registered anew.

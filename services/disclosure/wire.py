@@ -88,6 +88,9 @@ def order_message(order: Order) -> disclosure_pb2.Order:
         register_time=timestamp(order.register_time),
         close_time=timestamp(order.close_time),
         policy_version=order.policy_version,
+        delivery_address=(
+            disclosure_pb2.Order.SNAPSHOT if order.snapshot else disclosure_pb2.Order.CURRENT
+        ),
     )
     if order.closing is not None:
         message.closing = disclosure_pb2.Order.Closing.Value(order.closing)
@@ -164,13 +167,23 @@ def slice_bytes(facts: Sequence[OrderFacts]) -> bytes:
 
 
 def _order_fact(fact: OrderFacts) -> vault_pb2.OrderFact:
-    order = fact.order
+    order, message = fact.order, fact.order.message
     return vault_pb2.OrderFact(
         order_id=order.order_id,
         placed_time=timestamp(order.register_time),
         open=order.state in (OrderState.PENDING, OrderState.OPEN),
         proposal_id=order.act_id,
         closed_time=timestamp(order.close_time),
+        snapshot=order.snapshot,
+        message=(
+            vault_pb2.SealedMessage(
+                document_id=message.document_id,
+                sealing_key_id=message.key_id,
+                sealed=message.sealed,
+            )
+            if message
+            else None
+        ),
         assignments=[
             vault_pb2.Assignment(
                 delivery_id=delivery.delivery_id,
@@ -218,6 +231,8 @@ def details(release: Release, read: vault_pb2.ReleaseRead) -> disclosure_pb2.Del
         message.phone = data.phone
     if "address" in permitted and data.HasField("address"):
         message.address.CopyFrom(data.address)
+    if "messageText" in permitted and read.HasField("message_text"):
+        message.message_text = read.message_text
     return message
 
 

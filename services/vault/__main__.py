@@ -45,6 +45,7 @@ from services.vault.gate import Gate
 from services.vault.key_record import KeyRecord
 from services.vault.keyring import Keyring
 from services.vault.lifetime import begin_life
+from services.vault.order_documents import OrderDocuments
 from services.vault.provider import KeyAbsent, KeyProvider, KeyProviderError
 from services.vault.provider_file import FileKeyProvider
 from services.vault.retention import Retention, RetentionFileError, load_retention
@@ -138,13 +139,14 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     endings = Endings(parts.database, keys, _key_schedule(settings), parts.clock)
     endings.reconcile()
     writer = Writer(keys)
-    corrections = Corrections(keys, writer, lists)
+    order_documents = OrderDocuments(keys, parts.metrics)
+    corrections = Corrections(keys, writer, lists, order_documents)
     budget = DailyBudget(parts.secret)
     gate = Gate(parts.database, keys, parts.refusals, parts.clock, parts.metrics, budget)
     combiner = Combiner(gate)
     tokens, idempotency = PageTokens(parts.secret), IdempotencyKeys(parts.secret)
     due = DueDestructions(cache(lambda: load_calendar(settings.calendar)))
-    taker = SliceTaker(keys, corrections, BlockKeeper(keys), due, parts.clock)
+    taker = SliceTaker(keys, corrections, BlockKeeper(keys), due, order_documents, parts.clock)
     same_contact = SameContact(parts.database, keys, parts.clock, parts.metrics, parts.log)
     deciders = DeciderServicer(
         parts.database, taker, same_contact, gate, keys, parts.clock, parts.metrics

@@ -2,7 +2,8 @@
 """Corrections: staged sealed, written when the verification's outcome lifts the last block.
 
 Clause 6.2.3, law.md 4.2 and 4.6: never an ordinary update; one transaction
-writes the new version and lifts; destruction beats correction.
+writes the new version and lifts, and mends the addresses of open orders;
+destruction beats correction.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from services.chassis.database import Connection
 from services.chassis.refusal import StateConflict
 from services.vault import store_documents
 from services.vault.envelope import Place, decrypt, encrypt
+from services.vault.fields import Field
+from services.vault.order_documents import OrderDocuments
 from services.vault.personal_data import configured_of, merge_data, normalize_data
 from services.vault.plaintext import SCHEMA
 from services.vault.secret_key import SecretKey
@@ -35,8 +38,11 @@ def corrections_held(standing: ClaimsStanding) -> bool:
 class Corrections:
     """Stages and writes corrections."""
 
-    def __init__(self, keys: KeyStore, writer: Writer, lists: SiteLists) -> None:
+    def __init__(
+        self, keys: KeyStore, writer: Writer, lists: SiteLists, documents: OrderDocuments
+    ) -> None:
         self._keys = keys
+        self._documents = documents
         self._lists = lists
         self._writer = writer
 
@@ -111,6 +117,8 @@ class Corrections:
         change = normalize_data(json.loads(plaintext), AsStaged())
         changed = self._writer.write(connection, subject, version + 1, change, _PROVENANCE, now)
         version = version + 1 if changed else version
+        if Field.ADDRESS in changed:
+            self._documents.mend(connection, subject, now)
         store_documents.mark_applied(connection, row.site, row.correction_id, version)
         return version
 

@@ -130,10 +130,11 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """What may be decrypted, and the clause that permits it."""
+    """What may be decrypted, and the clause that permits it; `message`: the order's text too."""
 
     fields: frozenset[AnyField]
     clause: str
+    message: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +307,8 @@ def _read_for_release(
     assignment = _live_assignment(order, q, now)
     if assignment is None:
         return Denial("ORDER_RECIPIENT_MISMATCH", "5.2")
-    return Permit(RELEASED_FIELDS[assignment.recipient_kind], "5.2")
+    kind = assignment.recipient_kind
+    return Permit(RELEASED_FIELDS[kind], "5.2", message=kind is RecipientKind.TELECOM)
 
 
 def _live_assignment(order: OpenOrder, q: Question, now: datetime) -> Assignment | None:

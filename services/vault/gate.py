@@ -20,13 +20,14 @@ from services.chassis.database import Connection, Database
 from services.chassis.evidence import Entry, RefusalLog
 from services.chassis.metrics import Metrics
 from services.chassis.refusal import VaultNotReady
-from services.vault import store, store_data, store_releases
+from services.vault import store, store_data, store_documents, store_releases
 from services.vault.address import Address
 from services.vault.budget import DailyBudget, Reach
 from services.vault.concealed import Concealed
 from services.vault.decide import Decision, Denial, Operation, Permit, Question, decide
 from services.vault.envelope import CiphertextMisplaced, Place, decrypt
-from services.vault.fields import RECORDED_FIELDS, AnyField
+from services.vault.fields import RECORDED_FIELDS, AnyField, Field
+from services.vault.order_documents import ADDRESS, MESSAGE, open_documents
 from services.vault.plaintext import SCHEMA, parse
 from services.vault.provider import KeyMoved, KeyProviderError
 from services.vault.records import Records, SealedRecords, open_records, sealed_records
@@ -34,11 +35,14 @@ from services.vault.secret_key import SecretKey
 from services.vault.site_fields import SiteFields
 from services.vault.store import Case, Subject
 from services.vault.store_data import DatumRow
+from services.vault.store_documents import DocumentRow
 from services.vault.store_keys import KeyStore, OwnerKey
 from services.vault.templates import with_templates
 from services.vault.wire_case import decided_on, life_of, schedule_of, standing_of
 
 Data = Concealed[AnyField, str | Address]
+# The name of an order's message among the fields that leave; it is no datum of the person's own.
+MESSAGE_TEXT = "messageText"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,7 @@ class Given:
     entry_id: str
     clause: str
     records: Records = member(default_factory=Records)
+    message: Concealed[str, str] = member(default_factory=lambda: Concealed({}), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +146,9 @@ class Gate:
         decisions = self._within_budget(connection, reads, decisions, now)
         rows = store_data.current_data(connection, _permitted(reads, decisions))
         asked = [((r.site, r.subject), r.question) for r in reads]
-        batch = _Batch(connection, now, cases, keys, sealed_records(connection, asked, decisions))
+        records = sealed_records(connection, asked, decisions)
+        documents = store_documents.of_orders(connection, _orders(reads, decisions))
+        batch = _Batch(connection, now, cases, keys, records, documents)
         outcomes = [
             self._outcome(batch, r, d, rows.get((r.site, r.subject), []))
             for r, d in zip(reads, decisions, strict=True)
@@ -186,18 +193,19 @@ class Gate:
         try:
             data = self._decrypt(subject, batch.keys.get(subject), wanted)
             records = self._records(batch, read, decision)
+            data, message = self._for_order(batch, read, decision, data)
         except (CiphertextMisplaced, KeyMoved):
             self._metrics.alarms.labels("ciphertext_misplaced").inc()
             return self._refuse(batch, read, Denial("DATA_LOSS", ""))
         except KeyProviderError:
             return Refused("KEY_UNAVAILABLE", "")
-        fields = data.keys() | records.fields
+        fields = data.keys() | records.fields | message.keys()
         entry = self._entry(batch, read, evidence.PERMITTED, decision.clause, "", fields)
         batch.entries.append(entry)
         if read.release_id:
             batch.releases.append((read.site, read.release_id, entry.entry_id))
         version = batch.cases[subject].data_version
-        return Given(data, version, entry.entry_id, decision.clause, records)
+        return Given(data, version, entry.entry_id, decision.clause, records, message)
 
     def _refuse(self, batch: _Batch, read: Read, denial: Denial) -> Refused:
         refused = Refused(denial.reason, denial.clause)
@@ -234,6 +242,23 @@ class Gate:
             raise CiphertextMisplaced
         return open_records(self._keys.open(*subject, key), subject, visits, lines)
 
+    def _for_order(
+        self, batch: _Batch, read: Read, permit: Permit, data: Data
+    ) -> tuple[Data, Concealed[str, str]]:
+        """The data with the order's own address, where it has one, and its message."""
+        subject = (read.site, read.subject)
+        rows = batch.documents.get((*subject, read.question.reference), ())
+        wanted = {ADDRESS: Field.ADDRESS in permit.fields, MESSAGE: permit.message}
+        rows = [row for row in rows if wanted[row.kind]]
+        owner = batch.keys.get(subject)
+        if not rows or owner is None:
+            return data, Concealed({})
+        opened = open_documents(self._keys.open(*subject, owner), subject, rows)
+        if ADDRESS in opened:
+            data = Concealed({**data, Field.ADDRESS: parse(Field.ADDRESS, opened[ADDRESS])})
+        text = {MESSAGE_TEXT: opened[MESSAGE].decode()} if MESSAGE in opened else {}
+        return data, Concealed(text)
+
     def _entry(
         self,
         batch: _Batch,
@@ -241,7 +266,7 @@ class Gate:
         outcome: str,
         clause: str,
         reason: str,
-        fields: Collection[AnyField],
+        fields: Collection[str],
     ) -> Entry:
         subject = (read.site, read.subject)
         case = batch.cases[subject]
@@ -272,6 +297,7 @@ class _Batch:
     cases: Mapping[Subject, Case]
     keys: Mapping[Subject, OwnerKey]
     records: SealedRecords
+    documents: Mapping[tuple[str, str, str], Sequence[DocumentRow]]
     entries: list[Entry] = member(default_factory=list)
     refusals: list[tuple[Entry, Refused]] = member(default_factory=list)
     releases: list[tuple[str, str, str]] = member(default_factory=list)
@@ -293,6 +319,17 @@ def decrypt_rows(key: SecretKey, subject: Subject, rows: Iterable[DatumRow]) -> 
             for row in rows
         }
     )
+
+
+def _orders(
+    reads: Sequence[Read], decisions: Sequence[Permit | Denial]
+) -> set[tuple[str, str, str]]:
+    """Whose orders are to be released: (site, subject, order)."""
+    return {
+        (read.site, read.subject, read.question.reference)
+        for read, decision in zip(reads, decisions, strict=True)
+        if read.release_id and isinstance(decision, Permit)
+    }
 
 
 def _permitted(

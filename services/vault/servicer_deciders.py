@@ -20,7 +20,7 @@ from services.chassis.refusal import FieldViolation, InvalidArgument, KeyUnavail
 from services.chassis.slices import Verdict, completes, next_incarnation
 from services.vault import store, store_life, store_releases, store_slices, wire
 from services.vault.decide import Life, Operation, Question
-from services.vault.gate import Contended, Gate, Given, Outcome, Read
+from services.vault.gate import MESSAGE_TEXT, Contended, Gate, Given, Outcome, Read
 from services.vault.provider import KeyProviderError
 from services.vault.same_contact import SameContact, watched_of
 from services.vault.servicer import problem_of, told_apart
@@ -148,7 +148,9 @@ class DeciderServicer:
         assert isinstance(request, vault_pb2.ApplyOrderSliceRequest)
         digest = canonical_digest(request.slice)
         slice_ = _understood(wire.orders_from, request.slice)
-        receipt = self._apply(call, Pushed(ORDERS, call.peer, request.header, slice_, digest))
+        messages = wire.messages_from(request.slice)
+        pushed = Pushed(ORDERS, call.peer, request.header, slice_, digest, messages)
+        receipt = self._apply(call, pushed)
         return vault_pb2.ApplyOrderSliceResponse(receipt=receipt)
 
     def _apply(self, call: Call, pushed: Pushed[S]) -> vault_pb2.SliceReceipt:
@@ -222,7 +224,8 @@ class DeciderServicer:
                 data=wire.data_to(outcome.data),
                 version=outcome.version,
                 entry_id=outcome.entry_id,
-                fields=sorted(outcome.data),
+                fields=sorted([*outcome.data, *outcome.message]),
+                message_text=outcome.message.get(MESSAGE_TEXT),
             )
         )
 

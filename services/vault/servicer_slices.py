@@ -26,6 +26,7 @@ from services.vault.carry import Taken, take
 from services.vault.correction import Corrections
 from services.vault.decide import Denial, Kinship, Life, Operation, Question, decide
 from services.vault.due_destructions import DueDestructions
+from services.vault.order_documents import OrderDocuments, SealedMessage
 from services.vault.policy_schedule import PolicySchedule
 from services.vault.standing import (
     ClaimsStanding,
@@ -56,13 +57,14 @@ CLOSED_KEPT = timedelta(days=90)
 
 @dataclass(frozen=True, slots=True)
 class Pushed(Generic[S]):
-    """A pushed slice with its header, and the digest of its canonical bytes."""
+    """A pushed slice with its header, the digest of its canonical bytes, and sealed messages."""
 
     topic: str
     decider: str
     header: vault_pb2.SliceHeader
     slice: S
     digest: bytes
+    messages: tuple[SealedMessage, ...] = ()
 
     @property
     def subject(self) -> Subject:
@@ -90,10 +92,12 @@ class SliceTaker:
         corrections: Corrections,
         blocks: BlockKeeper,
         due: DueDestructions,
+        documents: OrderDocuments,
         clock: Clock,
     ) -> None:
         self._keys = keys
         self._blocks = blocks
+        self._documents = documents
         self._corrections = corrections
         self._due = due
         self._clock = clock
@@ -204,6 +208,8 @@ class SliceTaker:
             )
             for correction_id, made in sorted(written.items()):
                 receipt.corrections.add(correction_id=correction_id, version=made)
+        if isinstance(standing, OrderStanding) and case.life:
+            self._documents.follow(connection, pushed.subject, standing, pushed.messages, now)
         if isinstance(standing, ClaimsStanding):
             self._due.note(connection, pushed.subject, standing, now)
 

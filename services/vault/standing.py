@@ -216,7 +216,10 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class OpenOrder:
-    """An order placed under the public offer (clause 5.2), open or closed."""
+    """An order placed under the public offer (clause 5.2), open or closed.
+
+    `snapshot`: it goes to the address that stood when it was placed.
+    """
 
     order_id: str
     placed_time: datetime
@@ -225,6 +228,7 @@ class OpenOrder:
     proposal_id: str
     assignments: tuple[Assignment, ...]
     closed_time: datetime | None = None
+    snapshot: bool = False
 
 
 @dataclass(frozen=True, slots=True)

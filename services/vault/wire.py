@@ -14,6 +14,7 @@ from qupia.vault.v1 import vault_pb2
 from services.chassis.configured_fields import CONFIGURED
 from services.vault.address import Address
 from services.vault.fields import AnyField, ConfiguredField, Field
+from services.vault.order_documents import SealedMessage
 from services.vault.policy_schedule import PolicySchedule, PolicyTerm
 from services.vault.standing import (
     Acceptance,
@@ -200,9 +201,19 @@ def orders_from(slice_: vault_pb2.OrderSlice) -> OrderStanding:
                     for a in o.assignments
                 ),
                 time_of(o, "closed_time"),
+                o.snapshot,
             )
             for o in slice_.orders
         )
+    )
+
+
+def messages_from(slice_: vault_pb2.OrderSlice) -> tuple[SealedMessage, ...]:
+    """The texts that came sealed with the orders of a slice."""
+    return tuple(
+        SealedMessage(o.order_id, o.message.document_id, o.message.sealing_key_id, o.message.sealed)
+        for o in slice_.orders
+        if o.HasField("message")
     )
 
 
@@ -217,6 +228,7 @@ def orders_to(standing: OrderStanding) -> vault_pb2.OrderSlice:
                 policy_version=o.policy_version,
                 open=o.state is OrderState.OPEN,
                 proposal_id=o.proposal_id,
+                snapshot=o.snapshot,
                 assignments=[
                     vault_pb2.Assignment(
                         delivery_id=a.delivery_id,

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, cast
 
 import grpc
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from google.protobuf.message import Message
 from sqlalchemy import text
 
@@ -36,6 +37,9 @@ from services.chassis.process import ProcessSettings
 from services.chassis.pseudonym import known_pseudonym
 from services.chassis.recorder import RefusalRecorder
 from services.chassis.refusal import Refusal, Unavailable
+from services.chassis.sealed.document import SealingKey
+from services.chassis.sealed.keeper import SealingKeyKeeper
+from services.chassis.sealing import sealing_key_id
 from services.chassis.server import Certificate
 from services.disclosure import store_orders, wire
 from services.disclosure.__main__ import handlers_of, releasing_of
@@ -78,6 +82,7 @@ class StandInVault:
     refuses_orders: str = ""
     refuses_releases: str = ""
     life: str = field(default_factory=new_uuid)
+    sealing: X25519PrivateKey = field(default_factory=X25519PrivateKey.generate)
     after_read: Callable[[], None] = lambda: None
 
     def _reach(self) -> None:
@@ -130,6 +135,12 @@ class StandInVault:
         self.after_read()
         return answer
 
+    def get_sealing_key(self, _timeout: float) -> SealingKey:
+        """The public key."""
+        self._reach()
+        public = self.sealing.public_key().public_bytes_raw()
+        return SealingKey(sealing_key_id(public), public)
+
     def find_release_entry(self, _site_id: str, release_id: str, _timeout: float) -> str:
         """The entry of a release."""
         self._reach()
@@ -167,6 +178,7 @@ class House:
         )
         recorder = RefusalRecorder(database, refusals, self.clock, known_pseudonym)
         self._methods = {m.name: m for m in contract.of_process("disclosure")}
+        self.keeper = SealingKeyKeeper(database, self.vault.get_sealing_key, self.clock)
         releasing = releasing_of(parts, self.vault.read_for_release)
         single: Gathering[Attempt, Released] = Gathering(lambda each: releasing.release(each, 2.0))
         self._pipeline = Pipeline(

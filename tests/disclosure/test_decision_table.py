@@ -33,7 +33,7 @@ PAIRS = {
     (row["recipient"], row["ground"]): row["clause"]
     for row in DOCUMENT.table("Who may receive, and on which ground")
 }
-LEAVES = DOCUMENT.table("What leaves")
+*DATA, MESSAGE = DOCUMENT.table("What leaves")
 STATES: Mapping[str, RecipientState | None] = {
     "none": None,
     "not activated": RecipientState.REGISTERED,
@@ -195,15 +195,17 @@ def test_the_vault_answers_what_the_broker_lets_through_as_the_page_says(kind: K
         assert (reason, given.clause) == (expected.reason, expected.clause), (findings, standing)
         if isinstance(given, Permit):
             assert given.fields == _leaves(kind)
+            assert given.message is (MESSAGE[kind] == "yes")
     assert hit == {str(n) for n in range(14, 21)}
 
 
 @pytest.mark.parametrize("kind", Kind)
 def test_every_kind_gets_the_fields_of_its_column_and_no_other(kind: Kind) -> None:
     """T-5.2-a"""
-    told = frozenset().union(*(data_of(row["data"]) for row in LEAVES))
+    told = frozenset().union(*(data_of(row["data"]) for row in DATA))
     assert told == set(Field), "the page tells of every kind of data"
-    assert FIELDS[kind] == _leaves(kind)
+    message = frozenset({"messageText"} if MESSAGE[kind] == "yes" else ())
+    assert FIELDS[kind] == _leaves(kind) | message
     assert RELEASED_FIELDS[RecipientKind(kind)] == _leaves(kind)
 
 
@@ -218,4 +220,4 @@ def test_the_page_is_of_this_version_and_knows_every_rule_and_reason() -> None:
 
 
 def _leaves(kind: str) -> frozenset[Field]:
-    return frozenset().union(*(data_of(r["data"]) for r in LEAVES if r[kind] == "yes"))
+    return frozenset().union(*(data_of(r["data"]) for r in DATA if r[kind] == "yes"))
