@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from cli import contract_table, keys, policy
+from cli import contract_table, keys, policy, subject
 from cli.credentials import DATABASE_VARIABLE, environment_url, make_credentials
 from cli.demo import demo as tell_story
 from cli.development_issuer import PEOPLE, DevelopmentIssuer
@@ -121,6 +121,7 @@ def gateway_database() -> str:
 app.add_typer(make_credentials(gateway_database), name="credentials")
 app.add_typer(policy.app, name="policy")
 app.add_typer(keys.app, name="keys")
+app.add_typer(subject.app, name="subject")
 
 
 def main() -> None:

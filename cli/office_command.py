@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every officers' command does alike: its options, its connection, and how it ends badly."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -74,6 +74,7 @@ def said(problem: Problem) -> str:
         head += f" ({problem.code}{f', clause {problem.clause}' if problem.clause else ''})"
     lines = [head]
     lines += [f"  {f.field}: {f.detail or f.code}" for f in problem.fields]
+    lines += [f"  held by {_hold(each)}" for each in problem.document.get("holds", ())]
     advice = _advice(problem)
     if advice:
         lines.append(advice)
@@ -82,6 +83,11 @@ def said(problem: Problem) -> str:
     if problem.document.get("reference"):
         lines.append(f"reference {problem.document['reference']}")
     return "\n".join(lines)
+
+
+def _hold(hold: Mapping[str, Any]) -> str:
+    until = f" until {hold['until']}" if hold.get("until") else ""
+    return f"{hold['kind']} {hold['id']}{until}"
 
 
 def exit_code(problem: Problem) -> int:

@@ -11,6 +11,7 @@ from cli.consistency import (
     ciphertexts,
     claims,
     consents,
+    destructions,
     documents,
     evidence,
     keys,
@@ -20,6 +21,7 @@ from cli.consistency import (
     standing,
     store_claims,
     store_consent,
+    store_destructions,
     store_disclosure,
     store_evidence,
     store_keys,
@@ -66,6 +68,7 @@ def all_checks(calendar: WorkingCalendar) -> tuple[Check, ...]:
         Check("standing", "the vault stands on what the deciders pushed", _standing),
         Check("acts", "acts have come as far as the vault says", _acts),
         Check("blocks", "every open claim that blocks has its block, and no other is", _blocks),
+        Check("destructions", "who was destroyed is gone, and nobody else is", _destructions),
         Check("keys", "every wrapped key opens, and everybody has one", _keys),
         Check("ciphertexts", "every ciphertext opens in its place and version", _ciphertexts),
         Check("writes", "every version of data has its entry, every entry its data", _writes),
@@ -143,11 +146,14 @@ def _told(records: Records, topic: str) -> Iterator[Told]:
 
 
 def _acts(records: Records) -> Iterator[Fault]:
+    gone = store_destructions.destroyed(records.vault)
     for topic in _TOPICS:
         decider = records.named(DECIDER_OF[topic])
+        recorded = store_standing.acts_by_place(decider, topic)
         yield from acts.act_faults(
             topic,
-            store_standing.acts_by_place(decider, topic),
+            # The vault holds nothing any more of whoever was destroyed.
+            (act for act in recorded if act.place not in gone),
             store_standing.pushed(decider, topic),
             _held(records, topic),
         )
@@ -175,6 +181,20 @@ def _held(records: Records, topic: str) -> Iterator[HeldSlice]:
     if topic == CLAIMS:
         return store_standing.held_claims(records.vault)
     return store_standing.held(records.vault, topic)
+
+
+def _destructions(records: Records) -> Iterator[Fault]:
+    vault, keystore = records.vault, records.keystore
+    yield from destructions.end_faults(
+        store_destructions.ends(vault), store_destructions.stones(keystore)
+    )
+    yield from destructions.remains_faults(store_destructions.remains(vault))
+    yield from destructions.certificate_faults(
+        store_destructions.ends(vault), lambda ids: store_evidence.bodies(vault, ids)
+    )
+    yield from destructions.restriction_faults(
+        store_destructions.ends(vault), store_destructions.restricted(keystore)
+    )
 
 
 def _keys(records: Records) -> Iterator[Fault]:
@@ -235,11 +255,15 @@ def _open_key(records: Records) -> Callable[[OwnerRow], SecretKey]:
 
 
 def _documents(records: Records) -> Iterator[Fault]:
+    gone = store_destructions.destroyed(records.vault)
+    sent = store_claims.sent_documents(records.claims)
+    concluded = store_claims.concluded_corrections(records.claims)
     yield from documents.document_faults(
-        store_claims.sent_documents(records.claims), store_vault.documents_by_id(records.vault)
+        (each for each in sent if (each.site, each.owner) not in gone),
+        store_vault.documents_by_id(records.vault),
     )
     yield from documents.correction_faults(
-        store_claims.concluded_corrections(records.claims),
+        (each for each in concluded if (each.site, each.subject) not in gone),
         store_vault.corrections_by_id(records.vault),
     )
 

@@ -66,6 +66,13 @@ def evidence(source: Snapshot) -> Iterator[EntryRow]:
         yield EntryRow(*row)
 
 
+def bodies(source: Snapshot, ids: Sequence[str]) -> dict[str, str]:
+    """The bodies of those entries that there are."""
+    e = entries.c
+    statement = select(e.entry_id, e.body).where(e.entry_id.in_(ids))
+    return {row.entry_id: row.body for row in source.stream(statement)}
+
+
 def entry_ids(source: Snapshot) -> Iterator[str]:
     """The ids of all entries, ascending."""
     e = entries.c

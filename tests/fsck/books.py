@@ -77,6 +77,11 @@ def live(suite: Suite) -> None:
     _order, delivery = suite.new_order(ordering)
     for _ in range(2):
         _good(suite.as_("courier").post(f"/v1/deliveries/{delivery}:release", json={}))
+    for how in ("destroy", "depersonalize"):
+        leaving = suite.new_subject({"givenName": "Болат", "phone": "+77054445566"})
+        _good(storefront.post(f"/v1/subjects/{leaving}/purchases", json=purchase))
+        path = f"/v1/subjects/{leaving}:{how}"
+        _good(suite.as_("privacyOfficer").post(path, json={"ground": "DEMAND"}))
     claiming = suite.new_subject({"familyName": "Өтегенов", "phone": "+77053334455"})
     suite.new_claim(claiming)
     suite.new_claim(claiming, kind="CONSUMER")
