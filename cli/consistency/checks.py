@@ -68,7 +68,7 @@ def all_checks(calendar: WorkingCalendar) -> tuple[Check, ...]:
         Check("standing", "the vault stands on what the deciders pushed", _standing),
         Check("acts", "acts have come as far as the vault says", _acts),
         Check("blocks", "every open claim that blocks has its block, and no other is", _blocks),
-        Check("destructions", "who was destroyed is gone, and nobody else is", _destructions),
+        Check("destroyed", "who was destroyed is gone, and nobody else is", _destructions),
         Check("keys", "every wrapped key opens, and everybody has one", _keys),
         Check("ciphertexts", "every ciphertext opens in its place and version", _ciphertexts),
         Check("writes", "every version of data has its entry, every entry its data", _writes),

@@ -183,7 +183,7 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
         parts,
         _by_path(parts, by_name),
         lambda _connection, site, subject: keys.pseudonym(site, subject),
-        [combiner, custody, *_rounds(settings, parts, endings, same_contact), sender],
+        [combiner, custody, *_rounds(settings, parts, keys, endings, same_contact), sender],
         stop,
         ready,
         OpenSessions(parts.database, parts.clock),
@@ -256,9 +256,18 @@ def _key_schedule(settings: VaultSettings) -> KeySchedule:
 
 
 def _rounds(
-    settings: VaultSettings, parts: Parts, endings: Endings, same_contact: SameContact
+    settings: VaultSettings,
+    parts: Parts,
+    keys: KeyStore,
+    endings: Endings,
+    same_contact: SameContact,
 ) -> list[Rounds]:
     """What is done again and again beside the server."""
+
+    def count() -> float:
+        with suppress(Unavailable):
+            begin_life(parts.database, keys)
+        return _ROUND_SECONDS
 
     def make_up() -> float:
         # A database that is away is told of elsewhere; the next round finds the same work.
@@ -281,6 +290,7 @@ def _rounds(
     return [
         Rounds("same_contact", same_contact.round, parts.metrics, parts.log),
         Rounds("volume_watch", watched, parts.metrics, parts.log),
+        Rounds("vault_life", count, parts.metrics, parts.log),
         Rounds("unfinished_destruction", make_up, parts.metrics, parts.log),
         Rounds("idempotency_keys", forget, parts.metrics, parts.log),
     ]

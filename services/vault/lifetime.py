@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The life of the vault: a restored database is another life (`docs/protocol.md`).
 
-The vault's database and the key store both count the starts. Where the counts
-differ, one of the two was set back; where the cluster, timeline or database
-changed, the vault's was restored. In a new life nobody is served before every
-decider has pushed its slices again.
+The vault's database and the key store both count its starts and, some seconds
+apart, that it lives. Where the counts differ, one of the two was set back, were
+it by a storage snapshot that keeps every name and number; where the cluster,
+timeline, database or tables changed, the vault's was restored. In a new life
+nobody is served before every decider has pushed its slices again.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ from services.vault.store_life import VaultLife
 
 
 def begin_life(database: Database, keys: KeyStore) -> str:
-    """Go on with the present life or begin a new one; returns the vault's incarnation."""
+    """Go on with the present life or begin a new one; returns the vault's incarnation.
+
+    To be repeated while the vault runs: a backup is as old as the count in it.
+    """
     with database.transaction() as connection:
         store_life.lock_life(connection)
         known = keys.read_life()

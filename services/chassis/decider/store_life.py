@@ -43,12 +43,16 @@ def write_life(connection: Connection, life: Life) -> None:
 
 
 def database_identity(connection: Connection) -> str:
-    """What changes when the database is restored: cluster, timeline and database."""
+    """What changes when the database is restored: cluster, timeline, database and tables.
+
+    `pg_restore --clean` puts new tables into the same database.
+    """
     return str(
         connection.execute(
             text(
                 "SELECT (SELECT system_identifier FROM pg_control_system()) || '/' || "
-                "(SELECT timeline_id FROM pg_control_checkpoint()) || '/' || oid "
+                "(SELECT timeline_id FROM pg_control_checkpoint()) || '/' || oid || '/' || "
+                "to_regclass('evidence_entries')::oid "
                 "FROM pg_database WHERE datname = current_database()"
             )
         ).scalar_one()
