@@ -23,7 +23,7 @@ from services.chassis.sealed.courier import Courier
 from services.chassis.sealed.keeper import SealingKeyKeeper
 from services.chassis.sites import load_sites
 from services.consent import store_journal, store_publication
-from services.consent.servicer import handlers
+from services.consent.servicer import SERVICE, handlers
 from services.consent.servicer_acts import ActServicer
 from services.consent.servicer_consents import ConsentServicer
 from services.consent.servicer_links import LinkServicer
@@ -33,9 +33,11 @@ from services.consent.servicer_proof import ProofServicer
 from services.consent.servicer_recording import Enforcer, Recording
 from services.consent.servicer_states import StateServicer
 from services.consent.servicer_subjects import SubjectServicer
+from services.consent.wire_carried import Mender
 from services.consent.wire_vault import Vault, schedule_body, slice_body
 
 PROCESS = "consent"
+_REJECT = f"{SERVICE}/RejectPolicy"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -107,11 +109,12 @@ def _deliveries(parts: Parts, vault: Vault) -> list[Background]:
 
 
 def _pusher(parts: Parts, vault: Vault, journal: store_journal.Journal) -> Pusher:
+    mender = Mender(journal, parts.contract.methods[_REJECT].evidence)
     return Pusher(
         PROCESS,
         parts.database,
         [
-            Topic(store_journal.TOPIC, vault.apply_slice, journal.settle),
+            Topic(store_journal.TOPIC, vault.apply_slice, journal.settle, mender.mend),
             Topic(store_publication.TOPIC, vault.apply_schedule, store_publication.settle_nothing),
         ],
         vault.open_incarnation,

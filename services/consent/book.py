@@ -19,7 +19,11 @@ from services.consent.use import Strength, Use
 
 
 class Kind(StrEnum):
-    """What happened. APPLIED and REFUSED are the vault's answers to proposals."""
+    """What happened. APPLIED and REFUSED are the vault's answers to proposals.
+
+    CARRIED_…: the vault holds an end, a disagreement or a link that a book set back to an earlier
+    state had forgotten, and the book is mended with it.
+    """
 
     REGISTERED = "REGISTERED"
     USED = "USED"
@@ -30,6 +34,10 @@ class Kind(StrEnum):
     DECLINED = "DECLINED"
     LINKED = "LINKED"
     UNLINKED = "UNLINKED"
+    CARRIED_CONSENT = "CARRIED_CONSENT"
+    CARRIED_NO = "CARRIED_NO"
+    CARRIED_DISAGREEMENT = "CARRIED_DISAGREEMENT"
+    CARRIED_LINK = "CARRIED_LINK"
     APPLIED = "APPLIED"
     REFUSED = "REFUSED"
 
@@ -42,7 +50,9 @@ class Event:
     attests it; `act_id` the act it made or, for a use that changed nothing and
     for the vault's answers, the act it is about. The policy version is the one
     in force then, 0 where it does not matter. `account_id` is that of a link;
-    `link_fault` and `link_reference` say why an officer ended it.
+    `link_fault` and `link_reference` say why an officer ended it. `carried_time`
+    and `carried_end_time` are those of a carried fact: its beginning (of a
+    disagreement: the acceptance before it), and its end.
     """
 
     event_id: str
@@ -61,11 +71,13 @@ class Event:
     account_id: str = ""
     link_fault: str = ""
     link_reference: str = ""
+    carried_time: datetime | None = None
+    carried_end_time: datetime | None = None
 
     @property
     def declared_time(self) -> datetime:
         """When the person spoke: the date of the paper where there is one."""
-        return self.declaration.declare_time or self.time
+        return self.declaration.declare_time or self.carried_time or self.time
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +179,41 @@ def _unlinked(book: Book, event: Event) -> Book:
     return replace(book, links=book.links.end(event.time))
 
 
+def _carried_consent(book: Book, event: Event) -> Book:
+    fact = Fact(
+        event.act_id,
+        event.kind is Kind.CARRIED_CONSENT,
+        event.policy_version,
+        event.declared_time,
+        event.language,
+        event.wording_sha256,
+        event.expire_time,
+        event.carried_end_time,
+    )
+    return _with(book, event, _consent(book, event).mend(fact))
+
+
+def _carried_disagreement(book: Book, event: Event) -> Book:
+    time = event.carried_end_time or event.time
+    disagreement = Stance(Mode.DISAGREED, 0, "", "", None, time, event.act_id)
+    accepted, since = book.agreement.accepted, event.carried_time
+    if since is None:
+        accepted = None
+    elif accepted is None or accepted.time != since:
+        accepted = replace(_stance(event, Mode.IMPLIED, Strength.WEAK), time=since)
+    return replace(
+        book,
+        agreement=Agreement(accepted, book.agreement.proposed, disagreement),
+        consents={p: c.disagreed_before(time) for p, c in book.consents.items()},
+    )
+
+
+def _carried_link(book: Book, event: Event) -> Book:
+    begun = event.carried_time or event.time
+    link = Link(event.act_id, event.account_id, begun, event.carried_end_time)
+    return replace(book, links=book.links.mend(link))
+
+
 def _consent(book: Book, event: Event) -> Consent:
     return book.consents.get(event.purpose, Consent())
 
@@ -210,6 +257,10 @@ _RULES = {
     Kind.DECLINED: _declined,
     Kind.LINKED: _linked,
     Kind.UNLINKED: _unlinked,
+    Kind.CARRIED_CONSENT: _carried_consent,
+    Kind.CARRIED_NO: _carried_consent,
+    Kind.CARRIED_DISAGREEMENT: _carried_disagreement,
+    Kind.CARRIED_LINK: _carried_link,
     Kind.APPLIED: _settled,
     Kind.REFUSED: _settled,
 }

@@ -101,6 +101,23 @@ class Consent:
             return self
         return Consent(_withdrawn(self.standing, time))
 
+    def disagreed_before(self, time: datetime) -> "Consent":
+        """The person had disagreed at a time that this book had forgotten (2.2)."""
+        fact = self.standing
+        if fact is None or not fact.given or fact.time > time or _has_ended(fact, time):
+            return self
+        return replace(self, standing=_withdrawn(fact, time))
+
+    def mend(self, fact: Fact) -> "Consent":
+        """The vault holds a fact as ended that this book had forgotten, or whose end it had."""
+        if self.standing is not None and self.standing.act_id == fact.act_id:
+            return replace(self, standing=_ended_like(self.standing, fact))
+        if self.proposed is not None and self.proposed.act_id == fact.act_id:
+            return Consent(_ended_like(self.proposed, fact))
+        if self.standing is None or self.standing.time < fact.time:
+            return replace(self, standing=fact)
+        return self
+
     def settle(self, act_id: str, *, applied: bool) -> "Consent":
         """The vault has answered a grant."""
         if self.proposed is None or self.proposed.act_id != act_id:
@@ -139,6 +156,10 @@ def _withdrawn(fact: Fact, time: datetime) -> Fact:
     # The first withdrawal counts: it ended the consent. A paper may turn out to be the first.
     known = fact.withdraw_time
     return fact if known is not None and known <= time else replace(fact, withdraw_time=time)
+
+
+def _ended_like(own: Fact, fact: Fact) -> Fact:
+    return replace(own, given=fact.given, withdraw_time=fact.withdraw_time)
 
 
 def _has_ended(fact: Fact, at: datetime) -> bool:

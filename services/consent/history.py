@@ -63,7 +63,7 @@ def stance_change(before: Book, after: Book, event: Event) -> StanceChange | Non
 
 def fact_of(event: Event, withdraw_time: datetime | None) -> Fact:
     """The fact that an event made, with the end it has."""
-    given = event.kind is Kind.GRANTED
+    given = event.kind in (Kind.GRANTED, Kind.CARRIED_CONSENT)
     return Fact(
         event.act_id,
         given,

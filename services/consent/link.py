@@ -62,6 +62,13 @@ class Links:
         """The visitor disagreed: a link on its way comes into force no more."""
         return self if self.proposed is None else self.end(time)
 
+    def mend(self, link: Link) -> "Links":
+        """The vault holds a link, or the end of one, that this book had forgotten."""
+        others = [each for each in self.settled if each.act_id != link.act_id]
+        settled = tuple(sorted([*others, link], key=lambda each: (each.time, each.act_id)))
+        same = self.proposed is not None and self.proposed.act_id == link.act_id
+        return Links(settled, None if same else self.proposed)
+
     def settle(self, act_id: str, *, applied: bool) -> "Links":
         """The vault has answered a link."""
         if self.proposed is None or self.proposed.act_id != act_id:

@@ -28,7 +28,7 @@ from services.consent.store_subjects import read_last_time, read_wording
 from services.consent.wire import express_purpose, moment_of
 from services.consent.wire_proof import proof_message
 
-_ENDS = (Kind.WITHDRAWN, Kind.DECLINED, Kind.REJECTED)
+_ENDS = (Kind.WITHDRAWN, Kind.DECLINED, Kind.REJECTED, Kind.CARRIED_DISAGREEMENT)
 
 
 class ProofServicer:

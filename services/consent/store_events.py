@@ -51,6 +51,8 @@ def append_event(
             account_id=event.account_id or None,
             link_fault=event.link_fault or None,
             link_reference=event.link_reference or None,
+            carried_time=event.carried_time,
+            carried_end_time=event.carried_end_time,
             **_declaration_columns(event.declaration),
         )
     )
@@ -78,10 +80,11 @@ def read_words(connection: Connection, site_id: str, act_ids: Collection[str]) -
         return {}
     # Written out: the condition of the index serves no plan that has it as a parameter.
     of_a_purpose = text("purpose <> ''")
+    # What the person said, before what the vault told of it to a book that had forgotten.
     rows = connection.execute(
-        select(events).where(
-            events.c.site_id == site_id, events.c.act_id.in_(act_ids), of_a_purpose
-        )
+        select(events)
+        .where(events.c.site_id == site_id, events.c.act_id.in_(act_ids), of_a_purpose)
+        .order_by(events.c.sequence.desc())
     )
     return {row.act_id: event_of(row) for row in rows}
 
@@ -124,6 +127,8 @@ def event_of(row: Row[Any]) -> Event:
         row.account_id or "",
         row.link_fault or "",
         row.link_reference or "",
+        row.carried_time,
+        row.carried_end_time,
     )
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from sqlalchemy.engine import Connection
 
@@ -14,6 +15,7 @@ from services.chassis.ids import new_uuid
 from services.chassis.refusal import NotFound
 from services.consent.book import Book, Event, Kind
 from services.consent.store_events import append_event
+from services.consent.store_policies import read_policy
 from services.consent.store_slices import rewrite_slice, supersede_acts
 from services.consent.store_states import append_states
 from services.consent.store_subjects import read_book, save_book, subject_exists
@@ -95,6 +97,36 @@ class Journal:
         book = read_book(connection, site_id, subject_id) or Book()
         return Page(connection, key, counter, book, self._clock, self._compose)
 
+    def mend(
+        self, connection: Connection, key: Key, facts: Sequence[Event], disagreement: str
+    ) -> None:
+        """Put into the book what the vault holds and the book had forgotten, and push it whole.
+
+        `disagreement` names the act of a disagreement, which is recorded with it.
+        """
+        counter, now = decider.next_counter(connection, key), self._clock.now()
+        place = (key.site_id, key.subject_id)
+        before = read_book(connection, *place)
+        if before is None or not facts:
+            return
+        book = before
+        for fact in facts:
+            event = replace(fact, time=book.moment(now))
+            if fact.kind is Kind.CARRIED_DISAGREEMENT:
+                act = decider.record_act(
+                    connection, key, counter, disagreement, proposal=False, now=event.time
+                )
+                event = replace(
+                    event, act_id=act.act_id, policy_sha256=_sha256(connection, key, event)
+                )
+            told, change = book, book.apply(event)
+            book = change.book
+            append_event(connection, *place, book.events, event)
+            append_states(connection, place, told, book, event)
+            supersede_acts(connection, change.superseded)
+        save_book(connection, *place, before, book)
+        decider.write_slice(connection, key, counter, self._compose(book), now)
+
     def settle(self, connection: Connection, acts: Sequence[Act], _receipt: object) -> None:
         """Write the vault's answers to proposals; called with the slice locked."""
         answered = [act for act in acts if act.proposal]
@@ -117,3 +149,8 @@ class Journal:
             append_states(connection, (key.site_id, key.subject_id), told, book, event)
         save_book(connection, key.site_id, key.subject_id, before, book)
         rewrite_slice(connection, key, counter, self._compose(book), now)
+
+
+def _sha256(connection: Connection, key: Key, event: Event) -> str:
+    policy = read_policy(connection, key.site_id, event.policy_version)
+    return policy.sha256 if policy else ""

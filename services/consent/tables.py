@@ -135,6 +135,8 @@ events = Table(
     Column("account_id", Text),
     Column("link_fault", Text),
     Column("link_reference", Text),
+    Column("carried_time", _TIME),
+    Column("carried_end_time", _TIME),
 )
 """Everything that happened to a subject, 1, 2, 3 …; `subjects` and the current rows follow."""
 

@@ -23,6 +23,9 @@ _TYPES = {
     Kind.DECLINED: "dpv:ConsentRefused",
     Kind.WITHDRAWN: "dpv:ConsentWithdrawn",
     Kind.REJECTED: "dpv:ConsentWithdrawn",
+    Kind.CARRIED_CONSENT: "dpv:ConsentGiven",
+    Kind.CARRIED_NO: "dpv:ConsentRefused",
+    Kind.CARRIED_DISAGREEMENT: "dpv:ConsentWithdrawn",
 }
 
 

@@ -193,6 +193,7 @@ class SliceTaker:
         store_slices.write_verdicts(connection, pushed.subject, pushed.topic, final, now)
         receipt.apply_time.FromDatetime(now)
         receipt.carried.extend(_carried_ids(taken.carried))
+        _tell_carried(receipt, taken.carried)
         versions = _versions(pushed.slice, schedule_of(case))
         receipt.proposals.extend(_outcomes(taken.verdicts, reasons, versions))
         standing: ConsentStanding | ClaimsStanding | OrderStanding = taken.standing
@@ -352,6 +353,19 @@ def _bytes(slice_: ConsentStanding | ClaimsStanding | OrderStanding) -> bytes:
     if isinstance(slice_, ClaimsStanding):
         return wire.claims_to(slice_).SerializeToString(deterministic=True)
     return wire.orders_to(slice_).SerializeToString(deterministic=True)
+
+
+def _tell_carried(
+    receipt: vault_pb2.SliceReceipt,
+    facts: ConsentStanding | ClaimsStanding | OrderStanding | None,
+) -> None:
+    """Put the carried facts themselves into the receipt."""
+    if isinstance(facts, ConsentStanding):
+        receipt.carried_consent.CopyFrom(wire.consent_to(facts))
+    elif isinstance(facts, ClaimsStanding):
+        receipt.carried_claims.CopyFrom(wire.claims_to(facts))
+    elif isinstance(facts, OrderStanding):
+        receipt.carried_orders.CopyFrom(wire.orders_to(facts))
 
 
 def _carried_ids(facts: ConsentStanding | ClaimsStanding | OrderStanding | None) -> list[str]:

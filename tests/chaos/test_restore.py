@@ -153,6 +153,34 @@ def test_a_book_of_claims_that_was_set_back_lifts_no_block(patient: Suite) -> No
     assert alarm in patient.metrics("claims")
 
 
+def test_a_book_of_consents_that_was_set_back_is_mended_with_what_the_vault_carried(
+    patient: Suite,
+) -> None:
+    subject_id = patient.new_subject(new_data())
+    _consent(patient, subject_id, "grant", {"language": "ru", "wording": "Хочу"})
+    backup = AnotherDatabase()
+    with without(patient, "consent"):
+        backup.take(patient, "consent")
+    _await_health(patient)
+    _consent(patient, subject_id, "withdraw", {})
+    with without(patient, "consent"):
+        backup.restore(patient, "consent")
+    _await_health(patient)
+    assert _told(patient, subject_id, "NEWS") == "CONSENT_WITHDRAWN"
+    path = f"/v1/subjects/{subject_id}/consents"
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while _states(patient, path).get("NEWS") != "WITHDRAWN":
+        assert time.monotonic() < deadline, _states(patient, path)
+        time.sleep(0.05)
+    assert _told(patient, subject_id, "NEWS") == "CONSENT_WITHDRAWN"
+
+
+def _states(suite: Suite, path: str) -> dict[str, str]:
+    answer = suite.as_("storefront").get(path)
+    consents = answer.json().get("consents", []) if answer.status_code == 200 else []
+    return {each["purpose"]: each["state"] for each in consents}
+
+
 def _await_health(suite: Suite) -> None:
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while not suite.healthy():

@@ -46,6 +46,7 @@ from services.consent.servicer_proof import ProofServicer
 from services.consent.servicer_recording import Enforcer, Recording
 from services.consent.servicer_states import StateServicer
 from services.consent.servicer_subjects import SubjectServicer
+from services.consent.wire_carried import Mender
 from services.consent.wire_vault import schedule_body, slice_body
 
 M = TypeVar("M", bound=Message)
@@ -80,6 +81,7 @@ class StandInVault:
         self._clock = clock
         self.absent = False
         self.refusing: str = ""
+        self.carried: vault_pb2.ConsentSlice | None = None
         self.consents: list[tuple[vault_pb2.SliceHeader, vault_pb2.ConsentSlice]] = []
         self.schedules: list[tuple[vault_pb2.SliceHeader, vault_pb2.PolicySchedule]] = []
 
@@ -90,7 +92,12 @@ class StandInVault:
         if self.absent:
             raise Unavailable
         self.consents.append((header, vault_pb2.ConsentSlice.FromString(push.body)))
-        return self._receipt(header)
+        receipt = self._receipt(header)
+        if self.carried is not None:
+            receipt.carried_consent.CopyFrom(self.carried)
+            receipt.carried.append("carried")
+            self.carried = None
+        return receipt
 
     def apply_schedule(
         self, push: Push, header: vault_pb2.SliceHeader, _timeout: float
@@ -136,7 +143,12 @@ class Suite:
         log, metrics = structlog.get_logger(), Metrics()
         self.journal = store_journal.Journal(self.clock, slice_body)
         topics = [
-            Topic(store_journal.TOPIC, self.vault.apply_slice, self.journal.settle),
+            Topic(
+                store_journal.TOPIC,
+                self.vault.apply_slice,
+                self.journal.settle,
+                Mender(self.journal, "policy.rejected").mend,
+            ),
             Topic(
                 store_publication.TOPIC,
                 self.vault.apply_schedule,

@@ -39,12 +39,15 @@ class Topic:
 
     `send` makes the typed request of a push and calls the vault with a time
     limit in seconds; `settle` is what the service writes, in the same
-    transaction, when acts have ended (their new enforcement is set).
+    transaction, when acts have ended (their new enforcement is set). `mend`
+    comes before either: it puts facts that the vault carried over into a book
+    that had forgotten them, which a database set back to an earlier state has.
     """
 
     name: str
     send: Callable[[Push, vault_pb2.SliceHeader, float], vault_pb2.SliceReceipt]
     settle: Callable[[Connection, Sequence[Act], vault_pb2.SliceReceipt], None]
+    mend: Callable[[Connection, Key, vault_pb2.SliceReceipt], None] | None = None
 
 
 class Pusher:
@@ -126,6 +129,9 @@ class Pusher:
         verdicts = _verdicts(receipt)
         applied = receipt.apply_time.ToDatetime(UTC) if receipt.HasField("apply_time") else now
         counter = push.version.counter
+        mend = self._topics[push.key.topic].mend
+        if receipt.carried and mend is not None:
+            mend(connection, push.key, receipt)
         ended = store.settle_acts(connection, push.key, counter, verdicts, applied)
         left = bool(set(push.open_proposals) - set(verdicts) - {""}) and "" not in verdicts
         store_outbox.confirm(connection, push.key, push.version, pending_left=left)
