@@ -106,3 +106,19 @@ def test_a_planted_import_is_found(path: str, source: str) -> None:
 )
 def test_an_import_within_the_role_is_let_through(path: str, source: str) -> None:
     assert violations(path, source) == []
+
+
+@pytest.mark.parametrize(
+    "folder",
+    sorted(p for name in ("services", "gateway") for p in (ROOT / name).rglob("*migrations")),
+    ids=lambda folder: str(folder.relative_to(ROOT)),
+)
+def test_the_migrations_of_a_database_form_one_line(folder: Path) -> None:
+    """Two with one number make two heads, and then nothing starts."""
+    numbers = [path.name[:4] for path in sorted(folder.glob("0*.py"))]
+    assert numbers == [f"{number:04d}" for number in range(1, len(numbers) + 1)]
+    for path, former in zip(sorted(folder.glob("0*.py")), [None, *numbers], strict=False):
+        text = path.read_text("utf-8")
+        said = f'down_revision = "{former}"' if former else "down_revision = None"
+        assert said in text, path.name
+        assert f'revision = "{path.name[:4]}"' in text, path.name
