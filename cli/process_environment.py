@@ -87,6 +87,8 @@ def _decided(process: str, layout: Layout, addresses: Addresses) -> dict[str, st
     }
     if process in DECIDERS:
         common["VAULT"] = addresses.grpc("vault")
+    if process == "claims":
+        common["CONSENT"] = addresses.grpc("consent")
     if process in NAMERS:
         common["SITES"] = str(layout.sites)
     if process in ("consent", "vault"):

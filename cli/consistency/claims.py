@@ -141,6 +141,8 @@ def _fact(row: FactRow) -> ClaimFact:
         row.correction_id,
         released=row.released,
         same_contact=row.same_contact,
+        court_time=row.court_time,
+        hold_end_time=row.hold_end_time,
     )
 
 

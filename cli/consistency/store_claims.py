@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import and_, select
+from sqlalchemy import ScalarSelect, and_, func, select
 
 from cli.consistency.matching import gathered, matched
 from cli.consistency.store_snapshot import Snapshot, plain
 from cli.consistency.store_standing import Place
+from services.claims.state import EndKind
 from services.claims.store_same_contact import SameContactState
 from services.claims.tables import (
     answers,
@@ -23,6 +24,7 @@ from services.claims.tables import (
     verifications,
 )
 from services.claims.tables_answers import answer_letters
+from services.claims.tables_court import claim_ends
 from services.claims.tables_verification import same_contacts
 
 
@@ -63,6 +65,8 @@ class FactRow:
     correction_id: str
     released: bool = False
     same_contact: bool = False
+    court_time: datetime | None = None
+    hold_end_time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +206,8 @@ def _named(source: Snapshot) -> Iterator[tuple[Place, list[FactRow]]]:
             c.outcome,
             c.release_time,
             k.correction_id,
+            _ended(EndKind.COURT).label("court_time"),
+            _ended(EndKind.AGREED, EndKind.CLOSED).label("hold_end_time"),
         )
         .select_from(claim_subjects)
         .join(claims, and_(c.site_id == s.site_id, c.claim_id == s.claim_id))
@@ -229,10 +235,18 @@ def _named(source: Snapshot) -> Iterator[tuple[Place, list[FactRow]]]:
                     r.outcome,
                     r.correction_id or "",
                     released=r.release_time is not None,
+                    court_time=r.court_time,
+                    hold_end_time=r.hold_end_time,
                 )
                 for r in rows
             ],
         )
+
+
+def _ended(*kinds: EndKind) -> ScalarSelect[datetime | None]:
+    e = claim_ends.c
+    same = and_(e.site_id == claims.c.site_id, e.claim_id == claims.c.claim_id)
+    return select(func.min(e.record_time)).where(same, e.kind.in_(kinds)).scalar_subquery()
 
 
 def concluded_corrections(source: Snapshot) -> Iterator[CorrectionRow]:

@@ -76,6 +76,12 @@ def local_date(instant: datetime) -> date:
         raise ValueError("the instant has no local date") from error
 
 
+def local_time(instant: datetime) -> datetime:
+    """Return an aware instant with the offset of Asia/Almaty (ValueError if naive)."""
+    _require_aware(instant)
+    return instant.astimezone(_almaty())
+
+
 def _receipt_day(receipt_time: datetime, calendar: WorkingCalendar) -> date:
     day = local_date(receipt_time)
     calendar.require(day)

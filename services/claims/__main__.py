@@ -31,13 +31,16 @@ from services.claims.same_contact import SameContacts
 from services.claims.sender import Sender
 from services.claims.servicer import handlers
 from services.claims.servicer_answer import Answering
+from services.claims.servicer_bundle import Bundles
 from services.claims.servicer_common import Office
+from services.claims.servicer_court import Disputes
 from services.claims.servicer_filing import Filing
 from services.claims.servicer_letters import Letters
 from services.claims.servicer_reading import Reading
 from services.claims.servicer_settling import Settling
 from services.claims.servicer_tasks import Tasks
 from services.claims.servicer_verification import Verifying
+from services.claims.wire_consent import Policies
 from services.claims.wire_vault import Vault
 
 PROCESS = "claims"
@@ -47,13 +50,14 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 class ClaimsSettings(ProcessSettings, MailSettings):
     """What the claims process is told besides.
 
-    `vault` is where the vault listens, `sites` the file that says who operates each site
+    `vault` and `consent` are where these listen, `sites` the file that says who operates each site
     (`services.chassis.sites`), `calendar` is the override file of the working calendar
     (`services.chassis.calendar`). A time of receipt that lies more than `far_back_working_days`
     back waits for a second officer.
     """
 
     vault: str
+    consent: str
     sites: Path
     calendar: Path | None = None
     far_back_working_days: int = Field(FAR_BACK_WORKING_DAYS, ge=0, le=250)
@@ -69,6 +73,7 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     calendar, sites = _calendar(settings.calendar), load_sites(settings.sites)
     parts = assembly.prepare(PROCESS, settings, MIGRATIONS)
     client = Client("vault", settings.vault, parts.certificate)
+    consent = Client("consent", settings.consent, parts.certificate)
     vault = Vault(client)
     pusher = _pusher(parts, vault)
     courier = Courier(parts.database, vault.put_document, parts.clock, parts.metrics, parts.log)
@@ -94,6 +99,8 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
         Reading(parts.database, pages, parts.clock),
         Settling(office, settings.far_back_working_days),
         Tasks(office, pages),
+        Disputes(office),
+        Bundles(office, correspondence, Policies(consent).in_force_at),
     )
     sender = Sender(
         parts.database,
@@ -119,6 +126,7 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     )
     assembly.serve(parts, rpcs, known_pseudonym, backgrounds, stop, ready)
     client.close()
+    consent.close()
 
 
 def _calendar(override: Path | None) -> WorkingCalendar:

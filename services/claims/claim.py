@@ -74,7 +74,8 @@ class ClaimFact:
 
     `correction_id` is empty where the outcome corrects nothing of this subject. `released`: its
     block was lifted without an outcome. `same_contact` where the claim does not name the subject:
-    the vault blocked it for its contact, and it holds nothing.
+    the vault blocked it for its contact, and it holds nothing. Since `court_time` it is a court's
+    hold, which ended at `hold_end_time`.
     """
 
     claim_id: str
@@ -87,6 +88,8 @@ class ClaimFact:
     correction_id: str
     released: bool = False
     same_contact: bool = False
+    court_time: datetime | None = None
+    hold_end_time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,8 @@ class DocumentKind(StrEnum):
     AUTHORITY = "AUTHORITY"
     NOTICE = "NOTICE"
     ANSWER_LETTER = "ANSWER_LETTER"
+    AGREEMENT = "AGREEMENT"
+    COURT_CASE = "COURT_CASE"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from typing import Final
 
 from services.chassis.pipeline import Handler
 from services.claims.servicer_answer import Answering
+from services.claims.servicer_bundle import Bundles
+from services.claims.servicer_court import Disputes
 from services.claims.servicer_filing import Filing
 from services.claims.servicer_letters import Letters
 from services.claims.servicer_reading import Reading
@@ -15,6 +17,7 @@ from services.claims.servicer_verification import Verifying
 
 _SERVICE: Final = "/qupia.claims.v1.ClaimsService"
 _ANSWERS: Final = "/qupia.claims.v1.AnswerService"
+_COURT: Final = "/qupia.claims.v1.CourtService"
 _VERIFICATION: Final = "/qupia.claims.v1.ClaimsVerificationService"
 
 
@@ -26,12 +29,18 @@ def handlers(
     reading: Reading,
     settling: Settling,
     tasks: Tasks,
+    disputes: Disputes,
+    bundles: Bundles,
 ) -> Mapping[str, Handler]:
     """The handlers by RPC path."""
     return {
         f"{_SERVICE}/FileClaim": filing.file_claim,
         f"{_SERVICE}/ConcludeVerification": verifying.conclude_verification,
         f"{_SERVICE}/AnswerClaim": answering.answer_claim,
+        f"{_COURT}/RecordAgreement": disputes.record_agreement,
+        f"{_COURT}/ReferToCourt": disputes.refer_to_court,
+        f"{_COURT}/CloseClaim": disputes.close_claim,
+        f"{_COURT}/ExportBundle": bundles.export_bundle,
         f"{_ANSWERS}/GetAnswer": letters.get_answer,
         f"{_ANSWERS}/GetAnswerStatus": letters.get_answer_status,
         f"{_ANSWERS}/RecordDispatch": answering.record_dispatch,

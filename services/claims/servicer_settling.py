@@ -4,7 +4,7 @@ and whether a block ends early (clause 6.2.3). What one officer may not do alone
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TypeVar, cast
 
@@ -15,29 +15,21 @@ from services.chassis.calendar import DateOutsideCalendar
 from services.chassis.call import Call
 from services.chassis.database import Connection
 from services.chassis.deadline import local_date
-from services.chassis.decider import store as decider_store
-from services.chassis.ids import new_uuid
 from services.chassis.refusal import (
-    AwaitingSecondApproval,
     FieldViolation,
     InvalidArgument,
-    NotFound,
-    StateConflict,
 )
-from services.chassis.sealed import store as sealed_store
-from services.claims import intake, store, store_verification, wire
+from services.claims import intake, store_verification, wire
 from services.claims.authority import Authority, AuthorityState, AuthorityVoid, require_good
 from services.claims.claim import Claim
 from services.claims.documents import DocumentKind, Text
-from services.claims.servicer_common import Office, blank_texts, refuse, require_officer
-from services.claims.store_acts import key_of
+from services.claims.servicer_common import Office, blank_texts, refuse
+from services.claims.servicer_step import StepAct, Steps
 from services.claims.store_same_contact import SameContactState
 from services.claims.store_steps import Step
-from services.claims.store_verification import Acts, Desk, NotOpen, SameOfficer
+from services.claims.store_verification import Acts, Desk
 
 M = TypeVar("M", bound=Message)
-_Act = Callable[[Connection, Claim, Step, Desk], Acts]
-_PUSH_SECONDS = 2.0
 
 
 class Settling:
@@ -46,6 +38,7 @@ class Settling:
 
     def __init__(self, office: Office, far_back: int = intake.FAR_BACK_WORKING_DAYS) -> None:
         self._office = office
+        self._steps = Steps(office)
         self._far_back = far_back
 
     def settle_same_contact(self, call: Call) -> verification_pb2.SettleSameContactResponse:
@@ -64,7 +57,7 @@ class Settling:
             )
 
         texts = [Text(DocumentKind.REASON, request.reason)]
-        return self._step(
+        return self._steps.take(
             call, texts, act, verification_pb2.SettleSameContactResponse, request.subject_id
         )
 
@@ -84,7 +77,7 @@ class Settling:
                 connection, claim, decision, paper, step, desk
             )
 
-        return self._step(
+        return self._steps.take(
             call,
             _authority_texts(request),
             act,
@@ -111,7 +104,7 @@ class Settling:
                 raise _wrong("receiptTime", "range", "lies outside the calendar") from None
 
         texts = [Text(DocumentKind.REASON, request.reason)]
-        return self._step(call, texts, act, verification_pb2.CorrectReceiptTimeResponse)
+        return self._steps.take(call, texts, act, verification_pb2.CorrectReceiptTimeResponse)
 
     def confirm_receipt_time(self, call: Call) -> verification_pb2.ConfirmReceiptTimeResponse:
         """Confirm the time of receipt that waits."""
@@ -133,77 +126,10 @@ class Settling:
             call, store_verification.approve_lift, verification_pb2.ApproveLiftResponse
         )
 
-    def _plain(self, call: Call, act: _Act, response: type[M]) -> M:
+    def _plain(self, call: Call, act: StepAct, response: type[M]) -> M:
         reason = cast(verification_pb2.ProposeLiftRequest, call.request).reason
         refuse(blank_texts({"reason": reason}))
-        return self._step(call, [Text(DocumentKind.REASON, reason)], act, response)
-
-    def _step(
-        self,
-        call: Call,
-        texts: Sequence[Text],
-        act: _Act,
-        response: type[M],
-        subject_id: str = "",
-    ) -> M:
-        """Do a step once per idempotency key, bring it into force, tell how far it has come.
-
-        `subject_id`: a subject besides those the claim names that the step concerns.
-        """
-        require_officer(call)
-        office, claim_id = self._office, _claim_id(call)
-        attempt = new_uuid()
-        with office.database.transaction() as connection:
-            now = office.clock.now()
-            stood = office.keys.begin(connection, call, attempt, now)
-            if stood == attempt:
-                stood = self._done(connection, call, texts, act, now)
-                office.keys.amend(connection, call, stood)
-        if subject_id:
-            seconds = min(_PUSH_SECONDS, max(0.1, call.remaining() - 0.5))
-            office.pusher.push(key_of(call.principal.site_id, subject_id), seconds)
-        office.bring_into_force(call, office.read(call, claim_id))
-        return self._answer(call, claim_id, stood, response)
-
-    def _done(
-        self,
-        connection: Connection,
-        call: Call,
-        texts: Sequence[Text],
-        act: _Act,
-        now: datetime,
-    ) -> str:
-        """Do it; the id of its first act, or a new one where it needs none."""
-        office, claim_id = self._office, _claim_id(call)
-        claim = store.read_claim(connection, call.principal.site_id, claim_id)
-        if claim is None:
-            raise NotFound
-        step = office.step(call, sealed_store.current_key(connection), claim, texts)
-        desk = Desk(wire.slice_bytes, office.calendar, now)
-        try:
-            act_ids = act(connection, claim, step, desk)
-        except NotOpen:
-            raise StateConflict from None
-        except SameOfficer:
-            raise AwaitingSecondApproval from None
-        return next(iter(act_ids.values()), new_uuid())
-
-    def _answer(self, call: Call, claim_id: str, act_id: str, response: type[M]) -> M:
-        office = self._office
-        claim = office.read(call, claim_id)
-        with office.database.transaction() as connection:
-            act = decider_store.read_act(connection, act_id, claim.site_id)
-        answer = response()
-        cast(claims_pb2.GetClaimResponse, answer).claim.CopyFrom(wire.claim_message(claim))
-        told = cast(claims_pb2.FileClaimResponse, answer)
-        if act is not None:
-            told.act_id = act.act_id
-        told.enforcement = wire.enforcement(act.enforcement if act else "IN_FORCE")
-        return answer
-
-
-def _claim_id(call: Call) -> str:
-    return cast(claims_pb2.GetClaimRequest, call.request).claim_id
+        return self._steps.take(call, [Text(DocumentKind.REASON, reason)], act, response)
 
 
 def _decision_faults(decision: int, allowed: Sequence[int]) -> list[FieldViolation]:

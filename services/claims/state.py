@@ -82,6 +82,21 @@ class ClaimAct(StrEnum):
     CLOSE = "CLOSE"
 
 
+class EndKind(StrEnum):
+    """How a dispute went on after the answer."""
+
+    AGREED = "AGREED"
+    COURT = "COURT"
+    CLOSED = "CLOSED"
+
+
+END_ACTS: Mapping[EndKind, ClaimAct] = {
+    EndKind.AGREED: ClaimAct.AGREE,
+    EndKind.COURT: ClaimAct.REFER_TO_COURT,
+    EndKind.CLOSED: ClaimAct.CLOSE,
+}
+
+
 class IllegalTransition(Exception):
     """The act is not open to a claim in this state."""
 

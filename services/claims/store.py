@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Row, Select, func, insert, select, tuple_, update
+from sqlalchemy import Row, ScalarSelect, Select, func, insert, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Connection
 
@@ -15,7 +15,7 @@ from services.chassis.ids import new_uuid
 from services.claims import store_same_contact
 from services.claims.authority import AuthorityState
 from services.claims.claim import Claim, ClaimFact, least_enforcement
-from services.claims.state import Claimant, ClaimKind, ClaimState, Decision, Outcome
+from services.claims.state import Claimant, ClaimKind, ClaimState, Decision, EndKind, Outcome
 from services.claims.tables import (
     claim_acts,
     claim_numbers,
@@ -23,6 +23,7 @@ from services.claims.tables import (
     claims,
     corrections,
 )
+from services.claims.tables_court import claim_ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,8 @@ def _named_facts(connection: Connection, site_id: str, subject_id: str) -> list[
             claims.c.release_time,
             claim_subjects.c.hold_id,
             corrections.c.correction_id,
+            _ended(EndKind.COURT).label("court_time"),
+            _ended(EndKind.AGREED, EndKind.CLOSED).label("hold_end_time"),
         )
         .select_from(claim_subjects)
         .join(
@@ -151,6 +154,16 @@ def _named_facts(connection: Connection, site_id: str, subject_id: str) -> list[
         .order_by(claims.c.claim_id)
     )
     return [_fact(row) for row in rows]
+
+
+def _ended(*kinds: EndKind) -> ScalarSelect[datetime | None]:
+    """When a claim first ended so; NULL where it did not."""
+    e = claim_ends.c
+    return (
+        select(func.min(e.record_time))
+        .where(e.site_id == claims.c.site_id, e.claim_id == claims.c.claim_id, e.kind.in_(kinds))
+        .scalar_subquery()
+    )
 
 
 def write_outcome(
@@ -240,6 +253,8 @@ def _fact(row: Row[*tuple[object, ...]]) -> ClaimFact:
         Outcome(row.outcome) if row.outcome else None,
         row.correction_id or "",
         released=row.release_time is not None,
+        court_time=row.court_time,
+        hold_end_time=row.hold_end_time,
     )
 
 

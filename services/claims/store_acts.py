@@ -16,6 +16,7 @@ from services.chassis.sealed import store as sealed_store
 from services.claims import store
 from services.claims.claim import Attribution, Claim, ClaimFact
 from services.claims.tables import claim_acts, corrections
+from services.claims.tables_court import claim_entries
 
 TOPIC = "claims"
 
@@ -97,6 +98,11 @@ def append_evidence(
         for subject_id in claim.subject_ids or ("",)
     ]
     evidence.append_all(connection, entries, now)
+    rows = [
+        {"site_id": claim.site_id, "claim_id": claim.claim_id, "entry_id": entry.entry_id}
+        for entry in entries
+    ]
+    connection.execute(insert(claim_entries), rows)
 
 
 def _refs(claim: Claim, act_id: str | None) -> dict[str, str]:

@@ -111,12 +111,16 @@ def _block(fact: ClaimFact) -> vault_pb2.Block:
 
 
 def _hold(fact: ClaimFact) -> vault_pb2.LegalHold:
-    return vault_pb2.LegalHold(
+    in_court = fact.court_time is not None
+    hold = vault_pb2.LegalHold(
         hold_id=fact.hold_id,
         claim_id=fact.claim_id,
-        kind=vault_pb2.LegalHold.CLAIM,
+        kind=vault_pb2.LegalHold.COURT if in_court else vault_pb2.LegalHold.CLAIM,
         since_time=stamp(fact.receipt_time),
     )
+    if fact.hold_end_time is not None:
+        hold.ended_time.CopyFrom(stamp(fact.hold_end_time))
+    return hold
 
 
 def authority(given: claims_pb2.Authority) -> Authority:

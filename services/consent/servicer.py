@@ -16,6 +16,7 @@ from services.consent.servicer_states import StateServicer
 from services.consent.servicer_subjects import SubjectServicer
 
 SERVICE = "/qupia.consent.v1.ConsentService"
+READING_SERVICE = "/qupia.consent.v1.PolicyReadingService"
 LINK_SERVICE = "/qupia.consent.v1.ConsentLinkService"
 
 
@@ -35,6 +36,7 @@ def handlers(
         f"{SERVICE}/GetPolicy": policies.get_policy,
         f"{SERVICE}/ListPolicies": policies.list_policies,
         f"{SERVICE}/GetPolicyInForce": policies.get_policy_in_force,
+        f"{READING_SERVICE}/ReadPolicyAt": policies.read_policy_at,
         f"{SERVICE}/RegisterSubject": subjects.register_subject,
         f"{SERVICE}/RecordUse": subjects.record_use,
         f"{SERVICE}/AcceptPolicy": subjects.accept_policy,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from qupia.consent.v1 import consent_pb2
+from qupia.consent.v1 import consent_pb2, policy_reading_pb2
 from services.chassis import evidence
 from services.chassis.call import Call
 from services.chassis.clock import Clock
@@ -161,6 +161,15 @@ class PolicyServicer:
         if policy is None:
             raise NoPolicyInForce
         return consent_pb2.GetPolicyInForceResponse(policy=policy_message(policy))
+
+    def read_policy_at(self, call: Call) -> policy_reading_pb2.ReadPolicyAtResponse:
+        """The version of any site that was in force at a time, for the suite's own processes."""
+        request = cast(policy_reading_pb2.ReadPolicyAtRequest, call.request)
+        with self._database.transaction() as connection:
+            policy = read_policy_in_force(connection, request.site_id, time_of(request.at_time))
+        return policy_reading_pb2.ReadPolicyAtResponse(
+            policy=policy_message(policy) if policy is not None else None
+        )
 
 
 def _edition(request: consent_pb2.PublishPolicyRequest) -> Edition:

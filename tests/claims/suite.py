@@ -14,6 +14,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet, OKPKey
 
 from qupia.claims.v1 import claims_pb2
+from qupia.consent.v1 import consent_pb2
 from qupia.contract.v1 import contract_pb2
 from services.chassis import log
 from services.chassis.calendar import load_calendar
@@ -44,7 +45,9 @@ from services.claims.same_contact import SameContacts
 from services.claims.sender import Sender
 from services.claims.servicer import handlers
 from services.claims.servicer_answer import Answering
+from services.claims.servicer_bundle import Bundles
 from services.claims.servicer_common import Office
+from services.claims.servicer_court import Disputes
 from services.claims.servicer_filing import Filing
 from services.claims.servicer_letters import Letters
 from services.claims.servicer_reading import Reading
@@ -169,11 +172,21 @@ class Suite:
             Reading(self.database, pages, self.clock),
             Settling(office),
             Tasks(office, pages),
+            Disputes(office),
+            Bundles(office, self.correspondence, self.policy_at),
         )
         keys = KeySet.import_key_set({"keys": [self._issuer_key.as_dict(private=False)]})
         recorder = RefusalRecorder(self.database, RefusalLog(1000), self.clock, known_pseudonym)
         issuers = Issuers({ISSUER: keys}, self.clock)
         return Pipeline(stages(self.log, self.metrics, peer_names(), issuers, recorder), rpcs)
+
+    def policy_at(self, site_id: str, at: datetime, timeout: float) -> consent_pb2.Policy | None:
+        """The policy that was in force; none in 2025."""
+        assert timeout > 0
+        if at.year < 2026:
+            return None
+        text = consent_pb2.PolicyText(language="kk", title="Саясат", body=f"{site_id} саясаты")
+        return consent_pb2.Policy(version=3, texts=[text])
 
     def meet_the_vault(self) -> None:
         """What the dispatcher and the key's round do at start."""

@@ -52,6 +52,7 @@ def start(folder: Path, empty: DatabaseAccess) -> Iterator[Start]:
             "secret": str(folder / "secret"),
             "sites": str(folder / "sites.toml"),
             "vault": f"unix:{folder}/vault.sock",
+            "consent": f"unix:{folder}/consent.sock",
             **changed,
         }
         config = folder / "claims.toml"

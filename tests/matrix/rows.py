@@ -336,6 +336,20 @@ ROWS: Mapping[str, Row] = {
         "person", lambda _: {"cms": "MIA="}, own="NOT_FOUND", blocked="NOT_FOUND"
     ),
     "AnswerService.GetSigningKey": _SITE,
+    # None of these claims is answered, and none has run out of time.
+    "CourtService.RecordAgreement": Row(
+        "person", lambda _: {"terms": "Мир."}, own="STATE_CONFLICT", blocked="STATE_CONFLICT"
+    ),
+    "CourtService.ReferToCourt": Row(
+        "person",
+        lambda _: {"case": "СМЭС г. Алматы"},
+        own="COURT_BEFORE_CLAIM",
+        blocked="COURT_BEFORE_CLAIM",
+    ),
+    "CourtService.CloseClaim": Row(
+        "person", lambda _: _REASON, own="STATE_CONFLICT", blocked="STATE_CONFLICT"
+    ),
+    "CourtService.ExportBundle": Row("person"),
 }
 
 

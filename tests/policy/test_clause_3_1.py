@@ -19,6 +19,8 @@ TO_THE_SITE = {
     "ReadForVerification": {"CLAIMS_OFFICER"},
     # In the officer's own words.
     "GetAnswer": {"CLAIMS_OFFICER"},
+    # For a court, clause 8.3.
+    "ExportBundle": {"CLAIMS_OFFICER"},
 }
 TO_THE_PERSON = {"ExportSubject": {"SUBJECT"}, "PrintSubject": {"SUBJECT"}}
 TO_OTHERS = {"ReleaseDelivery": {"RECIPIENT"}}

@@ -72,6 +72,27 @@ def stored_at(
     return StoredDocument(site_id, row.owner_id, bound_to, document_id, row.kind)
 
 
+def all_of(
+    connection: Connection, site_id: str, bound_to: str
+) -> list[tuple[StoredDocument, datetime]] | None:
+    """The documents of a thing with their times, the oldest first; None while one is on its way."""
+    rows = connection.execute(
+        select(sealed_documents)
+        .filter_by(site_id=site_id, bound_to=bound_to)
+        .order_by(sealed_documents.c.create_time, sealed_documents.c.document_id)
+    ).all()
+    if any(row.sealed is not None for row in rows):
+        return None
+    return [
+        (
+            StoredDocument(site_id, row.owner_id, bound_to, row.document_id, row.kind),
+            row.create_time,
+        )
+        for row in rows
+        if row.delivered_time is not None
+    ]
+
+
 def undelivered_of(connection: Connection, site_id: str, bound_to: str) -> list[SealedDocument]:
     """The documents of a thing (a claim, an order, a use) that the vault does not have yet."""
     statement = select(sealed_documents).filter_by(site_id=site_id, bound_to=bound_to)
