@@ -10,6 +10,7 @@ import pytest
 from tests.policy.person import Person, is_refused
 from tests.policy.records import Records
 from tests.policy.site import Site
+from tests.policy.test_clause_8_2 import answer
 
 TEXTS = {"statement": "Номер телефона чужой.", "demand": "Исправить номер телефона."}
 
@@ -99,3 +100,14 @@ def test_a_repeated_request_makes_no_second_claim(own_site: Site) -> None:
     ]
     assert answers[0]["number"] == answers[1]["number"]
     assert len(own_site.good("claimsOfficer", "GET", "/v1/claims").json["claims"]) == 1
+
+
+def test_court_comes_only_after_an_answer_without_agreement(person: Person) -> None:
+    """T-8.1-b"""
+    path = f"/v1/claims/{person.claimed('OTHER')['claimId']}"
+    early = person.site.ask("claimsOfficer", "POST", f"{path}:referToCourt", {"case": "СМЭС"})
+    assert (early.status, early.code) == (409, "COURT_BEFORE_CLAIM")
+    person.site.good("claimsOfficer", "POST", f"{path}:answer", answer())
+    court = {"case": "СМЭС г. Алматы"}
+    referred = person.site.good("claimsOfficer", "POST", f"{path}:referToCourt", court)
+    assert referred.json["claim"]["state"] == "COURT"
