@@ -5,7 +5,7 @@ import base64
 import io
 import json
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -91,6 +91,7 @@ class Teller:
             "proposedCorrection": {"phone": person.corrected_phone},
             "language": "kk",
         }
+        self.representative(claim)
         filed = self.good("storefront", "POST", "/v1/claims", {"claim": claim})["claim"]
         self.refused("storefront", "PATCH", f"{path}/data", json={"data": self.data()})
         self.refused("courier", "POST", f"/v1/deliveries/{delivery}:release", json={})
@@ -108,6 +109,25 @@ class Teller:
         self.refused("claimsOfficer", "POST", f"{step}:answer", json=answer)
         dispatch["time"] = datetime.now(UTC).isoformat()
         self.good("claimsOfficer", "POST", f"{step}:answer", answer)
+
+    def representative(self, claim: Mapping[str, object]) -> None:
+        """The same claim by somebody who has no authority, as it turns out."""
+        person = self._person
+        paper = {
+            "document": "POWER_OF_ATTORNEY",
+            "number": person.authority_number,
+            "issuer": person.authority_issuer,
+        }
+        theirs = {**claim, "claimant": "REPRESENTATIVE", "authority": paper}
+        filed = self.good("claimsOfficer", "POST", "/v1/claims", {"claim": theirs})["claim"]
+        step = f"/v1/claims/{filed['claimId']}"
+        settled = {"decision": "CONFIRMED", "authority": paper, "reason": person.reason}
+        self.refused("claimsOfficer", "POST", f"{step}:settleAuthority", json=settled)
+        dispatch = {"channel": "POST", "time": datetime.now(UTC).isoformat()}
+        dispatch["proof"] = person.proof
+        notice = {"text": person.notice, "dispatch": dispatch}
+        rejected = {"decision": "REJECTED", "reason": person.reason, "notice": notice}
+        self.good("claimsOfficer", "POST", f"{step}:settleAuthority", rejected)
 
     def errors(self, path: str) -> None:
         """Values where they do not belong, in every way that a caller gets wrong."""

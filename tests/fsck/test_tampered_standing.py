@@ -147,6 +147,23 @@ STANDING = [
         "SELECT min(subject_id) FROM subjects",
     ),
     Case(
+        "the contact of somebody blocked is watched no longer",
+        "vault",
+        "DELETE FROM watched_blocks",
+        "blocks",
+        "vault.watched_blocks",
+        "SELECT max(subject_id) FROM watched_blocks",
+    ),
+    Case(
+        "a contact is watched for no block",
+        "vault",
+        "INSERT INTO watched_blocks VALUES"
+        " ('demo', repeat('c', 32), 'c', 'UNLAWFUL_ACTS', true, now())",
+        "blocks",
+        "vault.watched_blocks",
+        "SELECT repeat('c', 32)",
+    ),
+    Case(
         "a subject appeared from nowhere",
         "vault",
         "INSERT INTO subjects VALUES ('demo', repeat('a', 32), 'PRESENT', 0, now())",

@@ -59,6 +59,10 @@ class Person:
     answer: str
     proof: str
     reply_address: str
+    authority_number: str
+    authority_issuer: str
+    reason: str
+    notice: str
     wrong_phone: str
     unknown_value: str
 
@@ -81,6 +85,10 @@ class Person:
             answer=f"Сіздің талабыңыз қанағаттандырылды, {_word()}.",
             proof=f"Хабарлама {_word()}",
             reply_address=f"{_word()} ауылы",
+            authority_number=f"{_word()}",
+            authority_issuer=f"Нотариус {_word().capitalize()}",
+            reason=f"Сенімхат {_word()} берілмеген.",
+            notice=f"Өкілеттігіңіз расталмады, {_word()}.",
             wrong_phone=f"8 701 {secrets.randbelow(10**10)} {_word()}",
             unknown_value=f"{_word()} {_word()}",
         )
