@@ -165,7 +165,7 @@ def test_a_book_of_consents_that_was_set_back_is_mended_with_what_the_vault_carr
     _consent(patient, subject_id, "withdraw", {})
     with without(patient, "consent"):
         backup.restore(patient, "consent")
-    _await_health(patient)
+    _await_told(patient, subject_id, "OK")
     assert _told(patient, subject_id, "NEWS") == "CONSENT_WITHDRAWN"
     path = f"/v1/subjects/{subject_id}/consents"
     deadline = time.monotonic() + _PATIENCE_SECONDS
