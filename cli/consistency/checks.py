@@ -18,6 +18,7 @@ from cli.consistency import (
     orders,
     policies,
     releases,
+    rotations,
     standing,
     store_claims,
     store_consent,
@@ -26,6 +27,7 @@ from cli.consistency import (
     store_evidence,
     store_keys,
     store_records,
+    store_rotations,
     store_standing,
     store_vault,
     writes,
@@ -70,6 +72,7 @@ def all_checks(calendar: WorkingCalendar) -> tuple[Check, ...]:
         Check("blocks", "every open claim that blocks has its block, and no other is", _blocks),
         Check("destroyed", "who was destroyed is gone, and nobody else is", _destructions),
         Check("keys", "every wrapped key opens, and everybody has one", _keys),
+        Check("rotations", "no retired key is in use, every rotation is recorded", _rotations),
         Check("ciphertexts", "every ciphertext opens in its place and version", _ciphertexts),
         Check("writes", "every version of data has its entry, every entry its data", _writes),
         Check("blind_index", "everybody is found by what they have", _blind_index),
@@ -77,6 +80,7 @@ def all_checks(calendar: WorkingCalendar) -> tuple[Check, ...]:
         Check("releases", "what left is on record with the broker and the vault", _releases),
         Check("evidence", "entries are in their one form, and none is missing", _evidence),
         Check("tallies", "refusals are counted on entries that there are", _tallies),
+        Check("budgets", "as many people are counted as a credential has reached", _budgets),
         Check("results", "what an idempotency key made is there", _results),
     )
 
@@ -207,6 +211,14 @@ def _keys(records: Records) -> Iterator[Fault]:
     )
 
 
+def _rotations(records: Records) -> Iterator[Fault]:
+    yield from rotations.retired_faults(store_rotations.wrapped_by_retired(records.keystore))
+    yield from rotations.rotation_faults(
+        store_rotations.rotations(records.keystore),
+        store_rotations.recorded_rotations(records.vault),
+    )
+
+
 def _ciphertexts(records: Records) -> Iterator[Fault]:
     vault = records.vault
     for sealed in (
@@ -310,6 +322,10 @@ def _tallies(records: Records) -> Iterator[Fault]:
     yield from _dangling(
         "disclosure", store_disclosure.tallied(broker), store_disclosure.line_ids(broker), "line"
     )
+
+
+def _budgets(records: Records) -> Iterator[Fault]:
+    yield from rotations.budget_faults(store_rotations.budgets(records.vault))
 
 
 def _results(records: Records) -> Iterator[Fault]:

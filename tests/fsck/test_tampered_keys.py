@@ -13,6 +13,8 @@ _WITHOUT_DOCUMENTS = (
     "SELECT min(subject_id) FROM subjects WHERE subject_id NOT IN (SELECT owner_id FROM documents)"
 )
 
+_ROTATION = "01a217e7-0f5d-742e-966d-0d1230bf3576"
+
 KEYS = [
     Case(
         "a data key was altered",
@@ -80,6 +82,32 @@ KEYS = [
         "keys",
         "keystore.sealing_keys",
         "SELECT key_id FROM sealing_keys",
+    ),
+    Case(
+        "a KEK in use was called retired",
+        "keystore",
+        "UPDATE keks SET retire_time = now()",
+        "rotations",
+        "keystore.keks",
+        "SELECT kek_id FROM keks",
+    ),
+    Case(
+        "a rotation was begun without a word",
+        "keystore",
+        "INSERT INTO key_rotations (rotation_id, kind, site_id, field, target, rewrapped,"
+        f" begin_time) VALUES ('{_ROTATION}', 'EPOCH', '', '', '', 0, now())",
+        "rotations",
+        "keystore.key_rotations",
+        f"SELECT '{_ROTATION}'",
+    ),
+    Case(
+        "people reached by a credential were taken off its count",
+        "vault",
+        "INSERT INTO budget_days (site_id, principal, day, subjects)"
+        " VALUES ('demo', 'key/shop', current_date, 3)",
+        "budgets",
+        "vault.budget_days",
+        "SELECT 'key/shop'",
     ),
 ]
 
