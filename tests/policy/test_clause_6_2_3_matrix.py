@@ -64,6 +64,8 @@ _OTHERS = {
     "link a visitor": Question(Operation.LINK, kinship=_ACCOUNT),
     "accept the policy": Question(Operation.ACCEPT),
     "find for a case": Question(Operation.FIND_FOR_CASE, reference="case-7"),
+    "the person's own view": Question(Operation.OWN_VIEW),
+    "audit former values": Question(Operation.AUDIT_VERSIONS, reference="audit-7"),
     "depersonalise": Question(Operation.DEPERSONALISE),
     "destroy": Question(Operation.DESTROY),
 }
