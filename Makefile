@@ -47,8 +47,12 @@ lint: $(VENV)/dev.stamp $(VENV)/protos.stamp ## check format, rules, types, cont
 	$(BIN)/lint-imports
 
 .PHONY: bench
-bench: $(VENV)/dev.stamp $(VENV)/protos.stamp ## measure reads against a bare echo server
+bench: $(VENV)/dev.stamp $(VENV)/protos.stamp ## measure everything, beside a bare echo server (minutes)
 	@$(BIN)/python -m benchmarks
+
+.PHONY: bench-deep
+bench-deep: $(VENV)/dev.stamp $(VENV)/protos.stamp ## the same with a million subjects and a million events
+	@$(BIN)/python -m benchmarks --few 10000 --subjects 1000000 --events 1000000
 
 .PHONY: proto
 proto: $(VENV)/run.stamp ## generate the contract's Python modules

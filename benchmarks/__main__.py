@@ -1,185 +1,265 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make bench`: single purpose-bound reads over mTLS against a bare echo of the same kind.
+"""`make bench`: the vault and the consent book, beside a bare mTLS echo of the same minutes.
 
-Rounds of echo and read alternate, so that the machine's changing speed
-touches both; the medians and their ratio are printed, with the CPU that the
-servers (for reads the vault and PostgreSQL together) spent on a call.
+Rounds of echo and of the thing measured alternate, so that the machine's changing speed touches
+both; medians, their ratio to the echo and the CPU of vault and PostgreSQL per item are printed
+(a Python client can be what bounds a rate). `make bench-deep` does it with a million subjects and
+a million events.
 """
 
 from __future__ import annotations
 
 import argparse
-import base64
-import json
-import secrets
-import statistics
+import os
+import random
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import psutil
-from rich.console import Console
-from rich.progress import track
-from rich.table import Table
+from rich.progress import Progress
 
-from benchmarks import echo
+from benchmarks import bulk, echo
+from benchmarks.blocks import READERS, block_seconds, middle_and_worst
+from benchmarks.consent_state import state_seconds
+from benchmarks.measure import Round, load_round, work_round
+from benchmarks.report import Figure, against, middle, show
+from benchmarks.rewrap import rewrap_rate
 from benchmarks.suite import RunningSuite, running_suite
-from qupia.contract.v1 import contract_pb2
-from qupia.subject.v1 import subject_pb2
-from qupia.vault.v1 import vault_pb2
+from benchmarks.vault_calls import FIND, READ, Batches, finds, order, reads
 
-READ = "/qupia.vault.v1.VaultService/ReadData"
+_SAMPLE = 2_000
 
 
-@dataclass(frozen=True, slots=True)
-class Round:
-    """One round: calls per second; latencies and server CPU per call in milliseconds."""
+@dataclass(frozen=True)
+class Bench:
+    """What every measurement needs. `servers` are the vault and PostgreSQL."""
 
-    rate: float
-    p50: float
-    p99: float
-    cpu: float
-    failures: int
+    options: argparse.Namespace
+    suite: RunningSuite
+    servers: tuple[psutil.Process, psutil.Process]
+    echo_target: str
+    echo_server: psutil.Process
+    progress: Progress
+
+    def load(self, path: str, payloads: list[bytes], seconds: float) -> Round:
+        """A round of calls to the vault."""
+        told = order(
+            self.suite, path, payloads, concurrency=self.options.concurrency, seconds=seconds
+        )
+        return load_round(told, self.servers)
+
+    def echo(self, payloads: list[bytes]) -> Round:
+        """A round of the same bytes to the echo."""
+        told = order(
+            self.suite,
+            echo.PATH,
+            payloads,
+            concurrency=self.options.concurrency,
+            seconds=self.options.seconds,
+        )
+        return load_round(told | {"target": self.echo_target}, [self.echo_server])
 
 
 def main() -> int:
     """Measure and print; returns 1 where calls failed."""
-    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--subjects", type=int, default=200)
-    parser.add_argument("--concurrency", type=int, default=32)
-    parser.add_argument("--seconds", type=float, default=4.0)
-    parser.add_argument("--rounds", type=int, default=5)
-    options = parser.parse_args()
-    with running_suite() as suite:
-        order = {
-            "certificates": suite.run["certificates"],
-            "peer": "gateway",
-            "concurrency": options.concurrency,
-            "seconds": options.seconds,
-        }
-        reads = order | _read_order(suite, _subjects(suite, options.subjects))
-        rounds: dict[str, list[Round]] = {"echo": [], "read": []}
-        with tempfile.TemporaryDirectory(prefix="qb-") as folder:
-            target = f"unix:{folder}/echo.sock"
-            with _echo_server(target, suite.run["certificates"]) as server:
-                echoes = reads | {"target": target, "path": echo.PATH}
-                vault = psutil.Process(suite.run["processes"]["vault"]["pid"])
-                postgres = psutil.Process(suite.run["postgres"]["pid"])
-                for _ in track(range(options.rounds), "measuring"):
-                    rounds["echo"].append(_round(echoes, lambda: _cpu(server)))
-                    rounds["read"].append(_round(reads, lambda: _cpu(vault) + _cpu(postgres)))
-    return _print(rounds, options.concurrency)
-
-
-def _subjects(suite: RunningSuite, count: int) -> list[str]:
-    text = {"language": "kk", "title": "Құпиялылық саясаты", "body": "Мәтін"}
-    suite.post("privacyOfficer", "/v1/policies", {"texts": [text]})
-    use = {"kind": "FORM_SUBMIT", "page": "/checkout", "language": "kk", "noticeShown": True}
-    found = []
-    for number in track(range(count), "placing subjects"):
-        subject = suite.post("storefront", "/v1/subjects", {"use": use})["subjectId"]
-        data = {
-            "familyName": "Әбілқайырұлы",
-            "givenName": "Нұрсұлтан",
-            "phone": f"+7701{number:07d}",
-            "email": f"subject{number}@example.kz",
-        }
-        suite.patch("storefront", f"/v1/subjects/{subject}/data", {"data": data})
-        found.append(subject)
-    return found
-
-
-def _read_order(suite: RunningSuite, subjects: list[str]) -> dict[str, Any]:
-    caller = contract_pb2.Principal(
-        principal_id="bench", site_id="demo", role=contract_pb2.Caller.STOREFRONT
-    )
-    requests = [
-        vault_pb2.ReadDataRequest(
-            subject_id=subject, purpose=subject_pb2.Purpose.IDENTIFY_FOR_ORDER
-        ).SerializeToString()
-        for subject in subjects
-    ]
-    return {
-        "target": suite.run["processes"]["vault"]["socket"],
-        "path": READ,
-        "payloads": [base64.b64encode(r).decode() for r in requests],
-        "metadata": [
-            ["qupia-principal-bin", base64.b64encode(caller.SerializeToString()).decode()],
-            ["qupia-reference", secrets.token_hex(8)],
-        ],
-    }
-
-
-class _echo_server:  # noqa: N801 - reads as a word at its use
-    def __init__(self, target: str, certificates: str) -> None:
-        self._command = [sys.executable, "-m", "benchmarks.echo", target, certificates]
-
-    def __enter__(self) -> psutil.Process:
-        self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE)
-        assert self._process.stdout is not None
-        self._process.stdout.readline()
-        return psutil.Process(self._process.pid)
-
-    def __exit__(self, *_: object) -> None:
-        self._process.terminate()
-        self._process.wait(10)
-
-
-def _cpu(process: psutil.Process) -> float:
-    """Seconds of CPU of a process and its living children."""
-    family = [process, *process.children(recursive=True)]
-    return sum(sum(member.cpu_times()[:2]) for member in family)
-
-
-def _round(order: dict[str, Any], cpu: Callable[[], float]) -> Round:
-    before = cpu()
-    client = subprocess.run(
-        [sys.executable, "-m", "benchmarks.load"],
-        input=json.dumps(order).encode(),
-        stdout=subprocess.PIPE,
-        check=True,
-        cwd=Path(__file__).parent.parent,
-    )
-    result = json.loads(client.stdout)
-    spent = cpu() - before
-    calls = max(1, result["calls"])
-    return Round(
-        result["rate"],
-        1000 * result["p50"],
-        1000 * result["p99"],
-        1000 * spent / calls,
-        result["failures"],
-    )
-
-
-def _print(rounds: dict[str, list[Round]], concurrency: int) -> int:
-    console = Console()
-    table = Table(title=f"medians of {len(rounds['echo'])} rounds, {concurrency} concurrent calls")
-    for column in ("what", "calls/s", "p50 ms", "p99 ms", "server CPU ms per call", "failed"):
-        table.add_column(column, justify="left" if column == "what" else "right")
-    for name, label in (("echo", "bare mTLS echo"), ("read", "purpose-bound read")):
-        of = rounds[name]
-        table.add_row(
-            label,
-            f"{statistics.median(r.rate for r in of):,.0f}",
-            f"{statistics.median(r.p50 for r in of):.1f}",
-            f"{statistics.median(r.p99 for r in of):.1f}",
-            f"{statistics.median(r.cpu for r in of):.2f}",
-            str(sum(r.failures for r in of)),
+    options = _options()
+    with running_suite() as suite, Progress() as progress:
+        vault = psutil.Process(suite.run["processes"]["vault"]["pid"])
+        postgres = psutil.Process(suite.run["postgres"]["pid"])
+        suite.post("privacyOfficer", "/v1/policies", {"texts": [bulk.POLICY]})
+        stores = bulk.Stores.of(suite)
+        with _echo_server(suite) as (target, server):
+            bench = Bench(options, suite, (vault, postgres), target, server, progress)
+            figures = _measure(bench, stores)
+        conditions = (
+            f"{options.concurrency} concurrent; fsync {bulk.fsync_of(stores)}; "
+            f"{psutil.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
         )
-    console.print(table)
-    ratios = [
-        read.rate / bare.rate for read, bare in zip(rounds["read"], rounds["echo"], strict=True)
-    ]
-    console.print(
-        f"read / echo: {statistics.median(ratios):.2f} "
-        f"(from {min(ratios):.2f} to {max(ratios):.2f}); every read leaves a durable evidence entry"
+        stores.close()
+    show(figures, conditions)
+    return 1 if any(figure.failures for figure in figures) else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--concurrency", type=int, default=32)
+    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--few", type=int, default=2_000, help="subjects at first")
+    parser.add_argument("--subjects", type=int, default=20_000, help="subjects in the end")
+    parser.add_argument("--events", type=int, default=100_000, help="events of one subject")
+    parser.add_argument("--blocks", type=int, default=100)
+    return parser.parse_args()
+
+
+def _measure(bench: Bench, stores: bulk.Stores) -> list[Figure]:
+    options = bench.options
+    subjects = _loaded(bench, stores, 0, options.few)
+    small = _flatness(bench, subjects)
+    subjects += _loaded(bench, stores, options.few, options.subjects)
+    large = _flatness(bench, subjects)
+    figures = [_single_reads(bench, subjects), *_batches(bench, subjects)]
+    grown = f"from {options.few:,} to {options.subjects:,} subjects"
+    for name in ("find", "read"):
+        ratio = large[name].rate / small[name].rate * small["echo"].rate / large["echo"].rate
+        figures.append(
+            Figure(
+                f"{name}, {grown}",
+                f"{small[name].p50:.1f} → {large[name].p50:.1f} ms, rate × {ratio:.2f}",
+                "× 0.8 to 1.25, to the echo",
+                ratio >= 0.8,
+                cpu=large[name].cpu,
+                failures=small[name].failures + large[name].failures,
+            )
+        )
+    figures += [_states(bench), *_blocks(bench, subjects), _rewrap(bench, stores, len(subjects))]
+    rss = bench.servers[0].memory_info().rss / 1e6
+    figures.append(
+        Figure(
+            f"vault's memory, {options.subjects:,} subjects stored",
+            f"{rss:.0f} MB RSS",
+            "below 150 MB",
+            rss < 150,
+        )
     )
-    return 1 if any(r.failures for of in rounds.values() for r in of) else 0
+    return figures
+
+
+def _loaded(bench: Bench, stores: bulk.Stores, first: int, last: int) -> list[str]:
+    task = bench.progress.add_task(f"storing {last:,} subjects", total=last - first)
+    return bulk.load(stores, first, last, lambda n: bench.progress.advance(task, n))
+
+
+def _rounds(bench: Bench, name: str) -> Iterator[int]:
+    task = bench.progress.add_task(name, total=bench.options.rounds)
+    for number in range(bench.options.rounds):
+        yield number
+        bench.progress.advance(task)
+
+
+def _sample(subjects: list[str]) -> list[str]:
+    return random.sample(subjects, min(_SAMPLE, len(subjects)))
+
+
+def _flatness(bench: Bench, subjects: list[str]) -> dict[str, Round]:
+    """Echo, find and read with as many subjects as there are."""
+    found: dict[str, list[Round]] = {"echo": [], "find": [], "read": []}
+    for _ in _rounds(bench, f"find and read among {len(subjects):,}"):
+        some = random.sample(range(len(subjects)), min(_SAMPLE, len(subjects)))
+        asked = reads([subjects[number] for number in some])
+        found["echo"].append(bench.echo(asked))
+        found["find"].append(bench.load(FIND, finds(some), bench.options.seconds / 2))
+        found["read"].append(bench.load(READ, asked, bench.options.seconds / 2))
+    return {name: middle(rounds) for name, rounds in found.items()}
+
+
+def _single_reads(bench: Bench, subjects: list[str]) -> Figure:
+    echoes, measured = [], []
+    for _ in _rounds(bench, "single reads"):
+        payloads = reads(_sample(subjects))
+        echoes.append(bench.echo(payloads))
+        measured.append(bench.load(READ, payloads, bench.options.seconds))
+    ratio, least, greatest = against(measured, echoes)
+    read, bare = middle(measured), middle(echoes)
+    return Figure(
+        "purpose-bound read, one by one",
+        f"{read.rate:,.0f} /s",
+        "0.30 of the echo",
+        ratio >= 0.3,
+        ratio,
+        read.cpu,
+        f"p50 {read.p50:.1f} ms, p99 {read.p99:.1f} ms; ratio {least:.2f} to {greatest:.2f}; "
+        f"echo {bare.rate:,.0f} /s, p99 {bare.p99:.1f} ms, {bare.cpu[0]:.3f} ms of CPU; every read "
+        "leaves a durable evidence entry",
+        read.failures,
+    )
+
+
+def _batches(bench: Bench, subjects: list[str]) -> list[Figure]:
+    chosen = random.sample(subjects, min(5_000, len(subjects)))
+    payloads, echoes = reads(_sample(subjects)), []
+    stored, read = [], []
+    batches = Batches(bench.suite)
+    batches.read(chosen)
+    for turn in _rounds(bench, "batches of 1,000"):
+        echoes.append(bench.echo(payloads))
+        count = len(chosen)
+        stored.append(work_round(lambda t=turn: batches.store(chosen, t), count, bench.servers))  # type: ignore[misc]
+        read.append(work_round(lambda: batches.read(chosen), count, bench.servers))
+    batches.close()
+    return [
+        _batch_figure("BatchStoreData, data changed", stored, echoes, 3_000, "subjects"),
+        _batch_figure("BatchReadData", read, echoes, 10_000, "records"),
+    ]
+
+
+def _batch_figure(
+    name: str, rounds: list[Round], echoes: list[Round], aim: int, what: str
+) -> Figure:
+    found = middle(rounds)
+    return Figure(
+        name,
+        f"{found.rate:,.0f} {what}/s",
+        f"{aim:,} {what}/s",
+        found.rate >= aim,
+        against(rounds, echoes)[0],
+        found.cpu,
+    )
+
+
+def _states(bench: Bench) -> Figure:
+    events = bench.options.events
+    task = bench.progress.add_task("state at a time", total=None)
+    one, many = state_seconds(events)
+    bench.progress.update(task, total=1, completed=1)
+    return Figure(
+        f"state at a time, from 1 to {events:,} events",
+        f"{1000 * one:.2f} → {1000 * many:.2f} ms, × {many / one:.2f}",
+        "× 0.8 to 1.2",
+        0.8 <= many / one <= 1.2,
+    )
+
+
+def _blocks(bench: Bench, subjects: list[str]) -> Iterator[Figure]:
+    count = bench.options.blocks
+    blocked = random.sample(subjects, 2 * count)
+    task = bench.progress.add_task("blocks", total=2)
+    for readers, of in ((0, blocked[:count]), (READERS, blocked[count:])):
+        middle_, worst = middle_and_worst(block_seconds(bench.suite, of, readers))
+        bench.progress.advance(task)
+        yield Figure(
+            f"a claim's block, {readers or 'no'} readers of the subject",
+            f"p50 {middle_:.0f} ms, p99 {worst:.0f} ms",
+            "p99 below 100 ms" if readers else "",
+            worst < 100 if readers else None,
+        )
+
+
+def _rewrap(bench: Bench, stores: bulk.Stores, count: int) -> Figure:
+    task = bench.progress.add_task("rewrapping", total=count)
+    rate = rewrap_rate(stores, lambda done: bench.progress.update(task, completed=done))
+    return Figure(
+        f"rewrap of {count:,} data keys", f"{rate:,.0f} keys/s", "5,000 keys/s", rate >= 5_000
+    )
+
+
+@contextmanager
+def _echo_server(suite: RunningSuite) -> Iterator[tuple[str, psutil.Process]]:
+    with tempfile.TemporaryDirectory(prefix="qb-") as folder:
+        target = f"unix:{folder}/echo.sock"
+        command = [sys.executable, "-m", "benchmarks.echo", target, suite.run["certificates"]]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            yield target, psutil.Process(process.pid)
+        finally:
+            process.terminate()
+            process.wait(10)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from sqlalchemy import Table
+from sqlalchemy import Table, text
 
 from benchmarks.suite import RunningSuite
 from services.chassis.clock import SystemClock
@@ -39,6 +39,7 @@ from services.vault.tables_keys import data_keys
 from services.vault.wire_case import CONSENT
 
 SITE = "demo"
+POLICY = {"language": "kk", "title": "Құпиялылық саясаты", "body": "Мәтін"}
 _TOGETHER = 5_000
 
 
@@ -48,6 +49,7 @@ class Stores:
 
     vault: Database
     keys: KeyStore
+    provider: FileKeyProvider
 
     @classmethod
     def of(cls, suite: RunningSuite) -> Stores:
@@ -59,6 +61,7 @@ class Stores:
         return cls(
             Database(urls["vault"], pool_size=4, timeout_ms=600_000),
             KeyStore(key_store, keyring, SystemClock()),
+            provider,
         )
 
     def close(self) -> None:
@@ -70,6 +73,12 @@ class Stores:
 def email_of(number: int) -> str:
     """The e-mail of the subject of that number."""
     return f"subject{number}@example.kz"
+
+
+def fsync_of(stores: Stores) -> str:
+    """Whether PostgreSQL makes commits durable, as it says itself."""
+    with stores.vault.look() as connection:
+        return str(connection.execute(text("SHOW fsync")).scalar_one())
 
 
 def load(stores: Stores, first: int, last: int, advance: Callable[[int], None]) -> list[str]:

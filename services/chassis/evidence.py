@@ -107,7 +107,13 @@ _COUNT = Prepared(
     _counting.on_conflict_do_update(
         index_elements=["site_id", "principal", "minute", "fingerprint"],
         set_={"count": tallies.c["count"] + _counting.excluded["count"]},
-    ).returning(tallies.c.site_id, tallies.c.principal, tallies.c.fingerprint, tallies.c.entry_id)
+    ).returning(
+        tallies.c.site_id,
+        tallies.c.principal,
+        tallies.c.fingerprint,
+        tallies.c.entry_id,
+        tallies.c["count"],
+    )
 )
 
 TallyKey = tuple[str, str, str]
@@ -243,9 +249,9 @@ class RefusalLog:
             standing = self._count(connection, counted, minute)
         except (DBAPIError, psycopg.Error):
             raise Unavailable(retry_after=1) from None
-        fresh = [each[0] for key, each in counted.items() if standing[key] == each[0].entry_id]
+        fresh = [each[0] for key, each in counted.items() if standing[key][1] == len(each)]
         append_all(connection, fresh, now)
-        told = {id(entry): standing[key] for key, each in counted.items() for entry in each}
+        told = {id(entry): standing[key][0] for key, each in counted.items() for entry in each}
         return [told.get(id(entry)) for entry in refusals]
 
     def _spent(
@@ -262,8 +268,8 @@ class RefusalLog:
 
     def _count(
         self, connection: Connection, counted: Mapping[TallyKey, list[Entry]], minute: datetime
-    ) -> dict[TallyKey, str]:
-        """The entry that stands for each kind of refusal in this minute."""
+    ) -> dict[TallyKey, tuple[str, int]]:
+        """The entry that stands for each kind of refusal in this minute, and how often it was."""
         if not counted:
             return {}
         rows = _COUNT.rows(
@@ -275,7 +281,7 @@ class RefusalLog:
             count=Integers([len(each) for each in counted.values()]),
             this_minute=minute,
         )
-        return {(site, principal, fingerprint): str(e) for site, principal, fingerprint, e in rows}
+        return {(row[0], row[1], row[2]): (row[3], row[4]) for row in rows}
 
 
 def tally_key(entry: Entry) -> TallyKey:

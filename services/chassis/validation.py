@@ -81,7 +81,10 @@ def _faults(message: Message, prefix: str, depth: int) -> Iterator[FieldViolatio
     if depth > _MAX_DEPTH:
         yield FieldViolation(prefix.rstrip("."), "depth", f"at most {_MAX_DEPTH} levels")
         return
+    given = {field.number for field, _ in message.ListFields()}
     for field in fields_of(message):
+        if field.number not in given and not is_required(field):
+            continue
         path = prefix + field.json_name
         if is_map(field):
             yield from _map_faults(field, getattr(message, field.name), path)

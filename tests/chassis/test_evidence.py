@@ -213,3 +213,35 @@ def test_refusals_at_once_are_all_counted(database: Database) -> None:
     assert len(ids) == 1
     assert _counts(database, first) == [40]
     assert len(_rows(database, first)) == 1
+
+
+def test_refusals_of_a_batch_are_counted_as_if_they_came_one_by_one(database: Database) -> None:
+    first = _entry()
+    again, other = _entry(principal=first.principal), _entry(principal=first.principal, clause="2")
+    stranger = _entry()
+    with database.transaction() as connection:
+        told = RefusalLog(10).record_all(connection, [again, other, first, stranger], NOW)
+        later = RefusalLog(10).record_all(connection, [first, stranger], NOW)
+    assert told[0] == told[2] == later[0] in (first.entry_id, again.entry_id)
+    assert (told[1], told[3], later[1]) == (other.entry_id, stranger.entry_id, stranger.entry_id)
+    assert _tallied(database, first.principal) == {other.entry_id: 1, told[0]: 3}
+    assert (len(_rows(database, first)), len(_rows(database, stranger))) == (2, 1)
+
+
+def test_in_a_batch_too_what_is_past_the_budget_is_not_recorded(database: Database) -> None:
+    name = f"key/{new_uuid()}"
+    refused = [_entry(principal=name, subject=f"{n:032x}") for n in range(5)]
+    others = [_entry(subject=f"{n:032x}") for n in range(5)]
+    with database.transaction() as connection:
+        told = RefusalLog(3).record_all(connection, refused + others, NOW)
+    assert sum(each is None for each in told) == sum(each is None for each in told[:5]) == 2
+    assert len(_tallied(database, name)) == 3
+
+
+def _tallied(database: Database, principal: str) -> dict[str, int]:
+    with database.transaction() as connection:
+        rows = connection.execute(
+            text("SELECT entry_id, count FROM refusal_tallies WHERE principal = :principal"),
+            {"principal": principal},
+        )
+        return {str(row[0]): int(row[1]) for row in rows}

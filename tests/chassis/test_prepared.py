@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Statements compiled once, and the arrays that go into them."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import BigInteger, DateTime, Integer, LargeBinary, Text, bindparam, func, select
+
+from services.chassis.arrays import Array, BigIntegers, Blobs, Instants, Integers, Texts
+from services.chassis.database import Database, DatabaseDefect
+from services.chassis.prepared import Prepared, given_in_order
+
+WRITTEN = ["", "Әбілқайырұлы", 'a"b\\c{d},e', "NULL", "\x1f\n"]
+MOMENT = datetime(2026, 5, 12, 9, 30, 15, 123456, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("kind", "array", "values"),
+    [
+        (Text, Texts, WRITTEN),
+        (LargeBinary, Blobs, [b"", b"\0\xff", "қ".encode()]),
+        (Integer, Integers, [0, -1, 2**31 - 1]),
+        (BigInteger, BigIntegers, [0, -(2**63), 2**63 - 1]),
+        (DateTime(timezone=True), Instants, [MOMENT, None, datetime(1900, 1, 1, tzinfo=UTC)]),
+    ],
+)
+def test_the_values_of_a_column_arrive_as_they_are(
+    database: Database, kind: Any, array: type[Array], values: list[Any]
+) -> None:
+    rows = given_in_order("rows", value=kind)
+    statement = Prepared(select(rows.c.place, rows.c.value).order_by(rows.c.place))
+    with database.transaction() as connection:
+        for _ in range(3):
+            assert statement.rows(connection, value=array(values)) == list(enumerate(values, 1))
+        assert statement.rows(connection, value=array([])) == []
+
+
+def test_literals_stand_in_the_statement_and_parameters_come_from_the_caller(
+    database: Database,
+) -> None:
+    statement = Prepared(select(func.concat("fixed ", bindparam("given", type_=Text))))
+    with database.transaction() as connection:
+        assert statement.rows(connection, given="own") == [("fixed own",)]
+
+
+def test_an_error_of_the_driver_carries_its_code_and_no_text(database: Database) -> None:
+    statement = Prepared(select(func.int4(bindparam("given", type_=Text))))
+    with pytest.raises(DatabaseDefect) as raised, database.transaction() as connection:
+        statement.rows(connection, given="Әлия")
+    assert str(raised.value) == "SQLSTATE 22P02"
+    with database.look() as connection:
+        assert statement.rows(connection, given="7") == [(7,)]
