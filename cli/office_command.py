@@ -9,7 +9,7 @@ import typer
 
 from cli.exit_codes import CONFIGURATION, NOT_ALLOWED, NOT_YET, REFUSED, UNREACHABLE
 from cli.office import Answer, Office, Problem, Unanswered
-from cli.office_place import find_place
+from cli.office_place import Place, find_place
 from cli.terminal import Terminal
 from services.chassis.config import ConfigError
 from services.chassis.process import StartError
@@ -38,15 +38,15 @@ _ADVICE = {
 
 @contextmanager
 def at_office(
-    caller: str, *, as_json: bool = False, chosen: str = ""
+    caller: str, *, as_json: bool = False, chosen: str = "", place: Place | None = None
 ) -> Iterator[tuple[Office, Terminal]]:
-    """A client with the token of `caller` (or of `chosen`), and where to print.
+    """A client with the token of `caller` (or of `chosen`, or at `place`), and where to print.
 
     What goes wrong is said on stderr and becomes the exit code of `cli.exit_codes`.
     """
     terminal = Terminal(as_json=as_json)
     try:
-        with Office(find_place(caller, chosen)) as office:
+        with Office(place or find_place(caller, chosen)) as office:
             yield office, terminal
     except Problem as problem:
         terminal.complain(said(problem), problem.document or {"status": problem.status})
