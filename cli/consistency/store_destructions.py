@@ -95,7 +95,7 @@ def destroyed(vault: Snapshot) -> frozenset[Place]:
 def remains(vault: Snapshot) -> Iterator[tuple[str, Place]]:
     """(table, place) of what is left of somebody who is destroyed."""
     s = subjects.c
-    for table, owner, _ in ENDING.values():
+    for _, table, owner, _time in ENDING:
         statement = (
             select(table.c.site_id, owner.label("owner"))
             .join(subjects, (s.site_id == table.c.site_id) & (s.subject_id == owner))

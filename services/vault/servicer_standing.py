@@ -72,7 +72,7 @@ def _standing_message(subject_id: str, case: Case) -> vault_pb2.Standing:
     state = states.ACTIVE
     if life_of(case) is Life.DESTROYED:
         state = states.DESTROYED
-    elif standing.restricted:
+    elif standing.restricted or life_of(case) is Life.RESTRICTED:
         state = states.RESTRICTED
     elif standing.blocked:
         state = states.BLOCKED

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import Column, Table, delete, func, or_, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -29,7 +29,9 @@ from services.vault.tables import (
     slices,
     subjects,
 )
+from services.vault.tables_access import access_codes, access_sessions
 from services.vault.tables_batches import stored_items
+from services.vault.tables_blocks import interims
 from services.vault.tables_destruction import destructions
 from services.vault.tables_links import links
 from services.vault.tables_records import purchases, visits
@@ -37,18 +39,36 @@ from services.vault.tables_records import purchases, visits
 DUE, RESTRICTED, DONE = "DUE", "RESTRICTED", "DONE"
 _LONG = text("SET LOCAL statement_timeout = '60s'")
 
-# Everything that ends with a subject: the table, its column of the subject, that of the time.
-ENDING: Final[dict[Category, tuple[Table, Column[str], Column[datetime] | None]]] = {
-    Category.DATA: (data, data.c.subject_id, data.c.store_time),
-    Category.FORMER_DATA: (data_history, data_history.c.subject_id, data_history.c.store_time),
-    Category.VISITS: (visits, visits.c.subject_id, visits.c.store_time),
-    Category.PURCHASES: (purchases, purchases.c.subject_id, purchases.c.store_time),
-    Category.DOCUMENTS: (documents, documents.c.owner_id, documents.c.store_time),
-    Category.CORRECTIONS: (corrections, corrections.c.subject_id, corrections.c.stage_time),
-    Category.INDEX_ENTRIES: (blind_index, blind_index.c.subject_id, None),
-    Category.BATCH_ITEMS: (stored_items, stored_items.c.subject_id, stored_items.c.store_time),
-    Category.STANDING: (slices, slices.c.subject_id, slices.c.apply_time),
-}
+
+class Ends(NamedTuple):
+    """A table that ends with a subject: its column of the subject, that of the time, if any."""
+
+    category: Category
+    table: Table
+    owner: Column[str]
+    time: Column[datetime] | None
+
+
+# Everything of the vault's that ends with a subject; a test knows of every other table why not.
+ENDING: Final = (
+    Ends(Category.DATA, data, data.c.subject_id, data.c.store_time),
+    Ends(Category.FORMER_DATA, data_history, data_history.c.subject_id, data_history.c.store_time),
+    Ends(Category.VISITS, visits, visits.c.subject_id, visits.c.store_time),
+    Ends(Category.PURCHASES, purchases, purchases.c.subject_id, purchases.c.store_time),
+    Ends(Category.DOCUMENTS, documents, documents.c.owner_id, documents.c.store_time),
+    Ends(Category.CORRECTIONS, corrections, corrections.c.subject_id, corrections.c.stage_time),
+    Ends(Category.INDEX_ENTRIES, blind_index, blind_index.c.subject_id, None),
+    Ends(Category.BATCH_ITEMS, stored_items, stored_items.c.subject_id, stored_items.c.store_time),
+    Ends(Category.STANDING, slices, slices.c.subject_id, slices.c.apply_time),
+    Ends(Category.STANDING, interims, interims.c.subject_id, None),
+    Ends(Category.ACCESS, access_codes, access_codes.c.subject_id, access_codes.c.create_time),
+    Ends(
+        Category.ACCESS,
+        access_sessions,
+        access_sessions.c.subject_id,
+        access_sessions.c.create_time,
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,22 +92,24 @@ class DestructionRow:
 def held(connection: Connection, subject: Subject) -> dict[Category, Held]:
     """How many rows of each category a subject has, and the time of the newest."""
     connection.execute(_LONG)
-    found = {}
-    for category, (table, owner, time) in ENDING.items():
+    found: dict[Category, Held] = {}
+    for category, table, owner, time in ENDING:
         here = table.c.site_id == subject[0], owner == subject[1]
         counted = select(func.count()).select_from(table).where(*here)
         rows = connection.execute(counted).scalar_one()
         newest = None
         if rows and time is not None:
             newest = connection.execute(select(func.max(time)).where(*here)).scalar_one()
-        found[category] = Held(rows, newest)
+        before = found.get(category, Held(0, None))
+        latest = max((t for t in (before.newest, newest) if t), default=None)
+        found[category] = Held(before.rows + rows, latest)
     return found
 
 
 def clear(connection: Connection, subject: Subject, now: datetime) -> None:
     """Delete all that ends with a subject; its row stays, as destroyed, for ever."""
     connection.execute(_LONG)
-    for table, owner, _ in ENDING.values():
+    for _, table, owner, _time in ENDING:
         connection.execute(delete(table).where(table.c.site_id == subject[0], owner == subject[1]))
     site, subject_id = subject
     # A caller may have named the person in its keys; there are those of 72 hours at most.
