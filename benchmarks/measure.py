@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 
 
@@ -65,6 +66,17 @@ def cpu_of(process: psutil.Process) -> float:
         except psutil.NoSuchProcess:
             continue
     return total
+
+
+def within(suite_metrics: str, method: str, seconds: float) -> tuple[float, float]:
+    """(calls of an RPC so far, those of them answered within so many seconds), by its process."""
+    transport = httpx.HTTPTransport(uds=suite_metrics.removeprefix("unix:"))
+    with httpx.Client(transport=transport) as client:
+        lines = client.get("http://local/metrics").text.splitlines()
+    told = dict(line.rsplit(" ", 1) for line in lines if line and not line.startswith("#"))
+    every = told.get(f'qupia_call_seconds_count{{method="{method}"}}', "0")
+    quick = told.get(f'qupia_call_seconds_bucket{{le="{seconds}",method="{method}"}}', "0")
+    return float(every), float(quick)
 
 
 def percentile(values: Sequence[float], share: float) -> float:

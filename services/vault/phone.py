@@ -16,6 +16,8 @@ _HOME: Final = "KZ"
 # The library alone would also read Arabic digits, letters as in "1-800-FLOWERS", an extension, a
 # second plus. The last two of the class are the non-breaking hyphen and the en dash.
 _WRITTEN: Final = re.compile(r"\(?\+?[0-9(][0-9 ().\-\u2011\u2013]*")
+# A number of Kazakhstan as it is kept: there is nothing left to parse.
+_KEPT: Final = re.compile(r"\+77[0-9]{9}")
 _SAYS_ITS_COUNTRY: Final = frozenset(
     {CountryCodeSource.FROM_NUMBER_WITH_PLUS_SIGN, CountryCodeSource.FROM_NUMBER_WITH_IDD}
 )
@@ -31,6 +33,10 @@ def normalize_phone(field: str, value: object) -> str:
     PHONE_COUNTRY_UNCLEAR.
     """
     text = normalize_text(field, value, MAX_LENGTH)
+    if _KEPT.fullmatch(text) and phonenumbers.is_valid_number(
+        phonenumbers.PhoneNumber(country_code=7, national_number=int(text[2:]))
+    ):
+        return text
     malformed = FieldInvalid(
         field, Rule.PHONE_MALFORMED, "must be one telephone number in digits, without extension"
     )

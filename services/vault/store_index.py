@@ -8,23 +8,46 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import (
     ColumnElement,
+    Integer,
+    LargeBinary,
+    Text,
     and_,
+    bindparam,
     delete,
     func,
     insert,
-    or_,
     select,
     text,
     tuple_,
 )
 from sqlalchemy.engine import Connection
 
+from services.chassis.arrays import Blobs, Integers
+from services.chassis.prepared import Prepared, given
 from services.vault.fields import Field
 from services.vault.store import Subject, lock_key
 from services.vault.tables import blind_index
 
 Entry = tuple[bytes, str]
 """(digest, subject), the order of the entries of one key version"""
+
+
+_sought = given("sought", key_version=Integer, digest=LargeBinary)
+_FIND = Prepared(
+    select(blind_index.c.subject_id)
+    .join_from(
+        _sought,
+        blind_index,
+        and_(
+            blind_index.c.site_id == bindparam("site", type_=Text),
+            blind_index.c.field == bindparam("indexed", type_=Text),
+            blind_index.c.key_version == _sought.c.key_version,
+            blind_index.c.digest == _sought.c.digest,
+        ),
+    )
+    .distinct()
+    .order_by(blind_index.c.subject_id)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,18 +161,14 @@ def find(
     connection: Connection, site: str, indexed: Field, digests: Mapping[int, bytes]
 ) -> list[str]:
     """The subjects with one of those digests, each under its version, in order of id."""
-    if not digests:
-        return []
-    either = or_(
-        *(
-            and_(IndexVersion(site, indexed, version).here, blind_index.c.digest == digest)
-            for version, digest in digests.items()
-        )
+    rows = _FIND.rows(
+        connection,
+        site=site,
+        indexed=str(indexed),
+        key_version=Integers(digests.keys()),
+        digest=Blobs(digests.values()),
     )
-    rows = connection.execute(
-        select(blind_index.c.subject_id).where(either).distinct().order_by(blind_index.c.subject_id)
-    )
-    return [row[0] for row in rows]
+    return [subject for (subject,) in rows]
 
 
 def write_index(

@@ -3,7 +3,11 @@
 
 import email_validator
 import pytest
+from email_validator import validate_email
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from services.vault import email_address
 from services.vault.email_address import email_index_form, normalize_email
 from services.vault.violation import FieldInvalid, Rule
 
@@ -83,3 +87,34 @@ def test_what_is_no_short_text_is_refused() -> None:
 def test_an_address_that_leads_nowhere_is_accepted() -> None:
     """The administration does not check accuracy (clause 2.4): nothing asks the DNS."""
     assert normalize_email("email", "a@surely-not-registered-anywhere.kz")
+
+
+_LABEL = st.text("abxn09-.", min_size=1, max_size=12)
+
+
+@settings(max_examples=400)
+@given(
+    local=st.text("aZ0._+-", min_size=1, max_size=66),
+    labels=st.lists(_LABEL, min_size=1, max_size=3),
+    top=st.sampled_from(["kz", "com", "test", "local", "onion", "arpa", "c", "k9"]),
+)
+def test_a_plain_address_is_what_the_library_makes_of_it(
+    local: str, labels: list[str], top: str
+) -> None:
+    text = f"{local}@{'.'.join([*labels, top])}"
+    if email_address._is_plain(text):
+        assert normalize_email("email", text) == text
+        assert validate_email(text, strict=True, check_deliverability=False).normalized == text
+
+
+def test_most_addresses_are_plain_and_none_of_a_reserved_domain() -> None:
+    assert email_address._is_plain("Aigul.N+shop@mail-7.example.kz")
+    for text in (
+        "a@b.test",
+        "a@localhost",
+        "a@x.local",
+        "a@xn--80ao21a.kz",
+        "a..b@c.kz",
+        "a@-c.kz",
+    ):
+        assert not email_address._is_plain(text)

@@ -2,7 +2,7 @@
 """The contact telephone (clause 3.2.2, T-3.2.2-a)."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.vault.phone import normalize_phone
@@ -125,3 +125,18 @@ def test_a_kept_number_is_kept_again(written: str) -> None:
     assert kept[1:].isascii()
     assert kept[1:].isdigit()
     assert normalize_phone("phone", kept) == kept
+
+
+@settings(max_examples=400)
+@given(st.integers(0, 10**9 - 1))
+def test_a_number_in_its_kept_form_is_what_parsing_makes_of_it(rest: int) -> None:
+    kept = f"+77{rest:09d}"
+    spaced = f"{kept[:2]} {kept[2:]}"
+    assert _told(kept) == _told(spaced)
+
+
+def _told(text: str) -> str:
+    try:
+        return normalize_phone("phone", text)
+    except FieldInvalid as violation:
+        return str(violation.rule)
