@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tables of what ends: destructions from their cause to their end, and sums that stay."""
+"""The table of what ends: destructions from their cause to their end."""
 
 from sqlalchemy import Column, DateTime, Index, MetaData, Table, Text
 

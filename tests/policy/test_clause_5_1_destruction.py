@@ -188,7 +188,7 @@ def test_an_outcome_of_unlawful_acts_makes_destruction_due_the_next_working_day(
     due_time = datetime.fromisoformat(due["dueTime"])
     assert datetime.now(UTC) < due_time <= datetime.now(UTC) + timedelta(days=12)
     assert due_time.minute == 0
-    # The claim's own hold does not stop its own outcome; sums of what was unlawful are not kept.
+    # The claim's own hold does not stop its own outcome, which is destruction and nothing else.
     assert not due.get("holds")
     assert is_refused(end(person, "depersonalize"), 409, "SUBJECT_RESTRICTED", "6.2.3")
     certificate = ended(person, ground="UNLAWFUL_CONFIRMED")["certificate"]
