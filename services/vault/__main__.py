@@ -55,6 +55,7 @@ from services.vault.rotation_walk import Pace
 from services.vault.same_contact import SameContact
 from services.vault.search import Search
 from services.vault.servicer_access import AccessServicer
+from services.vault.servicer_authority import AuthorityServicer
 from services.vault.servicer_batches import BatchServicer
 from services.vault.servicer_blocking import BlockingServicer
 from services.vault.servicer_deciders import DeciderServicer
@@ -166,6 +167,7 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     statistics = StatisticsServicer(parts.database, keys, parts.clock, parts.metrics)
     by_name |= searches.handlers() | templates.handlers() | uses.handlers()
     by_name |= FieldServicer(lists, tokens).handlers()
+    by_name |= AuthorityServicer(parts.database, gate, lists, parts.clock).handlers()
     by_name |= VersionServicer(parts.database, keys, tokens, parts.clock).handlers()
     batches = BatchServicer(
         parts.database, keys, BatchWriter(keys), idempotency, parts.refusals, lists, parts.clock

@@ -39,7 +39,7 @@ from services.vault.standing import (
     Standing,
 )
 
-RULES_VERSION: Final = 7
+RULES_VERSION: Final = 8
 
 
 class Operation(StrEnum):
@@ -48,6 +48,7 @@ class Operation(StrEnum):
     READ = "READ"
     READ_FOR_VERIFICATION = "READ_FOR_VERIFICATION"
     READ_FOR_RELEASE = "READ_FOR_RELEASE"
+    READ_FOR_AUTHORITY = "READ_FOR_AUTHORITY"
     STORE = "STORE"
     ACCEPT = "ACCEPT"
     GRANT = "GRANT"
@@ -111,6 +112,8 @@ class Question:
     empty where none of that id is registered. `delivery_id` and `recipient_id` name the
     assignment of a release, `kinship` the account of a link. `retained`: a statutory term keeps
     some of the data. `configured` are the fields of the site's own list that the purpose may read.
+    `compelled`: a state body's act is compulsory, and a second person lets the data go on it; where
+    the act is the verification of a complaint, `reference` is that claim.
     """
 
     operation: Operation
@@ -126,15 +129,20 @@ class Question:
     kinship: Kinship | None = None
     retained: bool = False
     configured: frozenset[Reach] = frozenset()
+    compelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """What may be decrypted, and the clause that permits it; `message`: the order's text too."""
+    """What may be decrypted, and the clause that permits it; `message`: the order's text too.
+
+    `disputed_since`: the data go although a complaint about them stands, since then.
+    """
 
     fields: frozenset[AnyField]
     clause: str
     message: bool = False
+    disputed_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +174,25 @@ def decide(
         return Denial("NOT_FOUND", "")
     if life is Life.DESTROYED:
         return Denial("SUBJECT_DESTROYED", "5.1")
-    if life is Life.RESTRICTED and question.operation not in _UNDER_RESTRICTION:
+    if life is Life.RESTRICTED and not _reaches_restricted(question, standing):
         return Denial("SUBJECT_RESTRICTED", "8.4")
     return _RULES[question.operation](question, standing, schedule, now)
+
+
+def _reaches_restricted(question: Question, standing: Standing) -> bool:
+    return question.operation in _UNDER_RESTRICTION or _compelled(question, standing)
+
+
+def _compelled(question: Question, standing: Standing) -> bool:
+    """Whether a state body's act opens what is held (5.3; law.md 4.1, Digital Code 41(3))."""
+    if question.operation is not Operation.READ_FOR_AUTHORITY or not question.compelled:
+        return False
+    return not question.reference or _open_block(standing, question.reference)
+
+
+def _open_block(standing: Standing, claim_id: str) -> bool:
+    blocks = standing.claims.blocks if standing.claims else ()
+    return any(b.claim_id == claim_id and b.outcome is None for b in blocks)
 
 
 def _unanswerable(question: Question) -> Denial | None:
@@ -288,8 +312,7 @@ def _configured(rule: PurposeRule, q: Question, standing: Standing) -> frozenset
 def _read_for_verification(
     q: Question, standing: Standing, _schedule: PolicySchedule, _now: datetime
 ) -> Decision:
-    blocks = standing.claims.blocks if standing.claims else ()
-    if not any(b.claim_id == q.reference and b.outcome is None for b in blocks):
+    if not _open_block(standing, q.reference):
         return Denial("NOT_FOUND", "")
     configured = frozenset(reach.field for reach in q.configured)
     return Permit(PURPOSES["VERIFY_DATA"].fields | configured, "4.1.5")
@@ -309,6 +332,15 @@ def _read_for_release(
         return Denial("ORDER_RECIPIENT_MISMATCH", "5.2")
     kind = assignment.recipient_kind
     return Permit(RELEASED_FIELDS[kind], "5.2", message=kind is RecipientKind.TELECOM)
+
+
+def _read_for_authority(
+    q: Question, standing: Standing, _schedule: PolicySchedule, _now: datetime
+) -> Decision:
+    held = _held(standing)
+    if held is not None and not _compelled(q, standing):
+        return held
+    return Permit(q.fields or frozenset(), "5.3", disputed_since=standing.disputed_since)
 
 
 def _live_assignment(order: OpenOrder, q: Question, now: datetime) -> Assignment | None:
@@ -440,6 +472,7 @@ _RULES: Final[dict[Operation, _Rule]] = {
     Operation.READ: _read,
     Operation.READ_FOR_VERIFICATION: _read_for_verification,
     Operation.READ_FOR_RELEASE: _read_for_release,
+    Operation.READ_FOR_AUTHORITY: _read_for_authority,
     Operation.STORE: _store,
     Operation.ACCEPT: _accept,
     Operation.GRANT: _grant,

@@ -10,7 +10,7 @@ would hold up its neighbours.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as member
 from datetime import datetime
 
@@ -51,7 +51,8 @@ class Read:
 
     `event`, `verb` and `refs` go into evidence; `release_id` names the
     broker's prepared release, empty otherwise. `daily_subjects` is the
-    budget of the credential; 0 where it has none.
+    budget of the credential; 0 where it has none. Until `secret_until` the
+    person is not told of it (clause 5.3).
     """
 
     site: str
@@ -64,6 +65,7 @@ class Read:
     refs: Mapping[str, str] = member(default_factory=dict)
     release_id: str = ""
     daily_subjects: int = 0
+    secret_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class Given:
     clause: str
     records: Records = member(default_factory=Records)
     message: Concealed[str, str] = member(default_factory=lambda: Concealed({}), repr=False)
+    disputed_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,11 +204,15 @@ class Gate:
             return Refused("KEY_UNAVAILABLE", "")
         fields = data.keys() | records.fields | message.keys()
         entry = self._entry(batch, read, evidence.PERMITTED, decision.clause, "", fields)
+        since = decision.disputed_since
+        if since is not None:
+            under = {"releasedUnderBlock": evidence.instant(since)}
+            entry = replace(entry, decided_on={**entry.decided_on, **under})
         batch.entries.append(entry)
         if read.release_id:
             batch.releases.append((read.site, read.release_id, entry.entry_id))
         version = batch.cases[subject].data_version
-        return Given(data, version, entry.entry_id, decision.clause, records, message)
+        return Given(data, version, entry.entry_id, decision.clause, records, message, since)
 
     def _refuse(self, batch: _Batch, read: Read, denial: Denial) -> Refused:
         refused = Refused(denial.reason, denial.clause)
@@ -287,6 +294,7 @@ class Gate:
             refs=refs,
             decided_on=decided_on(case, schedule_of(case).in_force(batch.now))
             | ({"fields": sorted(fields), "dataVersion": case.data_version} if fields else {}),
+            secret_until=read.secret_until,
         )
 
 
@@ -328,7 +336,7 @@ def _orders(
     return {
         (read.site, read.subject, read.question.reference)
         for read, decision in zip(reads, decisions, strict=True)
-        if read.release_id and isinstance(decision, Permit)
+        if read.question.operation is Operation.READ_FOR_RELEASE and isinstance(decision, Permit)
     }
 
 

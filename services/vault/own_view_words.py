@@ -78,6 +78,11 @@ EVENTS: Final[Mapping[str, Triple]] = {
         "данные переданы исполнителю заказа",
         "data were given to who fulfils the order",
     ),
+    "data.read_for_authority": (
+        "заң негізінде мемлекеттік органға деректер берілді",
+        "данные переданы государственному органу на основании закона",
+        "data were given to a state body on a ground of law",
+    ),
     "subjects.found": ("байланыс бойынша іздеу", "поиск по контакту", "found by a contact"),
     "standing.read": ("күйі қаралды", "просмотрено состояние", "the standing was looked at"),
     "visits.recorded": ("сайтқа кіру жазылды", "записано посещение сайта", "a visit was recorded"),

@@ -270,6 +270,13 @@ class Standing:
         return self.claims is not None and any(b.outcome is None for b in self.claims.blocks)
 
     @property
+    def disputed_since(self) -> datetime | None:
+        """The receipt of the first claim that blocks, or that confirmed unlawful acts."""
+        blocks = self.claims.blocks if self.claims else ()
+        standing = (None, Outcome.UNLAWFUL_CONFIRMED)
+        return min((b.since for b in blocks if b.outcome in standing), default=None)
+
+    @property
     def restricted(self) -> bool:
         """Restricted for ever once unlawful acts were confirmed; destruction is due."""
         return self.claims is not None and any(

@@ -5,13 +5,14 @@ The requests change nothing that stands: slices name another life of the vault, 
 recipient, documents a key that never was.
 """
 
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from google.protobuf.message import Message
 
 from qupia.subject.v1 import subject_pb2
-from qupia.vault.v1 import blocking_pb2, uses_pb2, vault_pb2
+from qupia.vault.v1 import authority_pb2, blocking_pb2, uses_pb2, vault_pb2
 from services.chassis.contract import Method
 from services.chassis.ids import new_uuid
 from tests.matrix.rows import OK, NoRow, name_of
@@ -101,6 +102,29 @@ def _release_entry(thing: Thing) -> Message:
     return vault_pb2.GetReleaseEntryRequest(site_id=_site(thing), release_id=new_uuid())
 
 
+def _question(thing: Thing) -> authority_pb2.AuthorityQuestion:
+    return authority_pb2.AuthorityQuestion(
+        site_id=_site(thing),
+        subject_id=thing.subject_id,
+        categories=[authority_pb2.DataCategory.PHONE],
+    )
+
+
+def _authority(thing: Thing) -> Message:
+    question = _question(thing)
+    question.subject_id = secrets.token_hex(16)
+    return authority_pb2.ReadForAuthorityRequest(
+        question=question,
+        request_id=new_uuid(),
+        authority_id=new_uuid(),
+        release_id=new_uuid(),
+    )
+
+
+def _authority_check(thing: Thing) -> Message:
+    return authority_pb2.CheckForAuthorityRequest(question=_question(thing))
+
+
 def _place(thing: Thing) -> vault_pb2.DocumentPlace:
     return vault_pb2.DocumentPlace(
         site_id=_site(thing),
@@ -147,6 +171,11 @@ PEER_ROWS: Mapping[str, PeerRow] = {
     "VaultDisclosureService.ApplyOrderSlice": PeerRow(_order_slice),
     "VaultDisclosureService.ReadForRelease": PeerRow(_release),
     "VaultDisclosureService.GetReleaseEntry": PeerRow(_release_entry),
+    "VaultAuthorityService.CheckForAuthority": PeerRow(_authority_check),
+    # A release that no request stands behind would be a fault of the records: it names nobody.
+    "VaultAuthorityService.ReadForAuthority": PeerRow(
+        _authority, own="NOT_FOUND", absent="NOT_FOUND"
+    ),
     "VaultDocumentService.PutDocument": PeerRow(
         _put, own="INVALID_ARGUMENT", absent="INVALID_ARGUMENT"
     ),

@@ -29,7 +29,11 @@ OF_THE_OPERATOR = {
     "ProveConsent": {"STOREFRONT", "PRIVACY_OFFICER", "AUDITOR", "CLAIMS_OFFICER"},
 }
 OUTSIDERS = {"RECIPIENT", "PARTNER"}
-BETWEEN_PROCESSES = {"ReadForRelease": {"disclosure"}, "GetDocument": {"claims", "disclosure"}}
+BETWEEN_PROCESSES = {
+    "ReadForRelease": {"disclosure"},
+    "ReadForAuthority": {"disclosure"},
+    "GetDocument": {"claims", "disclosure"},
+}
 PAGES = ("/", "/docs", "/openapi.json", "/healthz", "/problems/NOT_FOUND")
 
 

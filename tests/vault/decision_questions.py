@@ -26,6 +26,7 @@ TABLES = {
     "read": READ,
     "verify": VERIFICATION,
     "release": RELEASE,
+    "authority": DOCUMENT.table("Giving to a state body"),
     "find": CASE,
     "audit": DOCUMENT.table("Auditing versions"),
     "view": DOCUMENT.table("Showing the person their own data"),
@@ -272,6 +273,25 @@ def releases() -> Iterator[Asked]:
             found = {**findings, "order": order, "assignment": assigned}
             whole = Standing(standing.consent, standing.claims, orders)
             yield Asked("release", found, frozenset({"every release"}), question, life, whole)
+
+
+def authorities() -> Iterator[Asked]:
+    wanted = (frozenset({Field.PHONE}), frozenset(Field), frozenset[Field](), None)
+    for findings, life, standing in _standings():
+        blocks = standing.claims.blocks if standing.claims else ()
+        for compelled, claim in product(
+            (False, True), ("", world.CLAIM, world.OTHER_CLAIM, "claim-9")
+        ):
+            blocking = any(b.claim_id == claim and b.outcome is None for b in blocks)
+            opens = compelled and (not claim or blocking)
+            question = Question(
+                Operation.READ_FOR_AUTHORITY,
+                fields=_pick(wanted),
+                reference=claim,
+                compelled=compelled,
+            )
+            kinds = frozenset({"every request"} | (set() if opens else {"not compelled"}))
+            yield Asked("authority", findings, kinds, question, life, standing)
 
 
 def finds() -> Iterator[Asked]:

@@ -35,6 +35,7 @@ from tests.vault.decision_questions import (
     Asked,
     acts,
     audits,
+    authorities,
     ends,
     finds,
     kinds_of_read,
@@ -71,13 +72,24 @@ def test_every_read_is_answered_as_the_page_says() -> None:
         (acts, ("act", "accept")),
         (verifications, ("verify",)),
         (releases, ("release",)),
+        (authorities, ("authority",)),
         (finds, ("find",)),
         (audits, ("audit",)),
         (links, ("link",)),
         (ends, ("end",)),
         (own_views, ("view",)),
     ],
-    ids=["acts", "verifications", "releases", "finds", "audits", "links", "ends", "own views"],
+    ids=[
+        "acts",
+        "verifications",
+        "releases",
+        "authorities",
+        "finds",
+        "audits",
+        "links",
+        "ends",
+        "own views",
+    ],
 )
 def test_every_other_question_is_answered_as_the_page_says(
     questions: Callable[[], Iterator[Asked]], tables: tuple[str, ...]
@@ -140,6 +152,19 @@ def test_a_release_reaches_exactly_the_data_of_its_recipient() -> None:
                 if (a.delivery_id, a.recipient_id) == (world.DELIVERY, world.RECIPIENT)
             }
             assert given.fields in [listed[kind] for kind in kinds]
+
+
+def test_a_state_body_gets_what_was_approved_and_is_told_of_a_dispute() -> None:
+    """Clause 5.3"""
+    told = set()
+    for asked in authorities():
+        given = asked.given()
+        if isinstance(given, Permit):
+            assert given.fields == (asked.question.fields or frozenset())
+            held = "blocked" in asked.findings.values() or "restricted" in asked.findings.values()
+            assert given.disputed_since == (world.PAST if held else None)
+            told.add(held)
+    assert told == {True, False}
 
 
 def test_verification_and_storing_reach_what_the_page_says() -> None:

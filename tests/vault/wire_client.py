@@ -15,6 +15,7 @@ from grpc_status import rpc_status
 from qupia.contract.v1 import contract_pb2
 from qupia.subject.v1 import subject_pb2
 from qupia.vault.v1 import (
+    authority_pb2,
     blocking_pb2,
     destruction_pb2,
     fields_pb2,
@@ -39,9 +40,18 @@ _SERVICES = (
     "VaultDestruction",
     "VaultField",
     "VaultBlocking",
+    "VaultAuthority",
 )
 # Imported for their services.
-_FILES = (blocking_pb2, destruction_pb2, fields_pb2, search_pb2, storing_pb2, templates_pb2)
+_FILES = (
+    authority_pb2,
+    blocking_pb2,
+    destruction_pb2,
+    fields_pb2,
+    search_pb2,
+    storing_pb2,
+    templates_pb2,
+)
 assert {f.DESCRIPTOR.package for f in _FILES} == {_PACKAGE}
 SECONDS = 10.0
 
