@@ -52,15 +52,19 @@ class Place:
 
     def encode(self) -> bytes:
         """The associated data; no two places encode alike."""
-        return _of_owner(self.schema, self.site, self.owner) + length_prefixed(
-            self.field.encode(), str(self.version).encode()
-        )
+        return _of_owner(self.schema, self.site, self.owner) + _of_field(self.field, self.version)
 
 
 @lru_cache(maxsize=256)
 def _of_owner(schema: int, site: str, owner: str) -> bytes:
     # An owner's fields are opened one after the other.
     return length_prefixed(_LABEL, _FORMAT, str(schema).encode(), site.encode(), owner.encode())
+
+
+@lru_cache(maxsize=256)
+def _of_field(field: str, version: int) -> bytes:
+    # Most data are of a few fields in their first versions.
+    return length_prefixed(field.encode(), str(version).encode())
 
 
 def encrypt(data_key: SecretKey, place: Place, plaintext: bytes) -> bytes:

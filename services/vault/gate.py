@@ -202,7 +202,7 @@ class Gate:
             return self._refuse(batch, read, Denial("DATA_LOSS", ""))
         except KeyProviderError:
             return Refused("KEY_UNAVAILABLE", "")
-        fields = data.keys() | records.fields | message.keys()
+        fields = {*data, *records.fields, *message}
         entry = self._entry(batch, read, evidence.PERMITTED, decision.clause, "", fields)
         since = decision.disputed_since
         if since is not None:
