@@ -11,19 +11,22 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from cli import contract_table, keys, policy, subject
+from cli import contract_table, keys, policy, subject, verify
 from cli.credentials import DATABASE_VARIABLE, environment_url, make_credentials
 from cli.demo import demo as tell_story
+from cli.demo_couriers import demo_couriers
 from cli.development_issuer import PEOPLE, DevelopmentIssuer
 from cli.exit_codes import MEANINGS
 from cli.fsck import fsck as check_records
 from cli.layout import Layout
 from cli.migrate import migrate as migrate_databases
 from cli.private_file import read_json
+from cli.recipients import make_recipients
 from cli.run import run as run_suite
 from cli.settings import home_folder
 from services.chassis.clock import SystemClock
@@ -41,6 +44,13 @@ app = typer.Typer(
 )
 
 
+class Play(StrEnum):
+    """What `qupia demo` plays."""
+
+    STORY = "story"
+    COURIERS = "couriers"
+
+
 @app.command()
 def run() -> None:
     """Start the whole suite here; Ctrl-C stops it, the data stay.
@@ -54,9 +64,16 @@ def run() -> None:
 
 
 @app.command()
-def demo() -> None:
-    """Tell the acceptance story against the running suite, step by step."""
+def demo(
+    what: Annotated[Play, typer.Argument(help="What to play.")] = Play.STORY,
+    deliveries: Annotated[
+        int, typer.Option(min=4, max=1000, help="Of couriers: how many each partner has.")
+    ] = 25,
+) -> None:
+    """Play against the running suite: the acceptance story, or a morning of three couriers."""
     with _explained():
+        if what is Play.COURIERS:
+            raise typer.Exit(demo_couriers(_layout().credentials, deliveries))
         raise typer.Exit(tell_story(_layout().credentials))
 
 
@@ -119,6 +136,8 @@ def gateway_database() -> str:
 
 
 app.add_typer(make_credentials(gateway_database), name="credentials")
+app.add_typer(make_recipients(gateway_database), name="recipients")
+app.add_typer(verify.app, name="verify")
 app.add_typer(policy.app, name="policy")
 app.add_typer(keys.app, name="keys")
 app.add_typer(subject.app, name="subject")

@@ -61,33 +61,34 @@ def make_credentials(database_url: Callable[[], str] = environment_url) -> typer
         """Issue a first key. It is shown once and stored nowhere."""
         purposes = _purposes(purpose or [])
         holder = Holder(principal, site, role, purposes, recipient, daily_subjects)
-        with _book(database_url) as book:
-            _show_issued(book.issue(holder, _lifetime(expires_in_days)), as_json)
+        with open_book(database_url) as book:
+            show_issued(book.issue(holder, lifetime_of(expires_in_days)), as_json)
 
     @app.command()
     def rotate(principal: str, expires_in_days: Days = None, as_json: Json = False) -> None:
         """Issue a second key beside the first, which lives on until it is revoked."""
-        with _book(database_url) as book:
-            _show_issued(book.rotate(principal, _lifetime(expires_in_days)), as_json)
+        with open_book(database_url) as book:
+            show_issued(book.rotate(principal, lifetime_of(expires_in_days)), as_json)
 
     @app.command()
     def revoke(credential_id: str, as_json: Json = False) -> None:
         """End a key; the next request with it is refused."""
-        with _book(database_url) as book:
+        with open_book(database_url) as book:
             credential = book.revoke(credential_id)
-        _print_credentials([credential], as_json)
+        print_credentials([credential], as_json)
 
     @app.command("list")
     def list_(as_json: Json = False) -> None:
         """Show every key that was ever issued, without the keys themselves."""
-        with _book(database_url) as book:
-            _print_credentials(list(book.every()), as_json)
+        with open_book(database_url) as book:
+            print_credentials(list(book.every()), as_json)
 
     return app
 
 
 @contextmanager
-def _book(database_url: Callable[[], str]) -> Iterator[CredentialBook]:
+def open_book(database_url: Callable[[], str]) -> Iterator[CredentialBook]:
+    """The keys of a gateway; what goes wrong is said and becomes an exit code."""
     try:
         database = Database(database_url(), pool_size=1)
     except (ValueError, ArgumentError):
@@ -117,7 +118,8 @@ def _purposes(names: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _lifetime(days: int | None) -> timedelta | None:
+def lifetime_of(days: int | None) -> timedelta | None:
+    """How long a key lives."""
     return None if days is None else timedelta(days=days)
 
 
@@ -139,7 +141,8 @@ def _document(credential: Credential) -> dict[str, object]:
     return document
 
 
-def _show_issued(issued: Issued, as_json: bool) -> None:
+def show_issued(issued: Issued, as_json: bool) -> None:
+    """Print a key in the only moment in which it is known."""
     if as_json:
         typer.echo(json.dumps({**_document(issued.credential), "token": issued.key}))
         return
@@ -148,7 +151,8 @@ def _show_issued(issued: Issued, as_json: bool) -> None:
     typer.echo("The token is shown this once; keep it where secrets are kept.")
 
 
-def _print_credentials(credentials: list[Credential], as_json: bool) -> None:
+def print_credentials(credentials: list[Credential], as_json: bool) -> None:
+    """Print keys without the keys themselves."""
     if as_json:
         typer.echo(json.dumps([_document(c) for c in credentials]))
         return
