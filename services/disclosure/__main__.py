@@ -25,11 +25,13 @@ from services.chassis.sealed.keeper import SealingKeyKeeper
 from services.chassis.signing import Signer
 from services.disclosure import store_orders, store_receipts, wire
 from services.disclosure.gathering import Gathering
+from services.disclosure.recaller import Recaller
 from services.disclosure.reconciler import Reconciler
 from services.disclosure.servicer_acts import Acts
 from services.disclosure.servicer_attempt import Attempt, Released
 from services.disclosure.servicer_concluding import Concluding
 from services.disclosure.servicer_lists import ListServicer
+from services.disclosure.servicer_notices import NoticeServicer
 from services.disclosure.servicer_orders import OrderServicer
 from services.disclosure.servicer_preparing import Preparing
 from services.disclosure.servicer_receipts import ReceiptServicer
@@ -86,7 +88,9 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     handlers = handlers_of(parts, pusher, releasing, single)
     sealing = SealingKeyKeeper(parts.database, vault.get_sealing_key, parts.clock)
     keeper = Rounds("sealing_key", sealing.round, parts.metrics, parts.log)
-    beside: list[Background] = [dispatcher, reconciler, single, keeper]
+    recaller = Recaller(parts.database, vault.list_standing_changes, parts.clock)
+    recalls = Rounds("recall", recaller.round, parts.metrics, parts.log)
+    beside: list[Background] = [recalls, dispatcher, reconciler, single, keeper]
     serve(parts, handlers, known_pseudonym, beside, stop, ready)
     client.close()
 
@@ -135,6 +139,7 @@ def handlers_of(
     lists = ListServicer(database, clock, tokens)
     releases = ReleaseServicer(database, clock, keys, tokens, releasing, single)
     receipts = ReceiptServicer(database)
+    notices = NoticeServicer(database, clock, keys, tokens)
     handlers: dict[str, Handler] = {
         "RegisterRecipient": recipients.register_recipient,
         "ActivateRecipient": recipients.activate_recipient,
@@ -152,6 +157,8 @@ def handlers_of(
         "RenewRecipient": recipients.renew_recipient,
         "ReleaseManifest": releases.release_manifest,
         "GetReceiptKeys": receipts.get_receipt_keys,
+        "ListNotices": notices.list_notices,
+        "AcknowledgeNotice": notices.acknowledge_notice,
     }
     return {m.path: handlers[m.name] for m in parts.contract.of_process(PROCESS)}
 

@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
-from qupia.vault.v1 import vault_pb2
+from qupia.vault.v1 import standing_changes_pb2, vault_pb2
 from services.chassis.client import Client
 from services.chassis.decider.store_outbox import Push
 from services.chassis.sealed.document import SealingKey
+from services.disclosure import wire
+from services.disclosure.notice import Recall
+from services.disclosure.recaller import Heard
 
+_RECALL = "/qupia.vault.v1.VaultRecallService/"
 _DECIDER = "/qupia.vault.v1.VaultDeciderService/"
 _DISCLOSURE = "/qupia.vault.v1.VaultDisclosureService/"
 
@@ -55,6 +59,27 @@ class Vault:
             timeout,
         )
         return SealingKey(answer.key_id, answer.public_key)
+
+    def list_standing_changes(self, cursor: str, timeout: float) -> Heard:
+        """What has happened to people after a cursor."""
+        answer = self._client.call(
+            f"{_RECALL}ListStandingChanges",
+            standing_changes_pb2.ListStandingChangesRequest(cursor=cursor),
+            standing_changes_pb2.ListStandingChangesResponse,
+            timeout,
+        )
+        kinds = standing_changes_pb2.StandingChange.Kind
+        recalls = [
+            Recall(
+                each.change_id,
+                each.site_id,
+                each.subject_id,
+                kinds.Name(each.kind),
+                wire.instant(each.change_time),
+            )
+            for each in answer.changes
+        ]
+        return Heard(recalls, answer.cursor, answer.vault_incarnation)
 
     def open_incarnation(
         self, known_incarnation: int, timeout: float

@@ -58,6 +58,7 @@ from services.vault.servicer_access import AccessServicer
 from services.vault.servicer_authority import AuthorityServicer
 from services.vault.servicer_batches import BatchServicer
 from services.vault.servicer_blocking import BlockingServicer
+from services.vault.servicer_changes import ChangeServicer
 from services.vault.servicer_deciders import DeciderServicer
 from services.vault.servicer_destruction import DestructionServicer
 from services.vault.servicer_documents import DocumentServicer
@@ -165,6 +166,7 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     uses = UseServicer(parts.database, keys, parts.clock)
     records = RecordServicer(parts.database, keys, idempotency, parts.refusals, parts.clock)
     statistics = StatisticsServicer(parts.database, keys, parts.clock, parts.metrics)
+    by_name |= ChangeServicer(parts.database).handlers()
     by_name |= searches.handlers() | templates.handlers() | uses.handlers()
     by_name |= FieldServicer(lists, tokens).handlers()
     by_name |= AuthorityServicer(parts.database, gate, lists, parts.clock).handlers()

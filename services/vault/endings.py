@@ -26,7 +26,7 @@ from services.chassis import evidence
 from services.chassis.clock import Clock
 from services.chassis.database import Connection, Database
 from services.chassis.evidence import Entry
-from services.vault import store, store_destruction, store_links, store_tombstones
+from services.vault import store, store_changes, store_destruction, store_links, store_tombstones
 from services.vault.decide import RULES_VERSION
 from services.vault.destruction import (
     End,
@@ -96,6 +96,7 @@ class Endings:
     def clear(self, connection: Connection, stone: Tombstone, now: datetime) -> None:
         """Step 3, in the caller's transaction, which holds the subject's exclusive lock."""
         store_destruction.clear(connection, stone.subject, now)
+        store_changes.add(connection, stone.subject, store_changes.DESTROYED, now)
         entry = _entry(stone)
         evidence.append(connection, entry, now)
         known = store_destruction.read(connection, stone.subject)

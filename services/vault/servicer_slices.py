@@ -20,7 +20,7 @@ from services.chassis.clock import Clock
 from services.chassis.database import Connection
 from services.chassis.refusal import SubjectDestroyed
 from services.chassis.slices import ProposalVerdict, SliceVersion, Stamp, Verdict, judge
-from services.vault import store, store_life, store_links, store_slices, wire
+from services.vault import store, store_changes, store_life, store_links, store_slices, wire
 from services.vault.block_keeper import BlockKeeper
 from services.vault.carry import Taken, take
 from services.vault.correction import Corrections
@@ -212,6 +212,13 @@ class SliceTaker:
         if isinstance(standing, OrderStanding) and case.life:
             self._documents.follow(connection, pushed.subject, standing, pushed.messages, now)
         if isinstance(standing, ClaimsStanding):
+            own = own_standing_of(case)
+            if kind := store_changes.change_of(own, replace(own, claims=standing)):
+                store_changes.add(connection, pushed.subject, kind, now)
+                for relative in case.relatives:
+                    # All ids of one person are blocked together (1.1.5).
+                    also = (pushed.subject[0], relative.subject_id)
+                    store_changes.add(connection, also, kind, now)
             self._due.note(connection, pushed.subject, standing, now)
 
     def _take(

@@ -44,6 +44,7 @@ def database(access: DatabaseAccess) -> Iterator[Database]:
     own = [table.name for table in metadata.sorted_tables]
     common = ["evidence_entries", "refusal_tallies", "idempotency_keys", "subject_pseudonyms"]
     common += ["receipt_keys", "sealed_documents", "sealing_keys"]
+    common += ["recall_cursor", "recalls", "notices"]
     protocol = ["slices", "acts", "outbox", "decider_state"]
     owner = create_engine(access.owner_url)
     with owner.begin() as connection:

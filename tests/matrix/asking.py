@@ -72,6 +72,7 @@ def path_of(method: Method, thing: Thing) -> str:
         "order_id": thing.order_id,
         "delivery_id": thing.delivery_id,
         "disclosure_id": thing.disclosure_id,
+        "notice_id": thing.delivery_id,
         "claim_id": thing.claim_id,
         "recipient_id": thing.registered_id,
         "act_id": {

@@ -281,6 +281,9 @@ ROWS: Mapping[str, Row] = {
         tells=_outcome,
     ),
     "DisclosureManifestService.GetReceiptKeys": _SITE,
+    "DisclosureNoticeService.ListNotices": _SITE,
+    # Nobody's notice; whose it is, is tested in tests/policy/test_law_24.py.
+    "DisclosureNoticeService.AcknowledgeNotice": Row("site", _empty, own="NOT_AVAILABLE"),
     # Its line is that of the release which made the thing.
     "DisclosureService.GetDisclosure": Row("person"),
     "DisclosureService.ListDisclosures": Row("person", absent="EMPTY", tells=_ledger),

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Handlers of the notices (clause 6.2.3, Law 24(1)(3))."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from qupia.disclosure.v1 import notices_pb2
+from services.chassis import evidence
+from services.chassis.call import Call
+from services.chassis.clock import Clock
+from services.chassis.database import Database
+from services.chassis.idempotency import IdempotencyKeys
+from services.chassis.paging import PageTokens, page_size
+from services.chassis.pseudonym import pseudonym_of
+from services.chassis.refusal import NotFound
+from services.disclosure import store_notices, wire
+from services.disclosure.notice import Notice, NoticeState
+from services.disclosure.servicer_acts import DONE, entry
+
+_PAGE, _MOST = 100, 1000
+_RECIPIENT = "RECIPIENT"
+_States = notices_pb2.Notice.State
+
+
+class NoticeServicer:
+    """Lists and acknowledges notices."""
+
+    def __init__(
+        self, database: Database, clock: Clock, keys: IdempotencyKeys, tokens: PageTokens
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._keys = keys
+        self._tokens = tokens
+
+    def list_notices(self, call: Call) -> notices_pb2.ListNoticesResponse:
+        """A recipient's own, also of one that is suspended; an officer's are the site's."""
+        request = cast(notices_pb2.ListNoticesRequest, call.request)
+        site_id, now = call.principal.site_id, self._clock.now()
+        own = call.principal.recipient_id if _RECIPIENT in call.principal.roles else ""
+        state = NoticeState(_States.Name(request.state)) if request.state else None
+        size = page_size(request.page_size, _PAGE, _MOST)
+        scope = f"notices|{site_id}|{own}|{state or ''}"
+        place = self._tokens.open(scope, request.page_token) or [""]
+        with self._database.transaction() as connection:
+            found = store_notices.listed(connection, site_id, own, state, str(place[0]), size + 1)
+            if own:
+                store_notices.send(
+                    connection, site_id, [each.notice_id for each in found[:size]], now
+                )
+        more = len(found) > size
+        return notices_pb2.ListNoticesResponse(
+            notices=[_message(each) for each in found[:size]],
+            next_page_token=self._tokens.make(scope, [found[size - 1].notice_id]) if more else "",
+        )
+
+    def acknowledge_notice(self, call: Call) -> notices_pb2.AcknowledgeNoticeResponse:
+        """The recipient has done it; a second time changes nothing. Raises NotFound."""
+        request = cast(notices_pb2.AcknowledgeNoticeRequest, call.request)
+        site_id, now = call.principal.site_id, self._clock.now()
+        with self._database.transaction() as connection:
+            notice = store_notices.find(connection, site_id, request.notice_id)
+            if notice is None or notice.recipient_id != call.principal.recipient_id:
+                raise NotFound
+            self._keys.begin(connection, call, notice.notice_id, now)
+            if notice.state is not NoticeState.ACKNOWLEDGED:
+                store_notices.acknowledge(connection, notice, now)
+                refs = {"notice_id": notice.notice_id, "delivery_id": notice.delivery_id}
+                subject = pseudonym_of(connection, site_id, notice.subject_id)
+                evidence.append(connection, entry(call, DONE, subject=subject, refs=refs), now)
+            found = store_notices.find(connection, site_id, request.notice_id)
+        assert found is not None
+        return notices_pb2.AcknowledgeNoticeResponse(notice=_message(found))
+
+
+def _message(notice: Notice) -> notices_pb2.Notice:
+    return notices_pb2.Notice(
+        notice_id=notice.notice_id,
+        instruction=notices_pb2.Notice.Instruction.Value(notice.instruction),
+        state=_States.Value(notice.state),
+        recipient_id=notice.recipient_id,
+        order_id=notice.order_id,
+        delivery_id=notice.delivery_id,
+        create_time=wire.timestamp(notice.create_time),
+        send_time=wire.timestamp(notice.send_time),
+        acknowledge_time=wire.timestamp(notice.acknowledge_time),
+    )
