@@ -49,6 +49,7 @@ lint: $(VENV)/dev.stamp $(VENV)/protos.stamp ## check format, rules, types, cont
 .PHONY: bench
 bench: $(VENV)/dev.stamp $(VENV)/protos.stamp ## measure everything, beside a bare echo server (minutes)
 	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks.deliveries
 
 .PHONY: bench-deep
 bench-deep: $(VENV)/dev.stamp $(VENV)/protos.stamp ## the same with a million subjects and a million events

@@ -27,7 +27,8 @@ async def _run(order: dict[str, Any]) -> dict[str, Any]:
     credentials = grpc.ssl_channel_credentials(
         files.authority.read_bytes(), files.key.read_bytes(), files.chain.read_bytes()
     )
-    options = [("grpc.ssl_target_name_override", "vault.qupia.internal")]
+    server = order.get("server", "vault")
+    options = [("grpc.ssl_target_name_override", f"{server}.qupia.internal")]
     payloads = [base64.b64decode(p) for p in order["payloads"]]
     metadata = tuple(
         (key, base64.b64decode(value) if key.endswith("-bin") else value)

@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Releases against a running suite: `python -m benchmarks.deliveries`.
+
+Single releases over mTLS straight at the broker, beside a bare echo of the same kind, and manifests
+of 1,000 deliveries, one after the other; then the same with many open orders of other people in
+the books of broker and vault. Repeats of a release decide, read and record like the first. With
+the CPU that broker, vault and PostgreSQL spent on a delivery.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import secrets
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+import psutil
+import psycopg
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from benchmarks import echo
+from benchmarks.suite import RunningSuite, running_suite
+from qupia.contract.v1 import contract_pb2
+from qupia.disclosure.v1 import disclosure_pb2, manifest_pb2
+from services.chassis.process import certificate_of
+
+_SERVICE = "/qupia.disclosure.v1.DisclosureService/ReleaseDelivery"
+_MANIFEST = "/qupia.disclosure.v1.DisclosureManifestService/ReleaseManifest"
+_SECONDS = 60
+_TOGETHER = 1000
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Rates per second by name, and the CPU of a delivery in milliseconds."""
+
+    echo: list[float]
+    single: list[float]
+    manifest: list[float]
+    single_cpu: list[float]
+    manifest_cpu: list[float]
+
+
+def main() -> int:
+    """Measure and print; returns 1 where a release failed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.deliveries", description=__doc__)
+    parser.add_argument("--deliveries", type=int, default=1000)
+    parser.add_argument("--others", type=int, nargs="*", default=[10_000, 1_000_000])
+    parser.add_argument("--concurrency", type=int, default=32)
+    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    table = Table(title="medians; rates per second")
+    columns = ("open orders", "echo", "single", "single/echo", "ms CPU", "manifest", "ms CPU")
+    for column in columns:
+        table.add_column(column, justify="right")
+    with running_suite() as suite:
+        recipient, deliveries = _placed(suite, options.deliveries)
+        there = 0
+        for others in options.others:
+            _add_others(suite, others - there)
+            there = others
+            found = _measure(suite, recipient, deliveries, options)
+            table.add_row(*_row(others, found))
+    Console().print(table)
+    return 0
+
+
+def _row(others: int, found: Measured) -> list[str]:
+    bare, single = statistics.median(found.echo), statistics.median(found.single)
+    return [
+        f"{others:,}",
+        f"{bare:,.0f}",
+        f"{single:,.0f}",
+        f"{single / bare:.2f}",
+        f"{statistics.median(found.single_cpu):.2f}",
+        f"{statistics.median(found.manifest):,.0f}",
+        f"{statistics.median(found.manifest_cpu):.2f}",
+    ]
+
+
+def _placed(suite: RunningSuite, count: int) -> tuple[str, list[str]]:
+    """A courier and its open deliveries, placed over the front door."""
+    text = {"language": "kk", "title": "Құпиялылық саясаты", "body": "Мәтін"}
+    suite.post("privacyOfficer", "/v1/policies", {"texts": [text]})
+    recipient = str(suite.credentials["courier"]["recipientId"])
+
+    def one(number: int) -> str:
+        use = {"kind": "FORM_SUBMIT", "page": "/", "language": "kk", "noticeShown": True}
+        subject = suite.post("storefront", "/v1/subjects", {"use": use})["subjectId"]
+        data = {
+            "familyName": "Әбілқайырұлы",
+            "givenName": "Нұрсұлтан",
+            "phone": f"+7701{number:07d}",
+            "address": {"country": "KZ", "locality": "Алматы", "street": "Абай", "house": "10"},
+        }
+        suite.patch("storefront", f"/v1/subjects/{subject}/data", {"data": data})
+        order_id = f"B-{number}"
+        order = {"orderId": order_id, "subjectId": subject}
+        suite.post("storefront", "/v1/orders", {"order": order})
+        path = f"/v1/orders/{order_id}:assign"
+        made = suite.post("storefront", path, {"recipientId": recipient})
+        return str(made["delivery"]["deliveryId"])
+
+    with ThreadPoolExecutor(4) as pool:
+        return recipient, list(track(pool.map(one, range(count)), "placing", total=count))
+
+
+def _add_others(suite: RunningSuite, count: int) -> None:
+    """Open orders of other people, written straight into both books."""
+    if count <= 0:
+        return
+    tag = secrets.token_hex(3)
+    subject = f"md5('{tag}' || n)"
+    uuid = f"CAST(md5('%s{tag}' || n) AS uuid)::text"
+    order_columns = (
+        "site_id, registration_id, order_id, subject_id, policy_version, state, register_time, "
+        "act_id, close_act_id"
+    )
+    delivery_columns = (
+        "site_id, delivery_id, registration_id, order_id, subject_id, recipient_id, kind, "
+        "assign_time, act_id"
+    )
+    registration, act, delivery = uuid % "r", uuid % "a", uuid % "d"
+    some = f"FROM generate_series(1, {count}) AS n"
+    with psycopg.connect(_plain(suite.run["databases"]["disclosure"])) as connection:
+        connection.execute(
+            f"INSERT INTO orders ({order_columns}) SELECT 'demo', {registration}, "
+            f"'O-{tag}-' || n, {subject}, 1, 'OPEN', now(), {act}, '' {some}"
+        )
+        connection.execute(
+            f"INSERT INTO deliveries ({delivery_columns}) SELECT 'demo', {delivery}, "
+            f"{registration}, 'O-{tag}-' || n, {subject}, {uuid % 'c'}, 'COURIER', now(), {act} "
+            f"{some}"
+        )
+    with psycopg.connect(_plain(suite.run["databases"]["vault"])) as connection:
+        connection.execute(
+            "INSERT INTO slices (site_id, subject_id, topic, incarnation, counter, digest, body, "
+            f"apply_time) SELECT 'demo', {subject}, 'orders', 1, 1, '', '', now() {some}"
+        )
+    for name in ("disclosure", "vault"):
+        url = _plain(suite.run["databases"][name])
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("ANALYZE")
+
+
+def _measure(
+    suite: RunningSuite, recipient: str, deliveries: Sequence[str], options: Any
+) -> Measured:
+    found = Measured([], [], [], [], [])
+    caller = contract_pb2.Principal(
+        principal_id="bench",
+        site_id="demo",
+        role=contract_pb2.Caller.RECIPIENT,
+        recipient_id=recipient,
+    ).SerializeToString()
+    singles = [
+        disclosure_pb2.ReleaseDeliveryRequest(
+            delivery_id=each, request_id=secrets.token_hex(8)
+        ).SerializeToString()
+        for each in deliveries
+    ]
+    order = {
+        "certificates": suite.run["certificates"],
+        "peer": "gateway",
+        "concurrency": options.concurrency,
+        "seconds": options.seconds,
+        "payloads": [base64.b64encode(each).decode() for each in singles],
+        "metadata": [
+            ["qupia-principal-bin", base64.b64encode(caller).decode()],
+            ["qupia-reference", secrets.token_hex(8)],
+        ],
+    }
+    target = suite.run["processes"]["disclosure"]["socket"]
+    servers = _servers(suite)
+    with tempfile.TemporaryDirectory(prefix="qb-") as folder:
+        address = f"unix:{folder}/echo.sock"
+        command = [sys.executable, "-m", "benchmarks.echo", address, suite.run["certificates"]]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
+            assert server.stdout is not None
+            server.stdout.readline()
+            for _ in track(range(options.rounds), "measuring"):
+                found.echo.append(_load(order | {"target": address, "path": echo.PATH})["rate"])
+                asked = order | {"target": target, "path": _SERVICE, "server": "disclosure"}
+                before = _cpu(servers)
+                result = _load(asked)
+                assert not result["failures"], f"{result['failures']} releases failed"
+                found.single.append(result["rate"])
+                found.single_cpu.append(1000 * (_cpu(servers) - before) / max(1, result["calls"]))
+                before = _cpu(servers)
+                rate, count = _manifests(suite, target, caller, deliveries, options.seconds)
+                found.manifest.append(rate)
+                found.manifest_cpu.append(1000 * (_cpu(servers) - before) / count)
+            server.terminate()
+    return found
+
+
+def _manifests(
+    suite: RunningSuite, target: str, caller: bytes, deliveries: Sequence[str], seconds: float
+) -> tuple[float, int]:
+    files = certificate_of("gateway", Path(suite.run["certificates"]))
+    credentials = grpc.ssl_channel_credentials(
+        files.authority.read_bytes(), files.key.read_bytes(), files.chain.read_bytes()
+    )
+    options = [
+        ("grpc.ssl_target_name_override", "disclosure.qupia.internal"),
+        ("grpc.max_receive_message_length", 1 << 24),
+    ]
+    metadata = (("qupia-principal-bin", caller), ("qupia-reference", secrets.token_hex(8)))
+    count, begun = 0, time.perf_counter()
+    with grpc.secure_channel(target, credentials, options) as channel:
+        call: Callable[..., Any] = channel.unary_unary(
+            _MANIFEST,
+            request_serializer=manifest_pb2.ReleaseManifestRequest.SerializeToString,
+            response_deserializer=manifest_pb2.ReleaseManifestResponse.FromString,
+        )
+        while time.perf_counter() - begun < seconds:
+            request = manifest_pb2.ReleaseManifestRequest(
+                delivery_ids=deliveries[:_TOGETHER], request_id=secrets.token_hex(8)
+            )
+            answer = call(request, timeout=_SECONDS, metadata=metadata)
+            assert not answer.next_page_token
+            assert all(o.HasField("released") for o in answer.outcomes), "a release failed"
+            count += len(answer.outcomes)
+    return count / (time.perf_counter() - begun), count
+
+
+def _load(order: dict[str, Any]) -> dict[str, Any]:
+    client = subprocess.run(
+        [sys.executable, "-m", "benchmarks.load"],
+        input=json.dumps(order).encode(),
+        stdout=subprocess.PIPE,
+        check=True,
+        cwd=Path(__file__).parent.parent,
+    )
+    return dict(json.loads(client.stdout))
+
+
+def _servers(suite: RunningSuite) -> list[psutil.Process]:
+    pids = [suite.run["processes"][name]["pid"] for name in ("disclosure", "vault")]
+    return [psutil.Process(pid) for pid in (*pids, suite.run["postgres"]["pid"])]
+
+
+def _cpu(servers: Sequence[psutil.Process]) -> float:
+    family = [m for s in servers for m in (s, *s.children(recursive=True))]
+    return sum(sum(member.cpu_times()[:2]) for member in family)
+
+
+def _plain(url: str) -> str:
+    return url.replace("+psycopg", "")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
