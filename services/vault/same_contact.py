@@ -15,7 +15,7 @@ Each subject found is then blocked in a transaction of its own, under its own lo
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final
@@ -26,7 +26,7 @@ from services.chassis.database import Connection, Database
 from services.chassis.evidence import Entry
 from services.chassis.metrics import Metrics
 from services.chassis.refusal import Refusal
-from services.vault import store, store_blocks, store_data, store_slices, wire
+from services.vault import store, store_blocks, store_data, store_links, store_slices, wire
 from services.vault.blind_index import INDEXED_FIELDS, blind_index
 from services.vault.email_address import email_index_form
 from services.vault.envelope import CiphertextMisplaced
@@ -85,35 +85,45 @@ class SameContact:
         return 0.0 if len(due) == _BATCH else _PAUSE_SECONDS
 
     def _search(self, subject: Subject) -> None:
+        """The contacts are those of the whole person: the block reaches every id that is linked."""
+        site = subject[0]
         with self._database.transaction() as connection:
             blocks = store_blocks.to_search(connection, subject)
-            contacts = self._contacts(connection, subject) if blocks else {}
+            person = store_links.reach(connection, *subject).subjects if blocks else ()
+            contacts = {one for each in person for one in self._contacts(connection, site, each)}
         if not blocks:
             return
-        for key in sorted({lock_of(subject[0], f, value) for f, value in contacts.items()}):
+        for key in sorted({lock_of(site, f, value) for f, value in contacts}):
             with self._database.transaction() as connection:
                 store_blocks.pass_contact(connection, key)
-        for field, value in sorted(contacts.items()):
-            self._block_holders(subject, blocks, field, value)
+        for field, value in sorted(contacts):
+            self._block_holders(subject, person, blocks, field, value)
         with self._database.transaction() as connection:
             store_blocks.mark_searched(connection, blocks)
 
-    def _contacts(self, connection: Connection, subject: Subject) -> Contacts:
-        """A blocked subject's contact; it stays as it is while the block is open."""
+    def _contacts(self, connection: Connection, site: str, owner: str) -> list[tuple[Field, str]]:
+        """The contact of one blocked id; it stays as it is while the block is open."""
+        subject = (site, owner)
         stored = self._keys.owner_key(*subject)
         rows = store_data.current_data(connection, {subject: INDEXED_FIELDS})
         if stored is None or not rows.get(subject):
-            return {}
+            return []
         data = decrypt_rows(self._keys.open(*subject, stored), subject, rows[subject])
-        return {f: value for f in INDEXED_FIELDS if isinstance(value := data.get(f), str)}
+        return [(f, value) for f in INDEXED_FIELDS if isinstance(value := data.get(f), str)]
 
     def _block_holders(
-        self, origin: Subject, blocks: Sequence[WatchedBlock], field: Field, value: str
+        self,
+        origin: Subject,
+        person: Collection[str],
+        blocks: Sequence[WatchedBlock],
+        field: Field,
+        value: str,
     ) -> None:
+        """Block whoever has the contact and is not of the `person`, whom the block reaches."""
         site = origin[0]
         with self._database.transaction() as connection:
             holders = find_subjects(connection, self._keys, site, field, value)
-            others = [each for each in holders if each != origin[1]]
+            others = [each for each in holders if each not in person]
             if len(others) > MOST_SHARING:
                 self._tell_of_many(connection, origin, blocks, field, len(others))
                 others = []

@@ -10,8 +10,10 @@ from dataclasses import field as member
 from datetime import datetime, timedelta
 
 from sqlalchemy import (
+    CTE,
     BigInteger,
     ColumnElement,
+    FromClause,
     Integer,
     LargeBinary,
     TableValuedAlias,
@@ -21,6 +23,7 @@ from sqlalchemy import (
     func,
     select,
     tuple_,
+    union,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -32,6 +35,7 @@ from services.vault.store import Subject
 from services.vault.store_arrays import unnest
 from services.vault.tables import blind_index
 from services.vault.tables_blocks import interims, provisional_blocks, watched_blocks
+from services.vault.tables_links import links
 
 # Whoever applied the block looks for its contact; the rounds come after.
 _HANDLER_GOES_FIRST = timedelta(seconds=2)
@@ -185,30 +189,52 @@ def pass_contact(connection: Connection, key: int) -> None:
 def watched_with(
     connection: Connection, site: str, digests: Sequence[Digest]
 ) -> list[tuple[str, WatchedBlock]]:
-    """(owner of a digest, open block of somebody else with the same contact)."""
-    asked = _asked(digests)
+    """(owner of a digest, open block of somebody else with the same contact).
+
+    The block may be another id's of the person who has the contact: it reaches all that are linked.
+    """
+    person = _persons_with(site, _asked(digests))
     w = watched_blocks.c
     rows = connection.execute(
-        select(asked.c.owner, w.site_id, w.subject_id, w.claim_id, w.ground)
-        .select_from(
-            asked.join(
-                blind_index,
-                and_(
-                    blind_index.c.site_id == site,
-                    blind_index.c.field == asked.c.field,
-                    blind_index.c.key_version == asked.c.key_version,
-                    blind_index.c.digest == asked.c.digest,
-                    blind_index.c.subject_id != asked.c.owner,
-                ),
-            ).join(
-                watched_blocks,
-                and_(w.site_id == site, w.subject_id == blind_index.c.subject_id),
-            )
+        select(person.c.owner, w.site_id, w.subject_id, w.claim_id, w.ground)
+        .join_from(
+            person,
+            watched_blocks,
+            and_(w.site_id == site, w.subject_id == person.c.subject_id),
         )
         .distinct()
-        .order_by(asked.c.owner, w.claim_id, w.subject_id)
+        .order_by(person.c.owner, w.claim_id, w.subject_id)
     )
     return [(row.owner, _watched(row)) for row in rows]
+
+
+def _persons_with(site: str, asked: TableValuedAlias) -> CTE:
+    """(owner of a digest, every id of each other person who has the same contact)."""
+    of_holder, of_owner = links.alias("of_holder"), links.alias("of_owner")
+    account = func.coalesce(of_holder.c.account_id, blind_index.c.subject_id)
+    held = and_(
+        blind_index.c.site_id == site,
+        blind_index.c.field == asked.c.field,
+        blind_index.c.key_version == asked.c.key_version,
+        blind_index.c.digest == asked.c.digest,
+    )
+    holders = (
+        select(asked.c.owner, account.label("subject_id"))
+        .select_from(
+            asked.join(blind_index, held)
+            .outerjoin(of_holder, _visitor(of_holder, site, blind_index.c.subject_id))
+            .outerjoin(of_owner, _visitor(of_owner, site, asked.c.owner))
+        )
+        .where(account != func.coalesce(of_owner.c.account_id, asked.c.owner))
+        .cte("holders")
+    )
+    of_account = and_(links.c.site_id == site, links.c.account_id == holders.c.subject_id)
+    visitors = select(holders.c.owner, links.c.visitor_id).join_from(holders, links, of_account)
+    return union(select(holders.c.owner, holders.c.subject_id), visitors).cte("person")
+
+
+def _visitor(link: FromClause, site: str, subject: ColumnElement[str]) -> ColumnElement[bool]:
+    return and_(link.c.site_id == site, link.c.visitor_id == subject)
 
 
 def provisional(

@@ -83,6 +83,28 @@ def test_who_is_given_the_contact_of_a_blocked_subject_later_is_blocked_with_the
     assert unknown(vault, guest, other).keys() == {guest.subject_id}
 
 
+@pytest.mark.parametrize("blocked", ["account", "visitor", "another visitor"])
+@pytest.mark.parametrize("placed", ["before", "after"])
+def test_the_contact_of_every_id_of_a_blocked_person_reaches_who_has_it(
+    vault: VaultProcess, shop: Storefront, person: Person, blocked: str, placed: str
+) -> None:
+    """T-6.2.3-a, T-1.1.5-a"""
+    visitor, another, stranger = (settled(vault, shop) for _ in range(3))
+    them = {"account": person, "visitor": visitor, "another visitor": another}
+    assert visitor.links_to(person) == another.links_to(person) == "APPLIED"
+    claims = [them[blocked].is_blocked()] if placed == "after" else []
+    guests = [twin_of(vault, shop, each) for each in them.values()]
+    [claim] = claims or [them[blocked].is_blocked()]
+    assert [shop.why_not(guest.subject_id) for guest in guests] == ["SUBJECT_BLOCKED"] * 3
+    assert shop.why_not(stranger.subject_id) == "OK"
+    told = unknown(vault, *guests, *them.values())
+    assert told.keys() == {guest.subject_id for guest in guests}
+    assert {each.origin_subject_id for each in told.values()} == {them[blocked].subject_id}
+    # The person's own ids are blocked by the claim itself, and free again with it.
+    them[blocked].outcome(claim, "NOT_CONFIRMED")
+    assert [shop.why_not(each.subject_id) for each in them.values()] == ["OK"] * 3
+
+
 def test_a_provisional_block_is_not_lifted_by_the_outcome_of_the_claim(
     vault: VaultProcess, shop: Storefront, person: Person
 ) -> None:
