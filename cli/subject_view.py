@@ -80,9 +80,9 @@ def _save(subject: str, code: str, out: Path, language: str, *, as_json: bool) -
         pdf = out / f"{saved[0].stem.rpartition('-')[0]}.pdf"
         printed = office.act(f"/v1/subjects/{subject}:print", {"language": language})
         write_private(pdf, printed.content)
-        key = office.get("/v1/export-key")
-        pem = out / f"export-key-{key['keyId']}.pem"
-        write_private(pem, str(key["publicKey"]).encode())
+        key = office.get("/v1/signing-keys/vault")["keys"][0]
+        pem = out / f"signing-key-{key['kid']}.pem"
+        write_private(pem, str(key["pem"]).encode())
         _done(terminal, [*saved, pdf, pem])
 
 

@@ -103,7 +103,7 @@ def test_a_receipt_is_checked_offline_and_other_details_do_not_hold(
 ) -> None:
     delivery = person.assigned()
     released = person.site.good("courier", "POST", f"/v1/deliveries/{delivery}:release", {}).json
-    keys = person.site.good("courier", "GET", "/v1/receipt-keys").json
+    keys = person.site.good("courier", "GET", "/v1/signing-keys/disclosure").json
     files = {
         "receipt": released["receipt"],
         "details": json.dumps(released["details"], ensure_ascii=False),

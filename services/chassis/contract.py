@@ -27,7 +27,7 @@ from google.protobuf.descriptor import (
 )
 
 import qupia
-from qupia.contract.v1 import contract_pb2
+from qupia.contract.v1 import contract_pb2, signing_pb2
 from qupia.subject.v1 import subject_pb2
 
 DEFAULT_MAX_REQUEST_BYTES = 262_144
@@ -48,7 +48,11 @@ def _files_of(process: str) -> tuple[FileDescriptor, ...]:
 SERVICE_FILES: Mapping[str, tuple[FileDescriptor, ...]] = MappingProxyType(
     {process: _files_of(process) for process in PROCESSES}
 )
-SHARED_FILES: tuple[FileDescriptor, ...] = (contract_pb2.DESCRIPTOR, subject_pb2.DESCRIPTOR)
+SHARED_FILES: tuple[FileDescriptor, ...] = (
+    contract_pb2.DESCRIPTOR,
+    signing_pb2.DESCRIPTOR,
+    subject_pb2.DESCRIPTOR,
+)
 
 FILE = httpbody_pb2.HttpBody.DESCRIPTOR.full_name
 """The response of an RPC that answers with a file."""

@@ -13,10 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-from services.chassis.signing import Signer
+from services.chassis.signing import Signer, public_pem
 
 SUMS, SIGNATURE, PUBLIC_KEY, READ_ME = (
     "SHA256SUMS",
@@ -53,15 +50,10 @@ def pack(files: Sequence[BundleFile], signer: Signer, moment: datetime) -> bytes
     sealed = [
         BundleFile(SUMS, sums),
         BundleFile(SIGNATURE, signer.sign(sums).value),
-        BundleFile(PUBLIC_KEY, _pem(signer)),
+        BundleFile(PUBLIC_KEY, public_pem(signer.public_key).encode()),
         BundleFile(READ_ME, _READ_ME.encode()),
     ]
     return _zip([*files, *sealed], moment)
-
-
-def _pem(signer: Signer) -> bytes:
-    key = Ed25519PublicKey.from_public_bytes(signer.public_key)
-    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
 def _zip(files: Iterable[BundleFile], moment: datetime) -> bytes:

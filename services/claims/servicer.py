@@ -46,7 +46,7 @@ def handlers(
         f"{_ANSWERS}/RecordDispatch": answering.record_dispatch,
         f"{_ANSWERS}/SendAnswer": answering.send_answer,
         f"{_ANSWERS}/AttachNationalSignature": letters.attach_national_signature,
-        f"{_ANSWERS}/GetSigningKey": letters.get_signing_key,
+        f"{_ANSWERS}/GetSigningKeys": letters.get_signing_keys,
         f"{_SERVICE}/GetClaim": reading.get_claim,
         f"{_SERVICE}/ListClaims": reading.list_claims,
         f"{_SERVICE}/GetAct": reading.get_act,

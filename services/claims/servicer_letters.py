@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""GetAnswer, GetAnswerStatus, AttachNationalSignature, GetSigningKey: the letter itself (8.2)."""
+"""GetAnswer, GetAnswerStatus, AttachNationalSignature, GetSigningKeys: the letter itself (8.2)."""
 
 from typing import cast
 
 from google.api.httpbody_pb2 import HttpBody
 
 from qupia.claims.v1 import answers_pb2
+from qupia.contract.v1 import signing_pb2
 from services.chassis import evidence
 from services.chassis.call import Call
 from services.chassis.database import Connection
 from services.chassis.ids import new_uuid
 from services.chassis.refusal import AlreadyExists, NotFound, Refusal, Unavailable
 from services.chassis.sealed import store as sealed_store
-from services.chassis.signing import ALGORITHM, Signer
+from services.chassis.signing import Signer
+from services.chassis.signing_keys import PublicKey, signing_keys_message
 from services.claims import store, store_acts, store_answers, wire_answers
 from services.claims.answer import LetterStatus
 from services.claims.claim import Claim
@@ -86,11 +88,9 @@ class Letters:
             letter=wire_answers.letter_message(status)
         )
 
-    def get_signing_key(self, _call: Call) -> answers_pb2.GetSigningKeyResponse:
+    def get_signing_keys(self, _call: Call) -> signing_pb2.GetSigningKeysResponse:
         """The key that verifies what this service signs."""
-        return answers_pb2.GetSigningKeyResponse(
-            key_id=self._signer.key_id, algorithm=ALGORITHM, public_key=self._signer.public_key
-        )
+        return signing_keys_message([PublicKey(self._signer.public_key)])
 
 
 def _read(

@@ -156,7 +156,7 @@ def handlers_of(
         "GetAct": acts.get_act,
         "RenewRecipient": recipients.renew_recipient,
         "ReleaseManifest": releases.release_manifest,
-        "GetReceiptKeys": receipts.get_receipt_keys,
+        "GetSigningKeys": receipts.get_signing_keys,
         "ListNotices": notices.list_notices,
         "AcknowledgeNotice": notices.acknowledge_notice,
     }

@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The keys by which a recipient checks its receipts offline (clause 5.2)."""
+"""The keys by which anybody who is shown a receipt checks it offline (clause 5.2)."""
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64encode
-
-from qupia.disclosure.v1 import manifest_pb2
+from qupia.contract.v1 import signing_pb2
 from services.chassis.call import Call
 from services.chassis.database import Database
-from services.chassis.signing import ALGORITHM
-from services.disclosure import store_receipts, wire
+from services.chassis.signing_keys import signing_keys_message
+from services.disclosure import store_receipts
 
 
 class ReceiptServicer:
@@ -18,19 +16,8 @@ class ReceiptServicer:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def get_receipt_keys(self, _call: Call) -> manifest_pb2.GetReceiptKeysResponse:
-        """Every key that was ever used, as JSON Web Keys, the newest first."""
+    def get_signing_keys(self, _call: Call) -> signing_pb2.GetSigningKeysResponse:
+        """Every key that was ever used, the newest first."""
         with self._database.transaction() as connection:
             keys = store_receipts.every(connection)
-        return manifest_pb2.GetReceiptKeysResponse(
-            keys=[
-                manifest_pb2.ReceiptKey(
-                    kty="OKP",
-                    crv=ALGORITHM,
-                    kid=key.key_id,
-                    x=urlsafe_b64encode(key.public_key).rstrip(b"=").decode(),
-                    first_use_time=wire.timestamp(key.first_use_time),
-                )
-                for key in keys
-            ]
-        )
+        return signing_keys_message(keys)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
@@ -11,16 +10,8 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Connection
 
 from services.chassis.signing import Signer
+from services.chassis.signing_keys import PublicKey
 from services.disclosure.tables_receipts import receipt_keys
-
-
-@dataclass(frozen=True, slots=True)
-class PublicKey:
-    """A raw Ed25519 public key (32 bytes) and when it was first used."""
-
-    key_id: str
-    public_key: bytes
-    first_use_time: datetime
 
 
 def keep(connection: Connection, signer: Signer, now: datetime) -> None:
@@ -37,4 +28,4 @@ def every(connection: Connection) -> list[PublicKey]:
     rows = connection.execute(
         select(receipt_keys).order_by(receipt_keys.c.first_use_time.desc(), receipt_keys.c.key_id)
     )
-    return [PublicKey(row.key_id, bytes(row.public_key), row.first_use_time) for row in rows]
+    return [PublicKey(bytes(row.public_key), row.first_use_time) for row in rows]

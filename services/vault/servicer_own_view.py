@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from google.api import httpbody_pb2
 
-from qupia.contract.v1 import contract_pb2
+from qupia.contract.v1 import contract_pb2, signing_pb2
 from qupia.vault.v1 import own_view_pb2
 from services.chassis import evidence
 from services.chassis.call import Call
@@ -23,7 +23,8 @@ from services.chassis.ids import new_uuid
 from services.chassis.paging import PageTokens, page_size
 from services.chassis.pipeline import Handler
 from services.chassis.refusal import NotFound, VaultNotReady, refusal_of
-from services.chassis.signing import Signer, public_pem
+from services.chassis.signing import Signer
+from services.chassis.signing_keys import PublicKey, signing_keys_message
 from services.chassis.sites import Sites
 from services.chassis.typeset import typeset_page
 from services.vault import store, wire
@@ -87,7 +88,7 @@ class OwnViewServicer:
             "ExportSubject": self.export_subject,
             "PrintSubject": self.print_subject,
             "ListProcessing": self.list_processing,
-            "GetExportKey": self.get_export_key,
+            "GetSigningKeys": self.get_signing_keys,
         }
 
     def export_subject(self, call: Call) -> own_view_pb2.ExportSubjectResponse:
@@ -190,11 +191,9 @@ class OwnViewServicer:
             )
         return response
 
-    def get_export_key(self, _call: Call) -> own_view_pb2.GetExportKeyResponse:
-        """The public half of what signs."""
-        return own_view_pb2.GetExportKeyResponse(
-            key_id=self._signer.key_id, public_key=public_pem(self._signer.public_key)
-        )
+    def get_signing_keys(self, _call: Call) -> signing_pb2.GetSigningKeysResponse:
+        """The key that verifies exports."""
+        return signing_keys_message([PublicKey(self._signer.public_key)])
 
     @contextmanager
     def _view(self, call: Call, subject_id: str) -> Iterator[_View]:

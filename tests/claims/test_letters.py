@@ -3,6 +3,7 @@
 
 import hashlib
 import io
+from base64 import urlsafe_b64decode
 from datetime import timedelta
 from typing import Any, cast
 
@@ -11,6 +12,7 @@ import pytest
 from google.api.httpbody_pb2 import HttpBody
 
 from qupia.claims.v1 import answers_pb2, claims_pb2
+from qupia.contract.v1 import signing_pb2
 from services.chassis.clock import FixedClock
 from services.chassis.ids import new_uuid
 from services.chassis.mail import LetterNotSent
@@ -156,11 +158,12 @@ def test_a_letter_is_signed_and_its_digest_is_on_record(suite: Suite) -> None:
     _answer(suite, claim_id)
     pdf, status = _letter(suite, claim_id), _status(suite, claim_id)
     assert hashlib.sha256(pdf).hexdigest() == status.sha256
-    asked = suite.ask("GetSigningKey", answers_pb2.GetSigningKeyRequest(), suite.storefront())
-    key = cast(answers_pb2.GetSigningKeyResponse, asked)
-    assert key.algorithm == "Ed25519"
-    assert is_signed(key.public_key, pdf, Signature(status.key_id, status.signature))
-    assert not is_signed(key.public_key, pdf + b"\n", Signature(status.key_id, status.signature))
+    asked = suite.ask("GetSigningKeys", signing_pb2.GetSigningKeysRequest(), suite.storefront())
+    [key] = cast(signing_pb2.GetSigningKeysResponse, asked).keys
+    assert (key.kty, key.crv, key.kid) == ("OKP", "Ed25519", status.key_id)
+    public = urlsafe_b64decode(key.x + "=")
+    assert is_signed(public, pdf, Signature(status.key_id, status.signature))
+    assert not is_signed(public, pdf + b"\n", Signature(status.key_id, status.signature))
     [(body,)] = suite.rows("SELECT body FROM evidence_entries WHERE event = 'answer.written'")
     assert status.sha256 in body
     assert TEXT.split("\n", maxsplit=1)[0] not in body

@@ -11,7 +11,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from qupia.disclosure.v1 import manifest_pb2 as m
+from qupia.contract.v1.signing_pb2 import GetSigningKeysRequest
 from services.chassis.signing import Signer
 from services.disclosure import store_receipts
 from services.disclosure.receipt import canonical, details_digest
@@ -28,7 +28,7 @@ DETAILS = {
 def _keys(house: House) -> KeySet:
     with house.database.transaction() as connection:
         store_receipts.keep(connection, Signer.of_secret(b"s" * 32), house.clock.now())
-    answer = house.call(STOREFRONT, m.GetReceiptKeysRequest())
+    answer = house.call(STOREFRONT, GetSigningKeysRequest())
     keys = [{"kty": k.kty, "crv": k.crv, "kid": k.kid, "x": k.x} for k in answer.keys]
     return KeySet.import_key_set({"keys": keys})
 

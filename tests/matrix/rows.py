@@ -243,7 +243,7 @@ ROWS: Mapping[str, Row] = {
     "VaultOwnViewService.ExportSubject": Row("person", _empty),
     "VaultOwnViewService.PrintSubject": Row("person", _empty),
     "VaultOwnViewService.ListProcessing": Row("person"),
-    "VaultOwnViewService.GetExportKey": _SITE,
+    "VaultOwnViewService.GetSigningKeys": _SITE,
     "VaultTemplateService.RegisterTemplate": Row("site", _template),
     "VaultFieldService.ListDataFields": _SITE,
     "VaultVersionService.ListDataVersions": Row("person"),
@@ -280,7 +280,7 @@ ROWS: Mapping[str, Row] = {
         absent="NOT_AVAILABLE",
         tells=_outcome,
     ),
-    "DisclosureManifestService.GetReceiptKeys": _SITE,
+    "DisclosureManifestService.GetSigningKeys": _SITE,
     "DisclosureNoticeService.ListNotices": _SITE,
     # Nobody's notice; whose it is, is tested in tests/policy/test_law_24.py.
     "DisclosureNoticeService.AcknowledgeNotice": Row("site", _empty, own="NOT_AVAILABLE"),
@@ -338,7 +338,7 @@ ROWS: Mapping[str, Row] = {
     "AnswerService.AttachNationalSignature": Row(
         "person", lambda _: {"cms": "MIA="}, own="NOT_FOUND", blocked="NOT_FOUND"
     ),
-    "AnswerService.GetSigningKey": _SITE,
+    "AnswerService.GetSigningKeys": _SITE,
     # None of these claims is answered, and none has run out of time.
     "CourtService.RecordAgreement": Row(
         "person", lambda _: {"terms": "Мир."}, own="STATE_CONFLICT", blocked="STATE_CONFLICT"

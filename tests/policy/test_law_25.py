@@ -104,9 +104,9 @@ def test_the_export_holds_all_there_is_with_its_provenance(known: Person) -> Non
 def test_anybody_verifies_an_export_with_the_published_key(known: Person) -> None:
     """Law 25(2)(9)"""
     ((_, answer),) = export(known, opened(known))
-    published = known.site.ask("", "GET", "/v1/export-key").json
-    assert published["keyId"] == answer["keyId"]
-    key = load_pem_public_key(published["publicKey"].encode())
+    published = known.site.ask("", "GET", "/v1/signing-keys/vault").json["keys"]
+    assert published[0]["kid"] == answer["keyId"]
+    key = load_pem_public_key(published[0]["pem"].encode())
     assert isinstance(key, Ed25519PublicKey)
     document = answer["document"].encode()
     key.verify(signature_of(answer), document)
