@@ -28,7 +28,9 @@ def verify() -> None:
 @app.command()
 def receipt(
     receipt: Annotated[Path, typer.Argument(help="The receipt: a line of three parts.")],
-    keys: Annotated[Path, typer.Option(help="What GET /v1/signing-keys/disclosure answered, kept.")],
+    keys: Annotated[
+        Path, typer.Option(help="What GET /v1/signing-keys/disclosure answered, kept.")
+    ],
     details: Annotated[
         Path | None, typer.Option(help="The details that came with it, as JSON.")
     ] = None,
