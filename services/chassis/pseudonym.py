@@ -6,7 +6,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection
 
-from sqlalchemy import Column, MetaData, Table, Text, select, tuple_
+from sqlalchemy import Column, MetaData, Table, Text, delete, select, tuple_
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Connection
 
@@ -59,6 +59,14 @@ def pseudonyms_of(
         # Read again: another transaction may have been faster.
         known |= _known(connection, missing)
     return known
+
+
+def forget(connection: Connection, ended: Collection[tuple[str, str]]) -> None:
+    """Whoever has ended has no pseudonym any more: what evidence says of it is about nobody."""
+    t = subject_pseudonyms.c
+    connection.execute(
+        delete(subject_pseudonyms).where(tuple_(t.site_id, t.subject_id).in_(list(ended)))
+    )
 
 
 def _known(

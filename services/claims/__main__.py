@@ -14,6 +14,7 @@ from services.chassis.client import Client
 from services.chassis.config import load_settings
 from services.chassis.decider.dispatcher import Dispatcher
 from services.chassis.decider.pusher import Pusher, Topic
+from services.chassis.forgetting import Forgetting, asking
 from services.chassis.idempotency import IdempotencyKeys
 from services.chassis.mail import MailSettings, mailer_of
 from services.chassis.paging import PageTokens
@@ -121,9 +122,12 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
         parts.metrics,
         parts.log,
     )
-    backgrounds = _backgrounds(
-        parts, vault, pusher, courier, {"same_contact": same_contacts.round, "sender": sender.round}
-    )
+    more = {
+        "same_contact": same_contacts.round,
+        "sender": sender.round,
+        "forgetting": Forgetting(parts.database, asking(client)).round,
+    }
+    backgrounds = _backgrounds(parts, vault, pusher, courier, more)
     assembly.serve(parts, rpcs, known_pseudonym, backgrounds, stop, ready)
     client.close()
     consent.close()

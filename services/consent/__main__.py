@@ -13,6 +13,7 @@ from services.chassis.config import load_settings
 from services.chassis.configured_fields import load_configured_fields
 from services.chassis.decider.dispatcher import Dispatcher
 from services.chassis.decider.pusher import Pusher, Topic
+from services.chassis.forgetting import Forgetting, asking
 from services.chassis.idempotency import IdempotencyKeys
 from services.chassis.paging import PageTokens
 from services.chassis.process import ProcessSettings, run
@@ -85,7 +86,9 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
         ActServicer(parts.database),
         LinkServicer(parts.database, recording, tokens, parts.clock),
     )
-    backgrounds = [dispatcher, *_deliveries(parts, vault)]
+    forgetting = Forgetting(parts.database, asking(client))
+    forget = Rounds("forgetting", forgetting.round, parts.metrics, parts.log)
+    backgrounds: list[Background] = [dispatcher, forget, *_deliveries(parts, vault)]
     serve(parts, table, known_pseudonym, backgrounds, stop, ready)
     client.close()
 

@@ -15,6 +15,7 @@ from services.chassis.client import Client
 from services.chassis.config import load_settings
 from services.chassis.decider.dispatcher import Dispatcher
 from services.chassis.decider.pusher import Pusher, Topic
+from services.chassis.forgetting import Forgetting, asking
 from services.chassis.idempotency import IdempotencyKeys
 from services.chassis.paging import PageTokens
 from services.chassis.pipeline import Handler
@@ -90,7 +91,9 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     keeper = Rounds("sealing_key", sealing.round, parts.metrics, parts.log)
     recaller = Recaller(parts.database, vault.list_standing_changes, parts.clock)
     recalls = Rounds("recall", recaller.round, parts.metrics, parts.log)
-    beside: list[Background] = [recalls, dispatcher, reconciler, single, keeper]
+    forgetting = Forgetting(parts.database, asking(client))
+    forget = Rounds("forgetting", forgetting.round, parts.metrics, parts.log)
+    beside: list[Background] = [recalls, forget, dispatcher, reconciler, single, keeper]
     serve(parts, handlers, known_pseudonym, beside, stop, ready)
     client.close()
 

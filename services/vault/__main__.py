@@ -62,6 +62,7 @@ from services.vault.servicer_changes import ChangeServicer
 from services.vault.servicer_deciders import DeciderServicer
 from services.vault.servicer_destruction import DestructionServicer
 from services.vault.servicer_documents import DocumentServicer
+from services.vault.servicer_endings import EndingServicer
 from services.vault.servicer_fields import FieldServicer
 from services.vault.servicer_keys import KeyServicer
 from services.vault.servicer_own_view import OwnViewServicer
@@ -177,7 +178,7 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     destructions = DestructionServicer(
         parts.database, keys, endings, retention, idempotency, tokens, parts.clock
     )
-    by_name |= destructions.handlers()
+    by_name |= destructions.handlers() | EndingServicer(parts.database, tokens).handlers()
     by_name |= records.handlers() | statistics.handlers() | batches.handlers()
     custody, key_servicer = _custody(settings, parts, keys, provider)
     by_name |= key_servicer.handlers()

@@ -220,6 +220,18 @@ def done(connection: Connection, wanted: Collection[Subject]) -> dict[Subject, s
     return {(r.site_id, r.subject_id): r.destruction_id for r in rows}
 
 
+def ended(connection: Connection, after: Subject, limit: int) -> list[Subject]:
+    """Who has ended, by (site, subject), after a place."""
+    d = destructions.c
+    rows = connection.execute(
+        select(d.site_id, d.subject_id)
+        .where(d.state == DONE, tuple_(d.site_id, d.subject_id) > tuple_(*after))
+        .order_by(d.site_id, d.subject_id)
+        .limit(limit)
+    )
+    return [(row.site_id, row.subject_id) for row in rows]
+
+
 def all_done(connection: Connection, after: Subject, limit: int) -> list[DestructionRow]:
     """Destructions that are done by (site, subject), after a place."""
     d = destructions.c

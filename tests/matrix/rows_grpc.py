@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from google.protobuf.message import Message
 
 from qupia.subject.v1 import subject_pb2
-from qupia.vault.v1 import authority_pb2, blocking_pb2, standing_changes_pb2, uses_pb2, vault_pb2
+from qupia.vault.v1 import (
+    authority_pb2,
+    blocking_pb2,
+    endings_pb2,
+    standing_changes_pb2,
+    uses_pb2,
+    vault_pb2,
+)
 from services.chassis.contract import Method
 from services.chassis.ids import new_uuid
 from tests.matrix.rows import OK, NoRow, name_of
@@ -175,6 +182,9 @@ PEER_ROWS: Mapping[str, PeerRow] = {
     # A release that no request stands behind would be a fault of the records: it names nobody.
     "VaultAuthorityService.ReadForAuthority": PeerRow(
         _authority, own="NOT_FOUND", absent="NOT_FOUND"
+    ),
+    "VaultEndingService.ListEndedSubjects": PeerRow(
+        lambda _: endings_pb2.ListEndedSubjectsRequest()
     ),
     "VaultRecallService.ListStandingChanges": PeerRow(
         lambda _: standing_changes_pb2.ListStandingChangesRequest()

@@ -22,7 +22,7 @@ from services.chassis.decider.store_life import Life
 from services.chassis.decider.store_outbox import Push
 from services.chassis.evidence import Entry
 from services.chassis.metrics import Metrics
-from services.chassis.pseudonym import pseudonym_of
+from services.chassis.pseudonym import forget, pseudonym_of
 from services.chassis.refusal import Refusal, Unavailable
 from services.chassis.slices import Answer, SliceVersion, Step, Verdict, next_step
 
@@ -138,6 +138,8 @@ class Pusher:
         store_outbox.clear_resync(connection, push.key)
         self._topics[push.key.topic].settle(connection, ended, receipt)
         evidence.append_all(connection, self._entries(connection, ended, receipt), now)
+        if receipt.verdict == _Receipt.SUBJECT_DESTROYED:
+            forget(connection, [(push.key.site_id, push.key.subject_id)])
         if receipt.carried:
             self._metrics.alarms.labels("restriction_carried").inc()
             self._log.error("restriction carried", topic=push.key.topic, count=len(receipt.carried))
