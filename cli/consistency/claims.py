@@ -13,6 +13,7 @@ from services.claims.authority import AuthorityState
 from services.claims.claim import ClaimFact
 from services.claims.intake import claim_number
 from services.claims.state import (
+    WAITING,
     Claimant,
     ClaimKind,
     ClaimState,
@@ -66,7 +67,7 @@ def number_faults(
 def state_faults(claims: Iterable[ClaimRow], calendar: WorkingCalendar) -> Iterator[Fault]:
     """Claims whose state, outcome, decision or due date do not follow from their steps."""
     for claim in claims:
-        what = _state_fault(claim) or _deadline_fault(claim, calendar)
+        what = _state_fault(claim) or _deadline_fault(claim, calendar) or _clock_fault(claim)
         if what:
             yield Fault.of("claims", "claims", what, site_id=claim.site, claim_id=claim.claim_id)
 
@@ -119,6 +120,15 @@ def _deadline_fault(claim: ClaimRow, calendar: WorkingCalendar) -> str:
         return "its receipt lies outside the calendar"
     if (deadline.due_date, deadline.due_time) != (claim.due_date, claim.due_time):
         return "the due date is not the one of its receipt"
+    return ""
+
+
+def _clock_fault(claim: ClaimRow) -> str:
+    """The clock has to look at a claim that waits again, at the end of its term at the latest."""
+    if claim.state in WAITING and (claim.alarm_time is None or claim.alarm_time > claim.due_time):
+        return "nobody watches its term"
+    if claim.state == ClaimState.NO_ANSWER and not claim.lapse_noticed:
+        return "nobody was to tell the claimant that its term passed"
     return ""
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import ScalarSelect, and_, func, select
 from cli.consistency.matching import gathered, matched
 from cli.consistency.store_snapshot import Snapshot, plain
 from cli.consistency.store_standing import Place
+from services.claims.notice import NoticeKind
 from services.claims.state import EndKind
 from services.claims.store_same_contact import SameContactState
 from services.claims.tables import (
@@ -24,6 +25,7 @@ from services.claims.tables import (
     verifications,
 )
 from services.claims.tables_answers import answer_letters
+from services.claims.tables_clock import claim_notices
 from services.claims.tables_court import claim_ends
 from services.claims.tables_verification import same_contacts
 
@@ -49,6 +51,8 @@ class ClaimRow:
     written: str | None
     answered: str | None
     authority: str | None
+    alarm_time: datetime | None
+    lapse_noticed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,15 @@ def by_number(source: Snapshot) -> Iterator[ClaimRow]:
             verifications.c.outcome.label("verified"),
             answer_letters.c.decision.label("written"),
             answers.c.decision.label("told"),
+            claim_notices.c.kind.label("lapse"),
+        )
+        .outerjoin(
+            claim_notices,
+            and_(
+                claim_notices.c.site_id == c.site_id,
+                claim_notices.c.claim_id == c.claim_id,
+                claim_notices.c.kind == NoticeKind.NO_ANSWER,
+            ),
         )
         .outerjoin(
             verifications,
@@ -132,6 +145,8 @@ def by_number(source: Snapshot) -> Iterator[ClaimRow]:
             written=row.written,
             answered=row.told,
             authority=row.authority,
+            alarm_time=row.alarm_time,
+            lapse_noticed=row.lapse is not None,
         )
 
 

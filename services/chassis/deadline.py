@@ -64,6 +64,21 @@ def plus_working_days(receipt_time: datetime, n: int, calendar: WorkingCalendar)
     return _deadline(day, calendar)
 
 
+def on_day(day: date, calendar: WorkingCalendar) -> Deadline:
+    """The term that ends with a day that was given (a state body's), worked or not.
+
+    Raises DateOutsideCalendar (a ValueError) when the day is beyond the calendar.
+    """
+    calendar.require(day)
+    return _deadline(day, calendar)
+
+
+def days_before(deadline: Deadline, days: int) -> datetime:
+    """Return the first UTC instant of the local day `days` calendar days before the last one."""
+    day = deadline.due_date - timedelta(days=days)
+    return datetime.combine(day, time(), tzinfo=_almaty()).astimezone(UTC)
+
+
 def local_date(instant: datetime) -> date:
     """Return the calendar date in Asia/Almaty at an aware instant.
 

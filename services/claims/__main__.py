@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from services.chassis import assembly, process
 from services.chassis.assembly import Background, Parts
@@ -16,7 +16,7 @@ from services.chassis.decider.dispatcher import Dispatcher
 from services.chassis.decider.pusher import Pusher, Topic
 from services.chassis.forgetting import Forgetting, asking
 from services.chassis.idempotency import IdempotencyKeys
-from services.chassis.mail import MailSettings, mailer_of
+from services.chassis.mail import MailSettings, is_address, mailer_of
 from services.chassis.paging import PageTokens
 from services.chassis.process import ProcessSettings, StartError
 from services.chassis.pseudonym import known_pseudonym
@@ -26,8 +26,10 @@ from services.chassis.sealed.keeper import SealingKeyKeeper
 from services.chassis.signing import Signer
 from services.chassis.sites import load_sites
 from services.claims import store_acts, wire
+from services.claims.clock import ClaimClock
 from services.claims.correspondence import Correspondence
 from services.claims.intake import FAR_BACK_WORKING_DAYS
+from services.claims.notifier import Notifier
 from services.claims.same_contact import SameContacts
 from services.claims.sender import Sender
 from services.claims.servicer import handlers
@@ -37,10 +39,13 @@ from services.claims.servicer_common import Office
 from services.claims.servicer_court import Disputes
 from services.claims.servicer_filing import Filing
 from services.claims.servicer_letters import Letters
+from services.claims.servicer_notices import Notices
+from services.claims.servicer_papers import Papers
 from services.claims.servicer_reading import Reading
 from services.claims.servicer_settling import Settling
 from services.claims.servicer_tasks import Tasks
 from services.claims.servicer_verification import Verifying
+from services.claims.servicer_work import Working
 from services.claims.wire_consent import Policies
 from services.claims.wire_vault import Vault
 
@@ -54,7 +59,8 @@ class ClaimsSettings(ProcessSettings, MailSettings):
     `vault` and `consent` are where these listen, `sites` the file that says who operates each site
     (`services.chassis.sites`), `calendar` is the override file of the working calendar
     (`services.chassis.calendar`). A time of receipt that lies more than `far_back_working_days`
-    back waits for a second officer.
+    back waits for a second officer. `officers_email` is reminded before a term ends;
+    where it is empty the task stands in the list only.
     """
 
     vault: str
@@ -62,6 +68,14 @@ class ClaimsSettings(ProcessSettings, MailSettings):
     sites: Path
     calendar: Path | None = None
     far_back_working_days: int = Field(FAR_BACK_WORKING_DAYS, ge=0, le=250)
+    officers_email: str = ""
+
+    @field_validator("officers_email")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        if value and not is_address(value):
+            raise ValueError("is no e-mail address")
+        return value
 
 
 def main(ready: Callable[[], None] = lambda: None) -> int:
@@ -91,7 +105,7 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     pages = PageTokens(parts.secret)
     signer = Signer.of_secret(parts.secret)
     mailer = mailer_of(settings, parts.clock, development=settings.development)
-    correspondence = Correspondence(signer, sites, mailer)
+    correspondence = Correspondence(signer, sites, mailer, settings.officers_email)
     rpcs = handlers(
         Filing(office, settings.far_back_working_days),
         Verifying(office),
@@ -102,6 +116,9 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
         Tasks(office, pages),
         Disputes(office),
         Bundles(office, correspondence, Policies(consent).in_force_at),
+        Notices(office),
+        Working(office),
+        Papers(office),
     )
     sender = Sender(
         parts.database,
@@ -122,12 +139,17 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
         parts.metrics,
         parts.log,
     )
-    more = {
+    beside = (parts.clock, parts.metrics, parts.log)
+    claim_clock = ClaimClock(parts.database, calendar, correspondence, *beside)
+    notifier = Notifier(parts.database, vault, correspondence, calendar, *beside)
+    rounds = {
         "same_contact": same_contacts.round,
         "sender": sender.round,
+        "claim_clock": claim_clock.round,
+        "notifier": notifier.round,
         "forgetting": Forgetting(parts.database, asking(client)).round,
     }
-    backgrounds = _backgrounds(parts, vault, pusher, courier, more)
+    backgrounds = _backgrounds(parts, vault, pusher, courier, rounds)
     assembly.serve(parts, rpcs, known_pseudonym, backgrounds, stop, ready)
     client.close()
     consent.close()

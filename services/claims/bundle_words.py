@@ -51,14 +51,16 @@ _OUTCOMES: Final = "NOT_CONFIRMED INACCURATE_CONFIRMED UNLAWFUL_CONFIRMED"
 _DECISIONS: Final = "SATISFIED PARTLY_SATISFIED REJECTED"
 _EXHIBITS: Final = (
     "STATEMENT DEMAND PROPOSED_CORRECTION REPLY_ADDRESS VERIFICATION_EVIDENCE ANSWER "
-    "ANSWER_LETTER DISPATCH_PROOF REASON AUTHORITY NOTICE AGREEMENT COURT_CASE"
+    "ANSWER_LETTER DISPATCH_PROOF REASON AUTHORITY NOTICE AGREEMENT COURT_CASE "
+    "ATTACHMENT"
 )
 _EVENTS: Final = (
     "claim.filed claim.read receipt.corrected receipt.confirmed authority.settled "
     "same_contact.settled lift.proposed lift.approved verification.concluded interim.read "
     "answer.written answer.sending_begun answer.undeliverable answer.dispatched "
     "answer.signature_attached answer.read agreement.recorded claim.referred_to_court "
-    "claim.closed bundle.exported"
+    "claim.closed bundle.exported claim.reminded claim.lapsed no_answer.told "
+    "no_answer.undeliverable claim.assigned subject.attached note.added file.attached document.read"
 )
 
 WORDS: Final[Mapping[str, Words]] = {
@@ -102,7 +104,7 @@ WORDS: Final[Mapping[str, Words]] = {
             _EXHIBITS,
             "Өтініш мәтіні | Талап | Ұсынылған түзету | Жауап мекенжайы | Тексеру негіздері |"
             " Жауап мәтіні | Жауап хаты | Жіберу дәлелі | Негіздеме | Өкілеттік | Хабарлама |"
-            " Келісім | Сот ісі",
+            " Келісім | Сот ісі | Қоса берілген файл",
         ),
         events=_named(
             _EVENTS,
@@ -111,7 +113,10 @@ WORDS: Final[Mapping[str, Words]] = {
             " бұғатты алу ұсынылды | бұғатты алу мақұлданды | тексеру аяқталды |"
             " аралықтағы әрекеттер қаралды | жауап жазылды | жауапты жіберу басталды |"
             " жауап жеткізілмеді | жауап жіберілді | ұлттық қолтаңба қосылды | жауап қаралды |"
-            " келісім тіркелді | сотқа берілді | талап жабылды | мұрағат берілді",
+            " келісім тіркелді | сотқа берілді | талап жабылды | мұрағат берілді |"
+            " мерзім туралы еске салынды | мерзім жауапсыз өтті | талап қоюшыға айтылды |"
+            " хабарлама жеткізілмеді | жауапты тағайындалды | субъект қосылды | ескертпе қосылды |"
+            " файл қосылды | құжат оқылды",
         ),
     ),
     "ru": Words(
@@ -158,7 +163,7 @@ WORDS: Final[Mapping[str, Words]] = {
             "Текст претензии | Требование | Предложенное исправление | Адрес для ответа |"
             " Основания проверки | Текст ответа | Письмо с ответом |"
             " Доказательство отправки | Основание | Полномочия | Уведомление | Соглашение |"
-            " Судебное дело",
+            " Судебное дело | Приложенный файл",
         ),
         events=_named(
             _EVENTS,
@@ -168,7 +173,10 @@ WORDS: Final[Mapping[str, Words]] = {
             " снятие блокирования одобрено | проверка завершена | просмотрено, что было до записи |"
             " ответ составлен | начата отправка ответа | ответ не доставлен | ответ отправлен |"
             " приложена национальная подпись | ответ просмотрен | записано соглашение |"
-            " передано в суд | претензия закрыта | выдан архив",
+            " передано в суд | претензия закрыта | выдан архив |"
+            " напомнено о сроке | срок прошёл без ответа | заявителю сообщено об этом |"
+            " сообщение не доставлено | назначен сотрудник | добавлен субъект | добавлена заметка |"
+            " приложен файл | прочитан документ",
         ),
     ),
     "en": Words(
@@ -210,7 +218,7 @@ WORDS: Final[Mapping[str, Words]] = {
             _EXHIBITS,
             "Statement | Demand | Proposed correction | Reply address | Grounds of verification |"
             " Text of the answer | Letter of the answer | Proof of dispatch | Reason | Authority |"
-            " Notice | Agreement | Court case",
+            " Notice | Agreement | Court case | Attached file",
         ),
         events=_named(
             _EVENTS,
@@ -220,7 +228,9 @@ WORDS: Final[Mapping[str, Words]] = {
             " what happened in between read | answer written | sending of the answer begun |"
             " answer undeliverable | answer dispatched | national signature attached |"
             " answer read | agreement recorded | referred to court | claim closed |"
-            " bundle exported",
+            " bundle exported | reminded of the term | the term passed without an answer |"
+            " the claimant was told so | the notice was undeliverable | assigned to an officer |"
+            " subject attached | note added | file attached | document read",
         ),
     ),
 }

@@ -30,7 +30,7 @@ class Claim:
     `subject_ids` in the order they were named; `answer_time` is when the answer left;
     `enforcement` a name of the contract. `released`: its block was lifted without an outcome;
     `receipt_awaits`: a time of receipt waits for a second officer; `authority` is a
-    representative's.
+    representative's; `officer` is the principal who works it.
     """
 
     site_id: str
@@ -51,6 +51,7 @@ class Claim:
     released: bool = False
     receipt_awaits: bool = False
     authority: AuthorityState | None = None
+    officer: str | None = None
 
     @property
     def blocks(self) -> bool:

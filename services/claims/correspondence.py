@@ -14,11 +14,15 @@ class NoOperator(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Correspondence:
-    """`mailer` is None where no mail server is set: letters then leave by post or hand."""
+    """`mailer` is None where no mail server is set: letters then leave by post or hand.
+
+    `officers` is the e-mail address that is reminded of terms; empty where none is set.
+    """
 
     signer: Signer
     sites: Sites
     mailer: Mailer | None
+    officers: str = ""
 
     def operator_of(self, site_id: str) -> Operator:
         """Who operates the site. Raises NoOperator."""

@@ -28,6 +28,10 @@ class DocumentKind(StrEnum):
     ANSWER_LETTER = "ANSWER_LETTER"
     AGREEMENT = "AGREEMENT"
     COURT_CASE = "COURT_CASE"
+    NOTE = "NOTE"
+    ATTACHMENT = "ATTACHMENT"
+    INCIDENT = "INCIDENT"
+    INCIDENT_REFERENCE = "INCIDENT_REFERENCE"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,19 @@ from services.claims.servicer_bundle import Bundles
 from services.claims.servicer_court import Disputes
 from services.claims.servicer_filing import Filing
 from services.claims.servicer_letters import Letters
+from services.claims.servicer_notices import Notices
+from services.claims.servicer_papers import Papers
 from services.claims.servicer_reading import Reading
 from services.claims.servicer_settling import Settling
 from services.claims.servicer_tasks import Tasks
 from services.claims.servicer_verification import Verifying
+from services.claims.servicer_work import Working
 
 _SERVICE: Final = "/qupia.claims.v1.ClaimsService"
 _ANSWERS: Final = "/qupia.claims.v1.AnswerService"
 _COURT: Final = "/qupia.claims.v1.CourtService"
+_NOTICES: Final = "/qupia.claims.v1.NoticeService"
+_WORK: Final = "/qupia.claims.v1.WorkService"
 _VERIFICATION: Final = "/qupia.claims.v1.ClaimsVerificationService"
 
 
@@ -31,6 +36,9 @@ def handlers(
     tasks: Tasks,
     disputes: Disputes,
     bundles: Bundles,
+    notices: Notices,
+    working: Working,
+    papers: Papers,
 ) -> Mapping[str, Handler]:
     """The handlers by RPC path."""
     return {
@@ -41,6 +49,16 @@ def handlers(
         f"{_COURT}/ReferToCourt": disputes.refer_to_court,
         f"{_COURT}/CloseClaim": disputes.close_claim,
         f"{_COURT}/ExportBundle": bundles.export_bundle,
+        f"{_WORK}/AssignClaim": working.assign_claim,
+        f"{_WORK}/AttachSubject": working.attach_subject,
+        f"{_WORK}/AddNote": working.add_note,
+        f"{_WORK}/AttachFile": working.attach_file,
+        f"{_WORK}/GetAttachment": papers.get_attachment,
+        f"{_WORK}/GetDocuments": papers.get_documents,
+        f"{_WORK}/ReadDocument": papers.read_document,
+        f"{_WORK}/GetTimeline": papers.get_timeline,
+        f"{_NOTICES}/GetNotices": notices.get_notices,
+        f"{_NOTICES}/RecordNoAnswerNotice": notices.record_no_answer_notice,
         f"{_ANSWERS}/GetAnswer": letters.get_answer,
         f"{_ANSWERS}/GetAnswerStatus": letters.get_answer_status,
         f"{_ANSWERS}/RecordDispatch": answering.record_dispatch,

@@ -6,13 +6,12 @@ Nothing closes a claim but text, author and proof of dispatch (T-8.2-d).
 
 import hashlib
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import cast
 
 from qupia.claims.v1 import answers_pb2, claims_pb2
 from services.chassis.call import Call
 from services.chassis.database import Connection
-from services.chassis.deadline import local_date
 from services.chassis.ids import new_uuid
 from services.chassis.mail import is_address
 from services.chassis.refusal import FieldViolation, InvalidArgument, NotFound, StateConflict
@@ -24,6 +23,7 @@ from services.claims.claim import Claim
 from services.claims.correspondence import Correspondence, NoOperator
 from services.claims.documents import DocumentKind, File, Text
 from services.claims.servicer_common import Office, attribution, refuse, require_officer
+from services.claims.servicer_dispatch import blank_parts, given_dispatch, time_faults
 from services.claims.state import (
     Answer,
     AnswerIncomplete,
@@ -34,7 +34,6 @@ from services.claims.state import (
 )
 
 DISPATCHED = "answer.dispatched"
-_CLOCKS_DIFFER = timedelta(minutes=1)
 
 
 class Answering:
@@ -52,7 +51,7 @@ class Answering:
         require_officer(call)
         request = cast(claims_pb2.AnswerClaimRequest, call.request)
         answer = _answer(request, call.principal.name)
-        dispatch = _dispatch(request.dispatch) if request.HasField("dispatch") else None
+        dispatch = given_dispatch(request.dispatch) if request.HasField("dispatch") else None
         attempt = new_uuid()
         with self._office.database.transaction() as connection:
             now = self._office.clock.now()
@@ -62,7 +61,7 @@ class Answering:
                     # The site claims, so the user answers; nobody here answers for him.
                     raise StateConflict
                 if dispatch is not None:
-                    refuse(_time_faults(dispatch, claim.receipt_time, now))
+                    refuse(time_faults(dispatch, claim.receipt_time, now))
                 letter = self._write(connection, call, claim, answer, now)
                 if dispatch is not None:
                     claim = _locked(connection, call, request.claim_id)
@@ -77,14 +76,14 @@ class Answering:
         """Record how a written answer left. Raises as `answer_claim`."""
         require_officer(call)
         request = cast(answers_pb2.RecordDispatchRequest, call.request)
-        dispatch = _dispatch(request.dispatch)
+        dispatch = given_dispatch(request.dispatch)
         attempt = new_uuid()
         with self._office.database.transaction() as connection:
             now = self._office.clock.now()
             if self._office.keys.begin(connection, call, attempt, now) == attempt:
                 claim = _locked(connection, call, request.claim_id)
                 letter = _letter(connection, claim)
-                refuse(_time_faults(dispatch, letter.write_time, now))
+                refuse(time_faults(dispatch, letter.write_time, now))
                 self._leave(connection, call, claim, letter, dispatch, now)
         self._office.bring_into_force(call, self._office.read(call, request.claim_id))
         claim = self._office.read(call, request.claim_id)
@@ -218,34 +217,7 @@ def _answer(request: claims_pb2.AnswerClaimRequest, author: str) -> Answer:
     try:
         return Answer(decision, request.text, author, request.signatory.strip())
     except AnswerIncomplete as incomplete:
-        raise _blank(incomplete) from None
-
-
-def _dispatch(given: claims_pb2.Dispatch) -> Dispatch:
-    channel = claims_pb2.Dispatch.Channel.Name(given.channel) if given.channel else ""
-    time = wire.instant(given.time) if given.HasField("time") else None
-    try:
-        return Dispatch(channel, time, given.proof)
-    except AnswerIncomplete as incomplete:
-        raise _blank(incomplete) from None
-
-
-def _blank(incomplete: AnswerIncomplete) -> InvalidArgument:
-    return InvalidArgument(
-        fields=[FieldViolation(part, "blank", "has to say something") for part in incomplete.parts]
-    )
-
-
-def _time_faults(dispatch: Dispatch, earliest: datetime, now: datetime) -> list[FieldViolation]:
-    # Proofs name a day or a minute, and clocks differ: the day itself is early enough, a minute
-    # ahead not late.
-    time = dispatch.time
-    early = time is not None and local_date(time) < local_date(earliest)
-    late = time is not None and time > now + _CLOCKS_DIFFER
-    if not (early or late):
-        return []
-    what = "from the day of the claim's receipt, or of its letter, to now"
-    return [FieldViolation("dispatch.time", "range", what)]
+        raise blank_parts(incomplete) from None
 
 
 def _address_faults(address: str) -> list[FieldViolation]:

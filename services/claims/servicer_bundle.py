@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
@@ -19,17 +19,18 @@ from services.chassis.call import Call
 from services.chassis.refusal import NotFound, Refusal, StateConflict, SubjectDestroyed, Unavailable
 from services.chassis.sealed import store as sealed_store
 from services.chassis.sealed.document import StoredDocument
-from services.claims import store, store_acts, store_answers, store_court, wire
+from services.claims import store, store_acts, store_answers, store_court, store_work, wire
 from services.claims.answer import LetterStatus
 from services.claims.bundle import BundleFile, pack
 from services.claims.bundle_page import Case, Exhibit, page
 from services.claims.claim import Claim
 from services.claims.correspondence import Correspondence, NoOperator
 from services.claims.documents import DocumentKind
+from services.claims.paper import ENDINGS, Paper
 from services.claims.servicer_common import Office, attribution, require_officer
 
 _READ_SECONDS = 2.0
-_FILES = frozenset({DocumentKind.ANSWER_LETTER})
+_FILES = frozenset({DocumentKind.ANSWER_LETTER, DocumentKind.ATTACHMENT})
 
 ReadPolicy = Callable[[str, datetime, float], "consent_pb2.Policy | None"]
 """The policy of a site in force at a time, asked within so many seconds. Raises Refusal."""
@@ -43,6 +44,7 @@ class _Known:
     documents: Sequence[tuple[StoredDocument, datetime]]
     letter: LetterStatus | None
     entries: Sequence[tuple[datetime, str]]
+    papers: Mapping[str, Paper]
 
 
 class Bundles:
@@ -73,9 +75,12 @@ class Bundles:
             documents = sealed_store.all_of(connection, *place)
             if documents is None:
                 raise Unavailable(retry_after=1)
+            # Officers' notes are their own.
+            documents = [each for each in documents if each[0].kind != DocumentKind.NOTE]
             letter = store_answers.read_status(connection, *place)
+            papers = store_work.papers_of(connection, claim)
             entries = store_court.entries_of(connection, *place)
-        known = _Known(claim, documents, letter, entries)
+        known = _Known(claim, documents, letter, entries, papers)
         archive = pack(self._files(call, known, now), self._correspondence.signer, now)
         return HttpBody(content_type="application/zip", data=archive)
 
@@ -104,7 +109,9 @@ class Bundles:
         for number, (document, time) in enumerate(known.documents, start=1):
             content = self._read(call, document)
             is_file = document.kind in _FILES
-            ending = "pdf" if is_file else "txt"
+            paper = known.papers.get(document.document_id)
+            media_type = paper.media_type if paper is not None else None
+            ending = ENDINGS[media_type or "application/pdf"] if is_file else "txt"
             name = f"documents/{number:02d}-{document.kind.lower().replace('_', '-')}.{ending}"
             files.append(BundleFile(name, content))
             exhibits.append(

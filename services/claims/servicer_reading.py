@@ -13,6 +13,7 @@ from services.chassis.decider import store as decider_store
 from services.chassis.paging import PageTokens, page_size
 from services.chassis.refusal import NotFound
 from services.claims import store, store_acts, store_same_contact, wire
+from services.claims.claim import Claim
 from services.claims.servicer_common import attribution, is_officer
 from services.claims.store import Filter
 
@@ -45,7 +46,7 @@ class Reading:
                 evidence.PERMITTED,
             )
             shared = store_same_contact.of_claim(connection, claim.site_id, claim.claim_id)
-        message = wire.claim_message(claim)
+        message = _told(call, claim)
         if is_officer(call):
             message.same_contacts.extend(wire.same_contact_message(each) for each in shared)
         return claims_pb2.GetClaimResponse(claim=message)
@@ -56,13 +57,15 @@ class Reading:
         site_id = call.principal.site_id
         state = claims_pb2.Claim.State.Name(request.state) if request.state else None
         due_before = date.fromisoformat(request.due_before) if request.due_before else None
-        scope = f"claims|{site_id}|{state}|{due_before}"
+        # Whose a claim is only officers are told.
+        officer = request.officer if request.officer and is_officer(call) else None
+        scope = f"claims|{site_id}|{state}|{due_before}|{officer}"
         place = self._pages.open(scope, request.page_token)
         after = (date.fromisoformat(str(place[0])), str(place[1])) if place else None
         size = page_size(request.page_size, _PAGE, _LARGEST_PAGE)
         with self._database.transaction() as connection:
             found = store.list_claims(
-                connection, site_id, Filter(state, due_before), after, size + 1
+                connection, site_id, Filter(state, due_before, officer), after, size + 1
             )
         page = found[:size]
         token = ""
@@ -70,7 +73,7 @@ class Reading:
             last = page[-1]
             token = self._pages.make(scope, (last.deadline.due_date.isoformat(), last.claim_id))
         return claims_pb2.ListClaimsResponse(
-            claims=[wire.claim_message(claim) for claim in page], next_page_token=token
+            claims=[_told(call, claim) for claim in page], next_page_token=token
         )
 
     def get_act(self, call: Call) -> claims_pb2.GetActResponse:
@@ -81,3 +84,11 @@ class Reading:
         if act is None:
             raise NotFound
         return claims_pb2.GetActResponse(act=wire.act_message(act))
+
+
+def _told(call: Call, claim: Claim) -> claims_pb2.Claim:
+    """A claim as this caller sees it: whose it is, is the officers' business."""
+    message = wire.claim_message(claim)
+    if is_officer(call) and claim.officer is not None:
+        message.officer = claim.officer
+    return message

@@ -159,6 +159,9 @@ def _refuse_missing(parts: Mapping[str, object]) -> None:
         raise AnswerIncomplete(missing)
 
 
+WAITING = frozenset({ClaimState.RECEIVED, ClaimState.VERIFIED, ClaimState.ANSWER_WRITTEN})
+"""The states in which the term of clause 8.2 runs."""
+
 _BLOCKING_KINDS = frozenset({ClaimKind.INACCURATE_DATA, ClaimKind.UNLAWFUL_ACTS})
 _BLOCKING_CLAIMANTS = frozenset(
     {Claimant.SUBJECT, Claimant.REPRESENTATIVE, Claimant.AUTHORISED_BODY}

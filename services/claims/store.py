@@ -15,7 +15,16 @@ from services.chassis.ids import new_uuid
 from services.claims import store_same_contact
 from services.claims.authority import AuthorityState
 from services.claims.claim import Claim, ClaimFact, least_enforcement
-from services.claims.state import Claimant, ClaimKind, ClaimState, Decision, EndKind, Outcome
+from services.claims.reminders import next_alarm
+from services.claims.state import (
+    WAITING,
+    Claimant,
+    ClaimKind,
+    ClaimState,
+    Decision,
+    EndKind,
+    Outcome,
+)
 from services.claims.tables import (
     claim_acts,
     claim_numbers,
@@ -32,6 +41,7 @@ class Filter:
 
     state: str | None = None
     due_before: date | None = None
+    officer: str | None = None
 
 
 def next_ordinal(connection: Connection, site_id: str, year: int) -> int:
@@ -63,6 +73,7 @@ def insert_claim(connection: Connection, claim: Claim, filed_by: str) -> None:
             filed_by=filed_by,
             receipt_awaits=claim.receipt_awaits,
             authority=claim.authority,
+            alarm_time=next_alarm(claim.deadline, claim.record_time),
         )
     )
     rows = [
@@ -109,6 +120,8 @@ def due_list(
     statement = select(claims).where(claims.c.site_id == site_id)
     if wanted.state is not None:
         statement = statement.where(claims.c.state == wanted.state)
+    if wanted.officer is not None:
+        statement = statement.where(claims.c.officer == wanted.officer)
     if wanted.due_before is not None:
         statement = statement.where(claims.c.due_date <= wanted.due_before)
     if after is not None:
@@ -190,7 +203,11 @@ def write_decision(
 
 
 def write_receipt(
-    connection: Connection, claim: Claim, receipt_time: datetime, deadline: Deadline
+    connection: Connection,
+    claim: Claim,
+    receipt_time: datetime,
+    deadline: Deadline,
+    now: datetime,
 ) -> None:
     """The claim was received at another time than it said, and falls due accordingly."""
     _update(
@@ -200,7 +217,13 @@ def write_receipt(
         due_date=deadline.due_date,
         due_time=deadline.due_time,
         calendar_version=deadline.calendar_version,
+        alarm_time=next_alarm(deadline, now) if claim.state in WAITING else None,
     )
+
+
+def write_alarm(connection: Connection, claim: Claim, alarm_time: datetime | None) -> None:
+    """When the clock has something to do next; None: nothing more."""
+    _update(connection, claim, alarm_time=alarm_time)
 
 
 def write_receipt_awaits(connection: Connection, claim: Claim, *, awaits: bool) -> None:
@@ -284,6 +307,7 @@ def _claims(
             released=row.release_time is not None,
             receipt_awaits=row.receipt_awaits,
             authority=AuthorityState(row.authority) if row.authority else None,
+            officer=row.officer,
         )
         for row in rows
     ]

@@ -9,11 +9,12 @@ from datetime import datetime
 from sqlalchemy.engine import Connection
 
 from services.chassis.sealed import store as sealed_store
-from services.claims import store, store_acts, store_answers
+from services.claims import store, store_acts, store_answers, store_tasks
 from services.claims.answer import Letter
 from services.claims.claim import Claim
 from services.claims.state import ClaimAct, Dispatch, transition
 from services.claims.store_steps import Step
+from services.claims.store_tasks import TaskKind
 
 
 def write(connection: Connection, claim: Claim, letter: Letter, step: Step) -> None:
@@ -47,6 +48,9 @@ def dispatch(
     state = transition(claim.state, ClaimAct.DISPATCH_ANSWER, claim.verification)
     store.write_decision(connection, claim, state, letter.decision, given.time)
     store_answers.insert_dispatch(connection, letter, given.channel, given.time, now)
+    store.write_alarm(connection, claim, None)
+    for kind in (TaskKind.ANSWER_CLAIM, TaskKind.TELL_NO_ANSWER):
+        store_tasks.done(connection, claim.site_id, claim.claim_id, kind, now)
     sealed_store.insert_documents(connection, step.documents, now)
     decided_on = {
         "decision": letter.decision,

@@ -174,7 +174,7 @@ def correct_receipt(
     if later:
         # The earlier time is the safer one: it runs until a second officer has confirmed.
         return _write(connection, claim, None, step, desk, "", decided_on)
-    store.write_receipt(connection, claim, receipt_time, deadline)
+    store.write_receipt(connection, claim, receipt_time, deadline, desk.now)
     return _write(connection, claim, counters, step, desk, str(ordinal), decided_on)
 
 
@@ -209,7 +209,7 @@ def _confirmed(
     }
     if waiting.receipt_time == claim.receipt_time:
         return _write(connection, claim, None, step, desk, "", decided_on)
-    store.write_receipt(connection, claim, waiting.receipt_time, deadline)
+    store.write_receipt(connection, claim, waiting.receipt_time, deadline, desk.now)
     return _write(connection, claim, counters, step, desk, str(waiting.ordinal), decided_on)
 
 

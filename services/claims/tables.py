@@ -12,6 +12,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from services.chassis.sealed.tables import TABLES
@@ -44,10 +45,22 @@ claims = Table(
     Column("release_time", _MOMENT),
     Column("receipt_awaits", Boolean, nullable=False, server_default="false"),
     Column("authority", Text),
+    Column("alarm_time", _MOMENT),
+    Column("officer", Text),
     UniqueConstraint("site_id", "number"),
     Index("claims_by_due_date", "site_id", "due_date", "claim_id"),
     Index("claims_by_state", "site_id", "state", "due_date", "claim_id"),
+    Index("claims_by_alarm", "alarm_time", postgresql_where=text("alarm_time IS NOT NULL")),
+    Index(
+        "claims_by_officer",
+        "site_id",
+        "officer",
+        "due_date",
+        "claim_id",
+        postgresql_where=text("officer IS NOT NULL"),
+    ),
 )
+"""`alarm_time`: when the clock has something to do next; NULL where nothing is waited for."""
 
 claim_numbers = Table(
     "claim_numbers",

@@ -30,7 +30,7 @@ from services.vault.store_keys import KeyStore
 from services.vault.unsealing import open_private_key, open_sealed
 from services.vault.wire_case import life_of
 
-_FILES = frozenset({vault_pb2.Document.ANSWER_LETTER})
+_FILES = frozenset({vault_pb2.Document.ANSWER_LETTER, vault_pb2.Document.ATTACHMENT})
 
 
 class DocumentServicer:

@@ -40,7 +40,9 @@ from services.chassis.sealed.keeper import SealingKeyKeeper
 from services.chassis.signing import Signer
 from services.chassis.sites import Operator, Sites
 from services.claims import store_acts, wire
+from services.claims.clock import ClaimClock
 from services.claims.correspondence import Correspondence
+from services.claims.notifier import Notifier
 from services.claims.same_contact import SameContacts
 from services.claims.sender import Sender
 from services.claims.servicer import handlers
@@ -50,10 +52,13 @@ from services.claims.servicer_common import Office
 from services.claims.servicer_court import Disputes
 from services.claims.servicer_filing import Filing
 from services.claims.servicer_letters import Letters
+from services.claims.servicer_notices import Notices
+from services.claims.servicer_papers import Papers
 from services.claims.servicer_reading import Reading
 from services.claims.servicer_settling import Settling
 from services.claims.servicer_tasks import Tasks
 from services.claims.servicer_verification import Verifying
+from services.claims.servicer_work import Working
 from services.claims.wire_vault import Vault
 from tests.claims.vault_stand_in import VaultStandIn
 
@@ -119,7 +124,10 @@ class Suite:
         self.secret = secrets.token_bytes(32)
         self.mailer = MailerStandIn()
         self.correspondence = Correspondence(
-            Signer.of_secret(self.secret), Sites(operator=OPERATOR), self.mailer
+            Signer.of_secret(self.secret),
+            Sites(operator=OPERATOR),
+            self.mailer,
+            "officers@example.kz",
         )
         self.sender = Sender(
             self.database,
@@ -130,6 +138,10 @@ class Suite:
             self.metrics,
             self.log,
         )
+        beside = (self.clock, self.metrics, self.log)
+        calendar = load_calendar(None)
+        self.claim_clock = ClaimClock(self.database, calendar, self.correspondence, *beside)
+        self.notifier = Notifier(self.database, asked, self.correspondence, calendar, *beside)
         self.keeper = SealingKeyKeeper(self.database, asked.sealing_key, self.clock)
         self.pipeline = self._pipeline(asked)
 
@@ -174,6 +186,9 @@ class Suite:
             Tasks(office, pages),
             Disputes(office),
             Bundles(office, self.correspondence, self.policy_at),
+            Notices(office),
+            Working(office),
+            Papers(office),
         )
         keys = KeySet.import_key_set({"keys": [self._issuer_key.as_dict(private=False)]})
         recorder = RefusalRecorder(self.database, RefusalLog(1000), self.clock, known_pseudonym)

@@ -16,6 +16,8 @@ from services.chassis.sealing import DocumentPlace, sealed_parts, sealing_key_id
 
 M = TypeVar("M", bound=Message)
 
+_FILES = (vault_pb2.Document.ANSWER_LETTER, vault_pb2.Document.ATTACHMENT)
+
 
 @dataclass
 class VaultStandIn:
@@ -77,7 +79,7 @@ class VaultStandIn:
         return {
             vault_pb2.Document.Kind.Name(place.kind): content.decode()
             for place, content in self.documents.values()
-            if place.bound_to == claim_id and place.kind != vault_pb2.Document.ANSWER_LETTER
+            if place.bound_to == claim_id and place.kind not in _FILES
         }
 
     def _look_up(self, request: vault_pb2.LookUpSubjectRequest) -> vault_pb2.LookUpSubjectResponse:
@@ -180,6 +182,6 @@ class VaultStandIn:
         place, content = self.documents.get(request.place.document_id, (None, b""))
         if place != request.place:
             raise NotFound
-        if request.place.kind == vault_pb2.Document.ANSWER_LETTER:
+        if request.place.kind in _FILES:
             return vault_pb2.GetDocumentResponse(content=content)
         return vault_pb2.GetDocumentResponse(text=content.decode())

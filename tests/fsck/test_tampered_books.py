@@ -144,6 +144,14 @@ BOOKS = [
         "SELECT claim_id FROM claims ORDER BY number DESC LIMIT 1",
     ),
     Case(
+        "nobody watches a term",
+        "claims",
+        "UPDATE claims SET alarm_time = NULL WHERE state = 'RECEIVED'",
+        "claims",
+        "claims.claims",
+        "SELECT min(claim_id) FROM claims WHERE state = 'RECEIVED'",
+    ),
+    Case(
         "an outcome was forged",
         "claims",
         "UPDATE claims SET outcome = 'NOT_CONFIRMED', state = 'VERIFIED' WHERE outcome IS NULL"

@@ -339,6 +339,29 @@ ROWS: Mapping[str, Row] = {
         "person", lambda _: {"cms": "MIA="}, own="NOT_FOUND", blocked="NOT_FOUND"
     ),
     "AnswerService.GetSigningKeys": _SITE,
+    "NoticeService.GetNotices": Row("person"),
+    "WorkService.AssignClaim": Row("person", _empty),
+    # The claim names the subject already.
+    "WorkService.AttachSubject": Row(
+        "person",
+        lambda thing: {"subjectId": thing.subject_id, **_REASON},
+        own="STATE_CONFLICT",
+        blocked="STATE_CONFLICT",
+    ),
+    "WorkService.AddNote": Row("person", lambda _: {"text": "Позвонить завтра."}),
+    "WorkService.AttachFile": Row("person", lambda _: {"content": "JVBERi0xLjcK"}),
+    # No file is attached to these claims, and no document has the claim's id.
+    "WorkService.GetAttachment": Row("person", own="NOT_FOUND", blocked="NOT_FOUND"),
+    "WorkService.GetDocuments": Row("person"),
+    "WorkService.ReadDocument": Row("person", own="NOT_FOUND", blocked="NOT_FOUND"),
+    "WorkService.GetTimeline": Row("person"),
+    # The terms of these claims have not passed.
+    "NoticeService.RecordNoAnswerNotice": Row(
+        "person",
+        lambda _: {"dispatch": _dispatch()},
+        own="STATE_CONFLICT",
+        blocked="STATE_CONFLICT",
+    ),
     # None of these claims is answered, and none has run out of time.
     "CourtService.RecordAgreement": Row(
         "person", lambda _: {"terms": "Мир."}, own="STATE_CONFLICT", blocked="STATE_CONFLICT"

@@ -12,6 +12,7 @@ from services.chassis.calendar import load_calendar
 from services.chassis.deadline import due
 from tests.policy.person import Person, is_refused
 from tests.policy.site import Site
+from tests.policy.waiting import wait_until
 
 # Kazakhstan has one time since 1 March 2024.
 ALMATY = timezone(timedelta(hours=5))
@@ -180,3 +181,61 @@ def _answer(
 def _state(person: Person, claim_id: str) -> str:
     claim = person.site.good("storefront", "GET", f"/v1/claims/{claim_id}").json["claim"]
     return str(claim["state"])
+
+
+# -- T-8.2-e: no answer in time -----------------------------------------------------------------
+
+
+def _lapsed(person: Person, kind: str, **more: Any) -> dict[str, Any]:
+    """A claim whose term had passed when an officer entered it from paper."""
+    receipt = datetime.now(UTC) - timedelta(days=60)
+    filed = person.claim(kind, who="claimsOfficer", receipt=receipt, **more)
+    assert filed.status in (200, 202), filed.content.decode()
+    claim: dict[str, Any] = filed.json["claim"]
+    path = f"/v1/claims/{claim['claimId']}"
+
+    def stands() -> dict[str, Any]:
+        found: dict[str, Any] = person.site.good("claimsOfficer", "GET", path).json["claim"]
+        return found
+
+    wait_until(lambda: stands()["state"] == "NO_ANSWER", "the claim lapses")
+    return stands()
+
+
+def test_a_claim_that_nobody_answers_lapses_and_its_claimant_is_told(person: Person) -> None:
+    """T-8.2-e"""
+    claim = _lapsed(person, "INACCURATE_DATA", replyAddress="nursultan@example.kz")
+    path = f"/v1/claims/{claim['claimId']}/notices"
+
+    def notice() -> dict[str, Any]:
+        (found,) = person.site.good("auditor", "GET", path).json["notices"]
+        return dict(found)
+
+    wait_until(lambda: notice()["sending"] == "SENT", "the letter leaves")
+    assert (notice()["kind"], notice()["channel"]) == ("NO_ANSWER", "EMAIL")
+    assert person.standing()["state"] == "BLOCKED"
+    assert person.read("IDENTIFY_FOR_ORDER").code == "SUBJECT_BLOCKED"
+    court = person.site.good(
+        "claimsOfficer",
+        "POST",
+        f"/v1/claims/{claim['claimId']}:referToCourt",
+        {"case": "СМЭС г. Алматы"},
+    )
+    assert court.json["claim"]["state"] == "COURT"
+
+
+def test_a_claimant_without_e_mail_is_told_by_an_officer(person: Person) -> None:
+    """T-8.2-e"""
+    claim = _lapsed(person, "OTHER")
+    path = f"/v1/claims/{claim['claimId']}"
+    tasks = person.site.good("claimsOfficer", "GET", "/v1/tasks?kind=TELL_NO_ANSWER").json["tasks"]
+    assert claim["claimId"] in {task["claimId"] for task in tasks}
+    told = person.site.good(
+        "claimsOfficer",
+        "POST",
+        f"{path}/no-answer-notice:recordDispatch",
+        {"dispatch": answer()["dispatch"]},
+    ).json["notice"]
+    assert told["channel"] == "POST"
+    tasks = person.site.good("claimsOfficer", "GET", "/v1/tasks?kind=TELL_NO_ANSWER").json["tasks"]
+    assert claim["claimId"] not in {task["claimId"] for task in tasks}

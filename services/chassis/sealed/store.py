@@ -93,6 +93,20 @@ def all_of(
     ]
 
 
+def listed(
+    connection: Connection, site_id: str, bound_to: str
+) -> list[tuple[str, str, datetime, bool]]:
+    """(id, kind, time, whether the vault has it) of a thing's documents, the oldest first."""
+    rows = connection.execute(
+        select(sealed_documents)
+        .filter_by(site_id=site_id, bound_to=bound_to)
+        .order_by(sealed_documents.c.create_time, sealed_documents.c.document_id)
+    )
+    return [
+        (row.document_id, row.kind, row.create_time, row.delivered_time is not None) for row in rows
+    ]
+
+
 def undelivered_of(connection: Connection, site_id: str, bound_to: str) -> list[SealedDocument]:
     """The documents of a thing (a claim, an order, a use) that the vault does not have yet."""
     statement = select(sealed_documents).filter_by(site_id=site_id, bound_to=bound_to)
