@@ -131,7 +131,9 @@ def _measure(bench: Bench, stores: bulk.Stores) -> list[Figure]:
 
 def _loaded(bench: Bench, stores: bulk.Stores, first: int, last: int) -> list[str]:
     task = bench.progress.add_task(f"storing {last:,} subjects", total=last - first)
-    return bulk.load(stores, first, last, lambda n: bench.progress.advance(task, n))
+    loaded = bulk.load(stores, first, last, lambda n: bench.progress.advance(task, n))
+    bulk.analyze(bench.suite)
+    return loaded
 
 
 def _rounds(bench: Bench, name: str) -> Iterator[int]:

@@ -8,6 +8,7 @@ books of record know nothing of them: such a vault is for measuring, and `qupia 
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -16,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from sqlalchemy import Table, text
+from sqlalchemy import Table, make_url, text
 
 from benchmarks.suite import RunningSuite
+from cli import postgres
 from services.chassis.clock import SystemClock
 from services.chassis.database import Database
 from services.chassis.ids import new_subject_id
@@ -73,6 +75,21 @@ class Stores:
 def email_of(number: int) -> str:
     """The e-mail of the subject of that number."""
     return f"subject{number}@example.kz"
+
+
+def analyze(suite: RunningSuite) -> None:
+    """What autovacuum does within a minute: plans made for few rows are made anew for many."""
+    passwords = json.loads((suite.home / "postgres-passwords.json").read_text())
+    for name in ("vault", "keystore"):
+        url = make_url(suite.run["databases"][name])
+        with psycopg.connect(
+            host=str(url.query["host"]),
+            dbname=str(url.database),
+            user=postgres.SUPERUSER,
+            password=passwords[postgres.SUPERUSER],
+            autocommit=True,
+        ) as connection:
+            connection.execute("ANALYZE")
 
 
 def fsync_of(stores: Stores) -> str:
