@@ -8,8 +8,7 @@ Every vault process has one; a lock in the key store lets one at a time act. Wha
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from services.chassis.clock import Clock
@@ -127,9 +126,13 @@ class Custody:
     def _retire(self) -> None:
         """Retire the epochs whose time has come."""
         for epoch in self._schedule.to_retire(self._epochs(), self._clock.now()):
-            self._retirement.retire_epoch(
-                epoch, partial(self._record.retired_by_schedule, "EPOCH", epoch)
-            )
+            self._retire_epoch(epoch)
+
+    def _retire_epoch(self, epoch: str) -> None:
+        def record(_going: Sequence[str]) -> None:
+            self._record.retired_by_schedule("EPOCH", epoch)
+
+        self._retirement.retire_epoch(epoch, record)
 
     def _finish(self) -> None:
         """Destroy the KEKs that a retirement cut short has left."""

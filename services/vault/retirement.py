@@ -10,7 +10,7 @@ destroyed in the provider. Killed in between, the next retirement or `finish` de
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from services.chassis.clock import Clock
 from services.chassis.database import Connection, Database
@@ -23,7 +23,8 @@ from services.vault.rotation_walk import KeyStillUsed, KeyUnknown, Pace
 from services.vault.store_index import IndexVersion
 from services.vault.store_keys import KeyStore
 
-Record = Callable[[], None]
+Record = Callable[[Sequence[str]], None]
+"""Hears of a retirement that will be, and of the KEKs that go with it."""
 
 
 class Retirement:
@@ -43,7 +44,7 @@ class Retirement:
         self._clock = clock
         self._kek_rewrap = KekRewrap(keys, provider)
 
-    def retire_epoch(self, epoch: str, record: Record = lambda: None) -> list[str]:
+    def retire_epoch(self, epoch: str, record: Record = lambda _: None) -> list[str]:
         """Remove an epoch's key and destroy its KEK; returns the KEKs destroyed.
 
         A KEK that wraps another old epoch too goes with the last of them.
@@ -59,14 +60,16 @@ class Retirement:
                 rows = store_rotation.rows_under_epoch(connection, epoch)
                 if rows:
                     raise KeyStillUsed(f"epoch {epoch}", rows)
-                record()
                 store_rotation.delete_epoch(connection, epoch)
-                if not self._shared(connection, found.key.wrapper_id):
-                    self._retire_kek(connection, found.key.wrapper_id)
+                shared = self._shared(connection, found.key.wrapper_id)
+                going = [] if shared else [found.key.wrapper_id]
+                for kek_id in going:
+                    self._retire_kek(connection, kek_id)
+                record(going)
             self._keys.keyring.forget_epoch(epoch)
             return self._destroy_retired()
 
-    def retire_kek(self, kek_id: str, record: Record = lambda: None) -> list[str]:
+    def retire_kek(self, kek_id: str, record: Record = lambda _: None) -> list[str]:
         """Destroy a KEK; returns the KEKs destroyed."""
         with store_rotation.only_runner(self._keys.database):
             with self._keys.database.transaction() as connection:
@@ -75,7 +78,7 @@ class Retirement:
                 if destroyed or (kek_id not in known and kek_id not in self._provider.kek_ids()):
                     raise KeyUnknown(f"there is no key-encryption key {kek_id}")
                 self._retire_kek(connection, kek_id)
-                record()
+                record([kek_id])
             return self._destroy_retired()
 
     def retire_index_key(self, site: str, indexed: Field, key_version: int) -> None:
@@ -96,7 +99,7 @@ class Retirement:
                     raise KeyStillUsed(f"index key version {key_version}", rows)
                 self._keys.delete_index_key(site, indexed, key_version)
 
-    def retire_index_keys(self, record: Record = lambda: None) -> int:
+    def retire_index_keys(self, record: Record = lambda _: None) -> int:
         """Remove all old versions of all index keys, or none; returns their number."""
         with store_rotation.only_runner(self._keys.database):
             old = self._old_index_keys()
@@ -108,7 +111,7 @@ class Retirement:
                 rows = sum(store_index.rows_of_version(connection, version) for version in old)
                 if rows:
                     raise KeyStillUsed("an old index key", rows)
-                record()
+                record([])
                 for version in old:
                     self._keys.delete_index_key(version.site, version.field, version.version)
         return len(old)

@@ -102,7 +102,12 @@ class Rotations:
                 begun = store_rotation.begin(connection, kind, "", "", now, rotation_id)
                 store_rotation_orders.write_order(connection, rotation_id, order)
         except UniqueViolation:
-            raise RotationUnderWay("another rotation was ordered meanwhile") from None
+            # By the same request, sent twice at once, or by another one.
+            with self._keys.database.transaction() as connection:
+                known = store_rotation.read_rotation(connection, rotation_id)
+            if known is None:
+                raise RotationUnderWay("another rotation was ordered meanwhile") from None
+            return known
         return begun
 
     def rotate_kek(self, report: Report = lambda _: None) -> Rotated:

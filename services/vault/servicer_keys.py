@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 
 from qupia.vault.v1 import keys_pb2
 from services.chassis.call import Call
@@ -26,7 +27,7 @@ from services.vault import key_record, store_rotation, store_rotation_orders
 from services.vault.epoch_schedule import EpochSchedule
 from services.vault.key_status import read_key_status
 from services.vault.provider import KeyProvider, KeyProviderError, KeyStillCurrent
-from services.vault.retirement import Retirement
+from services.vault.retirement import Record, Retirement
 from services.vault.rotation import Rotations
 from services.vault.rotation_walk import KeyStillUsed, KeyUnknown, RotationKind, RotationUnderWay
 from services.vault.store_keys import KeyStore
@@ -34,6 +35,7 @@ from services.vault.store_rotation_orders import RotationOrder
 from services.vault.wire_keys import rotation_message, status_message
 
 _Kind = keys_pb2.Key.Kind
+_PATIENCE_SECONDS, _POLL_SECONDS = 5.0, 0.05
 
 
 class KeyServicer:
@@ -120,32 +122,49 @@ class KeyServicer:
             raise InvalidArgument(fields=[FieldViolation("keyId", "required", text)])
         act = new_uuid()
 
-        def record() -> None:
+        def record(going: Sequence[str]) -> None:
+            # What goes with it stands under the key: a repeat is answered the same.
+            result = " ".join([act, *going])
             with self._database.transaction() as connection:
-                if self._idempotency.begin(connection, call, act, self._clock.now()) == act:
+                now = self._clock.now()
+                if self._idempotency.begin(connection, call, result, now) == result:
                     self._write(connection, call, {"kind": kind, "key_id": key_id or "old"})
 
-        with _refused("keyId" if key_id else "kind"):
+        # Unknown: retired since by this same call, or there is no such key.
+        with _refused("keyId" if key_id else "kind"), suppress(KeyUnknown):
+            self._retired(call, record)
+        return keys_pb2.RetireKeyResponse(destroyed_kek_ids=self._gone(call))
+
+    def _retired(self, call: Call, record: Record) -> None:
+        """Retire beside no other retirement, which may be this same one, asked for twice."""
+        seconds = min(_PATIENCE_SECONDS, call.remaining() / 2)
+        deadline = time.monotonic() + seconds
+        while True:
             try:
-                destroyed = self._retired(request.kind, key_id, record)
-            except KeyUnknown:
-                self._require_repeated(call, act)
-                destroyed = []
-        return keys_pb2.RetireKeyResponse(destroyed_kek_ids=destroyed)
+                return self._retire(call, record)
+            except RotationUnderWay:
+                if self._rotations.under_way() is not None or time.monotonic() > deadline:
+                    raise
+            time.sleep(_POLL_SECONDS)
 
-    def _retired(self, kind: int, key_id: str, record: Callable[[], None]) -> list[str]:
-        if kind == keys_pb2.Key.KEK:
-            return self._retirement.retire_kek(key_id, record)
-        if kind == keys_pb2.Key.EPOCH:
-            return self._retirement.retire_epoch(key_id, record)
-        self._retirement.retire_index_keys(record)
-        return []
+    def _retire(self, call: Call, record: Record) -> None:
+        request = call.request
+        assert isinstance(request, keys_pb2.RetireKeyRequest)
+        if request.kind == keys_pb2.Key.KEK:
+            self._retirement.retire_kek(request.key_id, record)
+        elif request.kind == keys_pb2.Key.EPOCH:
+            self._retirement.retire_epoch(request.key_id, record)
+        else:
+            self._retirement.retire_index_keys(record)
 
-    def _require_repeated(self, call: Call, act: str) -> None:
-        """What is not there was retired by this same call before, or there is no such key."""
+    def _gone(self, call: Call) -> list[str]:
+        """The KEKs that this call's retirement destroyed. Raises NotFound where it was none."""
+        fresh = new_uuid()
         with self._database.transaction() as connection:
-            if self._idempotency.begin(connection, call, act, self._clock.now()) == act:
+            result = self._idempotency.begin(connection, call, fresh, self._clock.now())
+            if result == fresh:
                 raise NotFound
+        return result.split()[1:]
 
     def _write(self, connection: Connection, call: Call, refs: Mapping[str, str]) -> None:
         key_record.write(

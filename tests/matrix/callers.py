@@ -95,6 +95,13 @@ def subject_caller(client: httpx.Client, officer: Caller, subject_id: str) -> Ca
     return Caller(name, session, officer.site, "SUBJECT", subject_id=subject_id)
 
 
+def second_claims_officer(suite: Suite) -> Caller:
+    """Another claims officer of the site, who approves what the first proposed."""
+    person = Person("second-claims-officer", SITE, "CLAIMS_OFFICER")
+    token = DevelopmentIssuer.open(Layout(suite.home)).token(person, SystemClock().now())
+    return Caller("secondClaimsOfficer", token, person.site, person.role)
+
+
 def recipient_caller(suite: Suite, site: str, recipient_id: str) -> Caller:
     """A recipient with a key of its own."""
     key = _key(suite, site, KeyRole.RECIPIENT, recipient_id)

@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a mutating RPC needs beforehand to have its effect: who asks, for what, with which body.
+
+An RPC that its row in the matrix answers OK needs nothing. Any other has a line in PREPARATIONS.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from services.chassis.contract import Method
+from tests.harness.suite import USE
+from tests.matrix.callers import ANONYMOUS, Caller, second_claims_officer
+from tests.matrix.rows import OK, Row, name_of, row_of
+from tests.matrix.things import Thing, World, email_of, new_claim, new_data
+
+_SECONDS = 30.0
+# The first of these roles that may call does.
+_CALLERS = {
+    "STOREFRONT": "storefront",
+    "CLAIMS_OFFICER": "claimsOfficer",
+    # The one who did not register the recipient.
+    "PRIVACY_OFFICER": "secondPrivacyOfficer",
+    "RECIPIENT": "courier",
+    "PARTNER": "partner",
+    "KEY_CUSTODIAN": "keyCustodian",
+}
+
+
+class NotPrepared(Exception):
+    """A mutating RPC has no effect by its row alone, and nothing says what it needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """How an RPC comes to have its effect.
+
+    `blocked`: of a thing whose claim blocks. `thing` does beforehand what is needed, and returns
+    the thing to ask for. `body` makes the JSON to send, the row's where None. `by_second`: a second
+    claims officer asks. `passing` are members of the answer, at any depth, that tell
+    a repeat something else than the first: who it was asked by, or what has gone on since.
+    """
+
+    thing: Callable[[World, Thing], Thing] = lambda _world, thing: thing
+    body: Callable[[World, Thing], object] | None = None
+    blocked: bool = False
+    by_second: bool = False
+    passing: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request, as often as it is sent."""
+
+    method: Method
+    caller: Caller
+    thing: Thing
+    row: Row
+    passing: frozenset[str]
+
+
+def prepare(world: World, method: Method) -> Request:
+    """A request of its own that has its effect. Raises NotPrepared, which says what to add."""
+    name, row = name_of(method), row_of(method)
+    if row.own != OK and name not in PREPARATIONS:
+        raise NotPrepared(
+            f"{name} is answered {row.own} by its row in the matrix: add to PREPARATIONS in "
+            f'tests/chaos/preparing.py a line "{name}": Preparation(…) that does what has to be '
+            "done before it has its effect"
+        )
+    needs = PREPARATIONS.get(name, Preparation())
+    thing = needs.thing(world, world.make("demo", blocked=needs.blocked))
+    if needs.body is not None:
+        body = needs.body(world, thing)
+    else:
+        body = row.body(thing) if row.body else {}
+    caller = _caller(world, method, by_second=needs.by_second)
+    return Request(method, caller, thing, replace(row, body=lambda _: body), needs.passing)
+
+
+def _caller(world: World, method: Method, *, by_second: bool) -> Caller:
+    if method.anyone:
+        return world.callers[ANONYMOUS]
+    if by_second:
+        return second_claims_officer(world.suite)
+    names = [name for role, name in _CALLERS.items() if role in (method.roles or ())]
+    assert names, f"_CALLERS in tests/chaos/preparing.py has none who may call {name_of(method)}"
+    return world.callers[names[0]]
+
+
+def _done(world: World, who: str, path: str, body: object) -> Mapping[str, object]:
+    return world.ask(world.callers[who], "POST", path, body)
+
+
+# -- consent ------------------------------------------------------------------------------------
+
+
+def _with_partners_consent(world: World, thing: Thing) -> Thing:
+    """The person's word for partners' sites."""
+    path = f"/v1/subjects/{thing.subject_id}/consents/PARTNER_SITES:grant"
+    granted = _done(world, "storefront", path, {"language": "ru", "wording": "Хочу"})
+    assert granted["enforcement"] == "IN_FORCE"
+    return thing
+
+
+def _partner_token(world: World, thing: Thing) -> object:
+    issued = _done(world, "storefront", f"/v1/subjects/{thing.subject_id}/partner-tokens", {})
+    return {"token": issued["token"]}
+
+
+def _with_visitor(world: World, thing: Thing) -> Thing:
+    path = f"/v1/subjects/{thing.subject_id}:linkVisitor"
+    _done(world, "storefront", path, {"visitorId": thing.visitor_id})
+    return thing
+
+
+# -- vault --------------------------------------------------------------------------------------
+
+
+def _access_code(world: World, thing: Thing) -> object:
+    asked = {"identification": {"method": "IDENTITY_DOCUMENT", "reference": "register:1"}}
+    path = f"/v1/subjects/{thing.subject_id}/access-codes"
+    return {"code": _done(world, "claimsOfficer", path, asked)["code"]}
+
+
+def _held_by_nothing(world: World, thing: Thing) -> Thing:
+    """Somebody with data and no order."""
+    shop = world.callers["storefront"]
+    subject_id = str(_done(world, shop.name, "/v1/subjects", {"use": USE})["subjectId"])
+    world.ask(shop, "PATCH", f"/v1/subjects/{subject_id}/data", {"data": new_data()})
+    return replace(thing, subject_id=subject_id)
+
+
+def _end(_world: World, _thing: Thing) -> object:
+    return {"ground": "DEMAND", "reference": "case-7"}
+
+
+def _no_rotation(world: World, thing: Thing) -> Thing:
+    """Keys that are not being rotated."""
+    deadline = time.monotonic() + _SECONDS
+    custodian = world.callers["keyCustodian"]
+    while True:
+        status = world.ask(custodian, "GET", "/v1/keys?rotationOnly=true", None)
+        if status.get("rotation", {}).get("state", "ENDED") == "ENDED":
+            return thing
+        assert time.monotonic() < deadline, f"the rotation does not end: {status}"
+        time.sleep(0.02)
+
+
+def _old_epoch(world: World, thing: Thing) -> object:
+    _no_rotation(world, thing)
+    _done(world, "keyCustodian", "/v1/keys:rotate", {"kind": "EPOCH"})
+    _no_rotation(world, thing)
+    status = world.ask(world.callers["keyCustodian"], "GET", "/v1/keys", None)
+    old = next(each for each in status["epochs"] if not each.get("current"))
+    return {"kind": "EPOCH", "keyId": old["keyId"]}
+
+
+# -- disclosure ---------------------------------------------------------------------------------
+
+
+def _another_recipient(world: World, _thing: Thing) -> object:
+    # The thing's order has its courier already, and the same assignment again would be no act.
+    return {"recipientId": world.callers["otherCourier"].recipient_id}
+
+
+# -- claims -------------------------------------------------------------------------------------
+
+
+def _entered(world: World, thing: Thing, **more: str) -> Thing:
+    """Another claim of the thing's, entered by an officer; it blocks."""
+    claim = {**new_claim(thing.subject_id, blocks=True), **more}
+    filed = world.ask(world.callers["claimsOfficer"], "POST", "/v1/claims", {"claim": claim})
+    return replace(thing, claim_id=filed["claim"]["claimId"])
+
+
+def _by_a_representative(world: World, thing: Thing) -> Thing:
+    return _entered(world, thing, claimant="REPRESENTATIVE")
+
+
+def _received_long_ago(world: World, thing: Thing) -> Thing:
+    """Its time of receipt waits for a second officer."""
+    receipt = datetime.now(UTC) - timedelta(days=20)
+    return _entered(world, thing, receiptTime=receipt.isoformat())
+
+
+def _lift_proposed(world: World, thing: Thing) -> Thing:
+    path = f"/v1/claims/{thing.claim_id}:proposeLift"
+    _done(world, "claimsOfficer", path, {"reason": "Ошибка оператора."})
+    return thing
+
+
+def _same_contact(world: World, thing: Thing) -> object:
+    """Somebody with the claimant's contact, of whom the claims service has heard."""
+    shop = world.callers["storefront"]
+    subject_id = _done(world, shop.name, "/v1/subjects", {"use": USE})["subjectId"]
+    data = {"data": {"email": email_of(thing.subject_id)}}
+    world.ask(shop, "PATCH", f"/v1/subjects/{subject_id}/data", data)
+    deadline = time.monotonic() + _SECONDS
+    path = f"/v1/claims/{thing.claim_id}"
+    while True:
+        claim = world.ask(world.callers["claimsOfficer"], "GET", path, None)["claim"]
+        if subject_id in [each["subjectId"] for each in claim["sameContacts"]]:
+            return {"subjectId": subject_id, "decision": "RELEASED", "reason": "Другой человек."}
+        assert time.monotonic() < deadline, "the claims service did not hear of it"
+        time.sleep(0.02)
+
+
+def _answer_written(world: World, thing: Thing) -> Thing:
+    """An answer that has not left."""
+    body = {"decision": "REJECTED", "text": "Отказано."}
+    _done(world, "claimsOfficer", f"/v1/claims/{thing.claim_id}:answer", body)
+    return thing
+
+
+def _answered(world: World, thing: Thing) -> Thing:
+    dispatch = {"channel": "POST", "time": datetime.now(UTC).isoformat(), "proof": "RR1"}
+    body = {"decision": "REJECTED", "text": "Отказано.", "dispatch": dispatch}
+    _done(world, "claimsOfficer", f"/v1/claims/{thing.claim_id}:answer", body)
+    return thing
+
+
+def _reply_address(_world: World, _thing: Thing) -> object:
+    return {"replyAddress": f"claimant-{secrets.token_hex(6)}@example.kz"}
+
+
+# Each release is one of its own, with a receipt of its own.
+_RELEASE = Preparation(passing=frozenset({"releaseId", "releaseTime", "receipt"}))
+
+PREPARATIONS: Mapping[str, Preparation] = {
+    "ConsentService.IssuePartnerToken": Preparation(_with_partners_consent),
+    "ConsentService.RedeemPartnerToken": Preparation(_with_partners_consent, _partner_token),
+    "ConsentLinkService.UnlinkVisitor": Preparation(_with_visitor),
+    "VaultAccessService.RedeemAccessCode": Preparation(body=_access_code),
+    "VaultDestructionService.DestroySubject": Preparation(_held_by_nothing, _end),
+    "VaultDestructionService.DepersonalizeSubject": Preparation(_held_by_nothing, _end),
+    "VaultKeyService.RotateKey": Preparation(
+        _no_rotation,
+        passing=frozenset({"state", "rewrapped", "total", "endTime", "estimatedEndTime"}),
+    ),
+    "VaultKeyService.RetireKey": Preparation(body=_old_epoch),
+    "DisclosureService.AssignOrder": Preparation(body=_another_recipient),
+    "DisclosureService.ReleaseDelivery": _RELEASE,
+    "DisclosureManifestService.ReleaseManifest": _RELEASE,
+    "ClaimsService.ConcludeVerification": Preparation(blocked=True),
+    "ClaimsVerificationService.SettleSameContact": Preparation(body=_same_contact, blocked=True),
+    "ClaimsVerificationService.SettleAuthority": Preparation(_by_a_representative),
+    "ClaimsVerificationService.ConfirmReceiptTime": Preparation(_received_long_ago, by_second=True),
+    "ClaimsVerificationService.ProposeLift": Preparation(blocked=True),
+    "ClaimsVerificationService.ApproveLift": Preparation(
+        _lift_proposed, blocked=True, by_second=True
+    ),
+    "AnswerService.RecordDispatch": Preparation(_answer_written),
+    "AnswerService.SendAnswer": Preparation(
+        _answer_written,
+        _reply_address,
+        passing=frozenset({"sending", "attempts", "nextTime", "channel", "dispatchTime"}),
+    ),
+    "AnswerService.AttachNationalSignature": Preparation(_answer_written),
+    "CourtService.RecordAgreement": Preparation(_answered),
+    "CourtService.ReferToCourt": Preparation(_answered),
+    "CourtService.CloseClaim": Preparation(_answered),
+}
