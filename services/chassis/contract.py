@@ -239,6 +239,12 @@ def is_output_only(field: FieldDescriptor) -> bool:
     return _behaves(field, field_behavior_pb2.OUTPUT_ONLY)
 
 
+@cache
+def is_input_only(field: FieldDescriptor) -> bool:
+    """Whether the field carries field_behavior INPUT_ONLY: no answer holds it."""
+    return _behaves(field, field_behavior_pb2.INPUT_ONLY)
+
+
 def _behaves(field: FieldDescriptor, behavior: int) -> bool:
     return behavior in field.GetOptions().Extensions[field_behavior_pb2.field_behavior]
 

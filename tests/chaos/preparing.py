@@ -40,7 +40,8 @@ class Preparation:
     `blocked`: of a thing whose claim blocks. `thing` does beforehand what is needed, and returns
     the thing to ask for. `body` makes the JSON to send, the row's where None. `by_second`: a second
     claims officer asks. `passing` are members of the answer, at any depth, that tell
-    a repeat something else than the first: who it was asked by, or what has gone on since.
+    a repeat something else than the first: what is its own, or what has gone on since. `told` is
+    what the row finds within the answer.
     """
 
     thing: Callable[[World, Thing], Thing] = lambda _world, thing: thing
@@ -48,6 +49,7 @@ class Preparation:
     blocked: bool = False
     by_second: bool = False
     passing: frozenset[str] = frozenset()
+    told: str = OK
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,25 +61,28 @@ class Request:
     thing: Thing
     row: Row
     passing: frozenset[str]
+    told: str
 
 
 def prepare(world: World, method: Method) -> Request:
     """A request of its own that has its effect. Raises NotPrepared, which says what to add."""
     name, row = name_of(method), row_of(method)
-    if row.own != OK and name not in PREPARATIONS:
+    needs = PREPARATIONS.get(name, Preparation())
+    caller = _caller(world, method, by_second=needs.by_second)
+    usual = row.unlike.get(caller.name, row.own)
+    if usual != OK and name not in PREPARATIONS:
         raise NotPrepared(
-            f"{name} is answered {row.own} by its row in the matrix: add to PREPARATIONS in "
+            f"{name} is answered {usual} by its row in the matrix: add to PREPARATIONS in "
             f'tests/chaos/preparing.py a line "{name}": Preparation(…) that does what has to be '
             "done before it has its effect"
         )
-    needs = PREPARATIONS.get(name, Preparation())
     thing = needs.thing(world, world.make("demo", blocked=needs.blocked))
     if needs.body is not None:
         body = needs.body(world, thing)
     else:
         body = row.body(thing) if row.body else {}
-    caller = _caller(world, method, by_second=needs.by_second)
-    return Request(method, caller, thing, replace(row, body=lambda _: body), needs.passing)
+    row = replace(row, body=lambda _: body)
+    return Request(method, caller, thing, row, needs.passing, needs.told)
 
 
 def _caller(world: World, method: Method, *, by_second: bool) -> Caller:
@@ -166,6 +171,19 @@ def _another_recipient(world: World, _thing: Thing) -> object:
     return {"recipientId": world.callers["otherCourier"].recipient_id}
 
 
+def _with_notice(world: World, thing: Thing) -> Thing:
+    """The recipient of the thing's delivery is told that its data are blocked."""
+    deadline = time.monotonic() + _SECONDS
+    while True:
+        listed = world.ask(world.callers["courier"], "GET", "/v1/notices", None)["notices"]
+        for notice in listed:
+            if notice["deliveryId"] == thing.delivery_id:
+                # The matrix names a notice by the thing's delivery.
+                return replace(thing, delivery_id=notice["noticeId"])
+        assert time.monotonic() < deadline, "no notice came"
+        time.sleep(0.05)
+
+
 # -- claims -------------------------------------------------------------------------------------
 
 
@@ -234,8 +252,10 @@ PREPARATIONS: Mapping[str, Preparation] = {
     "ConsentService.RedeemPartnerToken": Preparation(_with_partners_consent, _partner_token),
     "ConsentLinkService.UnlinkVisitor": Preparation(_with_visitor),
     "VaultAccessService.RedeemAccessCode": Preparation(body=_access_code),
-    "VaultDestructionService.DestroySubject": Preparation(_held_by_nothing, _end),
-    "VaultDestructionService.DepersonalizeSubject": Preparation(_held_by_nothing, _end),
+    "VaultDestructionService.DestroySubject": Preparation(_held_by_nothing, _end, told="DESTROYED"),
+    "VaultDestructionService.DepersonalizeSubject": Preparation(
+        _held_by_nothing, _end, told="DESTROYED"
+    ),
     "VaultKeyService.RotateKey": Preparation(
         _no_rotation,
         passing=frozenset({"state", "rewrapped", "total", "endTime", "estimatedEndTime"}),
@@ -244,6 +264,7 @@ PREPARATIONS: Mapping[str, Preparation] = {
     "DisclosureService.AssignOrder": Preparation(body=_another_recipient),
     "DisclosureService.ReleaseDelivery": _RELEASE,
     "DisclosureManifestService.ReleaseManifest": _RELEASE,
+    "DisclosureNoticeService.AcknowledgeNotice": Preparation(_with_notice, blocked=True),
     "ClaimsService.ConcludeVerification": Preparation(blocked=True),
     "ClaimsVerificationService.SettleSameContact": Preparation(body=_same_contact, blocked=True),
     "ClaimsVerificationService.SettleAuthority": Preparation(_by_a_representative),
