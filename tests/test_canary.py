@@ -30,7 +30,9 @@ class Told:
     suite: Suite
     scanner: Scanner
     person: Person
+    subject: str
     refusals: list[httpx.Response]
+    sealed: Mapping[tuple[str, str, str], list[bytes]]
 
 
 class Teller:
@@ -40,6 +42,8 @@ class Teller:
         self._suite = suite
         self._person = person
         self.refusals: list[httpx.Response] = []
+        self.orders: list[str] = []
+        self.claims: list[str] = []
 
     def good(self, who: str, verb: str, path: str, body: object) -> dict[str, Any]:
         """A request that has to be granted."""
@@ -71,12 +75,43 @@ class Teller:
         items = [{"subjectId": subject, **read}, {"subjectId": subject, "purpose": "NEWS"}]
         self.good("storefront", "POST", "/v1/data:batchRead", {"items": items})
         self.refused("storefront", "POST", f"{path}/data:read", json={"purpose": "NEWS"})
-        _order, delivery = self._suite.new_order(subject)
+        order, delivery = self._suite.new_order(subject)
+        self.orders.append(order)
         details = self.good("courier", "POST", f"/v1/deliveries/{delivery}:release", {})["details"]
         assert details["address"]["street"] == person.street
         self.refused("otherCourier", "POST", f"/v1/deliveries/{delivery}:release", json={})
+        self.records(subject)
         self.claim(subject, path, delivery)
         return str(subject)
+
+    def records(self, subject: str) -> None:
+        """A visit with all six technical kinds, and what was bought."""
+        person = self._person
+        visit = {
+            "ip": "203.0.113.77",
+            "cookie": person.email,
+            "userAgent": person.given_name,
+            "accessTime": datetime.now(UTC).isoformat(),
+            "page": f"/{person.family_name}",
+            "referrer": person.phone,
+        }
+        items = [{"subjectId": subject, "visit": visit}]
+        answer = self.good("storefront", "POST", "/v1/visits", {"items": items})
+        assert "problem" not in answer["outcomes"][0]
+        line = {"title": person.street, "quantity": 1, "amount": "12990", "currency": "KZT"}
+        bought = {"purchase": {"orderId": f"B-{subject[:12]}", "lines": [line]}}
+        self.good("storefront", "POST", f"/v1/subjects/{subject}/purchases", bought)
+
+    def end(self, subject: str) -> None:
+        """What holds the person ends, and then the person."""
+        path = f"/v1/subjects/{subject}"
+        for order in self.orders:
+            self.good("storefront", "POST", f"/v1/orders/{order}:close", {})
+        for claim in self.claims:
+            agreed = {"terms": self._person.answer}
+            self.good("claimsOfficer", "POST", f"/v1/claims/{claim}:recordAgreement", agreed)
+        ended = self.good("privacyOfficer", "POST", f"{path}:destroy", {"ground": "DEMAND"})
+        assert ended["outcome"] == "DESTROYED", ended
 
     def claim(self, subject: str, path: str, delivery: str) -> None:
         """A claim from its filing to its answer, and what is refused under it."""
@@ -91,12 +126,13 @@ class Teller:
             "proposedCorrection": {"phone": person.corrected_phone},
             "language": "kk",
         }
-        self.representative(claim)
+        self.representative(claim | {"subjectIds": [self._suite.new_subject()]})
         filed = self.good("storefront", "POST", "/v1/claims", {"claim": claim})["claim"]
         self.refused("storefront", "PATCH", f"{path}/data", json={"data": self.data()})
         self.refused("courier", "POST", f"/v1/deliveries/{delivery}:release", json={})
         wrong = {**claim, "claimant": person.unknown_value}
         self.refused("storefront", "POST", "/v1/claims", json={"claim": wrong})
+        self.claims.append(filed["claimId"])
         step = f"/v1/claims/{filed['claimId']}"
         outcome = {"outcome": "INACCURATE_CONFIRMED", "evidence": person.evidence}
         bad = {**outcome, "correction": {"phone": person.wrong_phone}}
@@ -111,7 +147,7 @@ class Teller:
         self.good("claimsOfficer", "POST", f"{step}:answer", answer)
 
     def representative(self, claim: Mapping[str, object]) -> None:
-        """The same claim by somebody who has no authority, as it turns out."""
+        """The same claim for somebody else, by one who has no authority, as it turns out."""
         person = self._person
         paper = {
             "document": "POWER_OF_ATTORNEY",
@@ -218,15 +254,57 @@ class Teller:
         }
 
 
+# What is encrypted under the person's key, or found by it, and the wrapped key itself.
+_SEALED = (
+    ("vault", "data", "ciphertext"),
+    ("vault", "data_history", "ciphertext"),
+    ("vault", "corrections", "ciphertext"),
+    ("vault", "documents", "ciphertext"),
+    ("vault", "purchases", "ciphertext"),
+    ("vault", "blind_index", "digest"),
+    ("keystore", "data_keys", "wrapped"),
+    *(
+        ("vault", "visits", kind)
+        for kind in ("ip", "cookie", "user_agent", "access_time", "page", "referrer")
+    ),
+)
+_OWNER = {"documents": "owner_id", "data_keys": "owner_id"}
+_DELIVERED = (
+    ("claims", "sealed_documents", "sealed"),
+    ("consent", "sealed_documents", "sealed"),
+    ("disclosure", "orders", "sealed_message"),
+)
+_BYTES = (
+    "SELECT table_name, column_name FROM information_schema.columns"
+    " WHERE table_schema = 'public' AND data_type = 'bytea' ORDER BY 1, 2"
+)
+
+
+def _sealed(suite: Suite, subject: str, name: str, table: str, column: str) -> list[bytes]:
+    owner = _OWNER.get(table, "subject_id")
+    query = f"SELECT {column} FROM {table} WHERE {owner} = %s AND {column} IS NOT NULL"
+    return [bytes(value) for (value,) in _rows(suite, name, query, subject)]
+
+
+def _rows(suite: Suite, name: str, query: str, *values: object) -> list[Any]:
+    with psycopg.connect(_libpq(suite, name)) as database:
+        return database.execute(query.encode(), values or None).fetchall()
+
+
 @pytest.fixture(scope="module")
 def told() -> Iterator[Told]:
-    """A suite of its own that was told a person, rightly and wrongly."""
+    """A suite of its own that was told a person, rightly and wrongly, until the person's end.
+
+    `sealed` is what was the person's before it.
+    """
     person = Person.mint()
     with Suite() as suite:
         teller = Teller(suite, person)
-        teller.story()
+        subject = teller.story()
+        sealed = {place: _sealed(suite, subject, *place) for place in _SEALED}
+        teller.end(subject)
         _write_out(suite)
-        yield Told(suite, Scanner(person.canaries), person, teller.refusals)
+        yield Told(suite, Scanner(person.canaries), person, subject, teller.refusals, sealed)
 
 
 def _write_out(suite: Suite) -> None:
@@ -290,6 +368,24 @@ def test_a_canary_that_is_planted_in_a_log_is_found(told: Told, tmp_path: Path) 
     (tmp_path / "vault.log").write_text(line)
     hits = list(told.scanner.in_files(tmp_path))
     assert {(hit.canary, hit.form) for hit in hits} == {("given_name", "\\u")}
+
+
+def test_a_person_who_has_ended_is_in_nothing_that_any_key_opens(told: Told) -> None:
+    """T-5.1-b, T-3.3-a: neither a ciphertext nor its key is left in a row of any database."""
+    assert [place for place, found in told.sealed.items() if not found] == []
+    sealed = [value for found in told.sealed.values() for value in found]
+    for name in DATABASES:
+        for table, column in _rows(told.suite, name, _BYTES):
+            left = f"SELECT 1 FROM {table} WHERE {column} = ANY(%s) LIMIT 1"
+            assert _rows(told.suite, name, left, sealed) == [], (name, table, column)
+    # What was on its way to the vault is sealed to a key that the vault still has.
+    for name, table, column in _DELIVERED:
+        waiting = f"SELECT 1 FROM {table} WHERE {column} IS NOT NULL"
+        assert _rows(told.suite, name, waiting) == [], (name, table)
+    gone = told.suite.as_("storefront").post(
+        f"/v1/subjects/{told.subject}/data:read", json={"purpose": "SECURITY_LOCATION"}
+    )
+    assert gone.json()["code"] == "SUBJECT_DESTROYED"
 
 
 def _found(canary: Canary, folder: Path) -> list[Hit]:

@@ -37,7 +37,7 @@ from services.vault.store import Case, Subject
 from services.vault.store_keys import KeyStore, OwnerKey
 from services.vault.violation import DataInvalid
 from services.vault.wire_case import decided_on, schedule_of
-from services.vault.writer import Provenance
+from services.vault.writer import UNNAMED_FORM, Provenance
 
 # So many subjects are held at once: a block of one of them waits for no more.
 _TOGETHER = 100
@@ -92,7 +92,7 @@ class BatchServicer:
             if not store.ready(connection):
                 raise VaultNotReady(retry_after=1)
             batch_id = self._idempotency.begin(connection, call, new_uuid(), self._clock.now())
-        batch = _Batch(call, batch_id, changes, Provenance(supplier, request.form))
+        batch = _Batch(call, batch_id, changes, Provenance(supplier, request.form or UNNAMED_FORM))
         outcomes: dict[str, _Outcome] = {}
         subjects = list(changes)
         parts = [subjects[n : n + _TOGETHER] for n in range(0, len(subjects), _TOGETHER)]

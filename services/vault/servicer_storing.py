@@ -30,7 +30,7 @@ from services.vault.store import Case, Subject
 from services.vault.store_keys import KeyStore
 from services.vault.violation import DataInvalid
 from services.vault.wire_case import decided_on, life_of, schedule_of, standing_of
-from services.vault.writer import Provenance, Writer
+from services.vault.writer import UNNAMED_FORM, Provenance, Writer
 
 
 class StoringServicer:
@@ -62,7 +62,7 @@ class StoringServicer:
         assert isinstance(request, vault_pb2.StoreDataRequest)
         subject = (call.principal.site_id, request.subject_id)
         change = _change(request, self._lists.of(subject[0]))
-        supplier = supplier_of(request.supplier)
+        supplier, form = supplier_of(request.supplier), request.form or UNNAMED_FORM
         with self._database.transaction() as connection:
             store.lock_exclusive(connection, *subject)
             case = self._permitted(connection, subject)
@@ -76,7 +76,12 @@ class StoringServicer:
                 raise VersionMismatch
             with told_apart("data"):
                 changed = self._writer.write(
-                    connection, subject, version, change, Provenance(supplier, request.form), now
+                    connection,
+                    subject,
+                    version,
+                    change,
+                    Provenance(supplier, form),
+                    now,
                 )
             if not changed:
                 self._idempotency.amend(connection, call, _result_id(case.data_version, now))

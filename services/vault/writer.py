@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from services.chassis.database import Connection
 from services.vault import store_data, store_index
@@ -24,6 +25,9 @@ from services.vault.secret_key import SecretKey
 from services.vault.store import Subject
 from services.vault.store_data import NewDatum
 from services.vault.store_keys import KeyStore
+
+UNNAMED_FORM: Final = "unspecified"
+"""Kept where a storefront names no form, so that no datum is without one."""
 
 
 @dataclass(frozen=True, slots=True)

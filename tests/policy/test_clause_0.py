@@ -33,6 +33,10 @@ def test_every_stored_datum_has_its_site_its_category_and_the_policy_in_force(
         assert stored[row.version]["policyVersion"] == (2 if row.version == changed else 1)
     told = {v["version"]: v["policyVersion"] for v in person.versions()}
     assert told == {1: 1, changed: 2}
+    assert person.use().status == 200
+    order_id = person.ordered()
+    order = own_site.good("storefront", "GET", f"/v1/orders/{order_id}").json["order"]
+    assert (order["subjectId"], order["policyVersion"]) == (person.subject_id, 2)
 
 
 @pytest.mark.parametrize("missing", ["site", "field"])

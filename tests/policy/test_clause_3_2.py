@@ -58,4 +58,21 @@ def test_the_form_of_what_was_changed_stays_with_the_former_value(
     person.placed({"phone": "+77017654322"}, form="chat")
     sql = "SELECT version, form FROM data_history WHERE subject_id=:p ORDER BY version"
     found = [tuple(row) for row in records.rows("vault", sql, p=person.subject_id)]
-    assert found == [(1, ""), (2, "profile")]
+    assert found == [(1, "unspecified"), (2, "profile")]
+
+
+@pytest.mark.parametrize("how", ["alone", "in a batch"])
+def test_no_datum_is_without_a_form_where_none_is_named(
+    site: Site, records: Records, how: str
+) -> None:
+    """T-3.2-b"""
+    person = site.person()
+    if how == "alone":
+        person.placed(DATA)
+    else:
+        items = {"items": [{"subjectId": person.subject_id, "data": DATA}]}
+        [outcome] = site.good("storefront", "POST", "/v1/data:batchStore", items).json["outcomes"]
+        assert "problem" not in outcome
+    rows = records.rows("vault", _ROWS, p=person.subject_id)
+    assert {row.field: row.form for row in rows} == dict.fromkeys(DATA, "unspecified")
+    assert {told["form"] for told in person.versions()} == {"unspecified"}

@@ -1,14 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clause 3.3.1: without cookies the site may not work; agreement does not hang on them."""
 
+from tests.policy.person import USE
 from tests.policy.site import Site
 
 
 def test_use_without_a_cookie_is_recorded_by_the_subjects_own_id(site: Site) -> None:
     """T-3.3.1-a"""
     person = site.person()
-    assert person.consents()["acceptance"]["mode"] == "IMPLIED"
-    assert person.use().json["acceptance"]["mode"] == "IMPLIED"
+    for cookie in ({}, {"cookie": "sid=1"}, {"cookie": ""}):
+        assert person.use(**cookie).json["acceptance"]["mode"] == "IMPLIED"
+        body = {"use": {**USE, **cookie}}
+        registered = site.good("storefront", "POST", "/v1/subjects", body).json
+        assert registered["acceptance"]["mode"] == "IMPLIED"
+
+
+def test_a_person_who_disagreed_accepts_nothing_by_leaving_cookies_away(site: Site) -> None:
+    """T-3.3.1-a"""
+    person = site.person()
+    assert person.reject().status == 200
+    for cookie in ({}, {"cookie": "sid=1"}):
+        assert person.use(**cookie).json["acceptance"]["mode"] == "DISAGREED"
+    assert person.standing()["state"] == "DISAGREED"
 
 
 def test_nothing_but_a_use_is_taken_for_acceptance(own_site: Site) -> None:

@@ -2,6 +2,7 @@
 """Law, article 8: how a consent is given, refused and withdrawn, and what proves it."""
 
 from datetime import UTC, datetime, timedelta
+from html import escape
 from typing import Any
 
 import pytest
@@ -101,7 +102,10 @@ def test_a_consent_is_proven_with_its_operator_wording_and_entries(
         record = proof["record"]
         assert record["@id"] == f"urn:uuid:{granted['actId']}"
         assert len(record["hasDataController"]["hasIdentifier"]) == 12
-        assert record["hasDataController"]["hasName"]
+        controller = record["hasDataController"]
+        for told in ("hasName", "hasAddress", "hasContact", "hasResponsibleEntity"):
+            assert controller[told].strip()
+            assert all(escape(controller[told]) in page["html"] for page in proof["pages"])
         assert {page["language"] for page in proof["pages"]} == {"kk", "ru", "en"}
     [entry] = records.entries("consent", person, "consent.granted")
     assert entry["entryId"] in [e["entryId"] for e in proof["evidence"]]

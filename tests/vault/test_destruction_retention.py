@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from qupia.vault.v1 import destruction_pb2, vault_pb2
+from services.chassis.ids import new_uuid
 from services.vault.retention import (
     Category,
     Held,
@@ -18,7 +19,7 @@ from services.vault.retention import (
     load_retention,
 )
 from tests.vault.ending import Officer, buys, endings
-from tests.vault.person import Person, settled
+from tests.vault.person import Person, at, settled
 from tests.vault.vault_process import House, Premises, VaultProcess
 from tests.vault.wire_client import Refused, Storefront
 
@@ -89,6 +90,40 @@ def test_a_statutory_term_restricts_instead_of_destroying(
     due = officer.asks(buyer.subject_id).destruction
     assert due.state == destruction_pb2.Destruction.RESTRICTED
     assert due.due_time == hold.until_time
+
+
+def test_a_statutory_term_is_looked_at_last(
+    vault: VaultProcess, shop: Storefront, buyer: Person
+) -> None:
+    """T-5.1-b: block, hold, order, term; nothing is restricted while another holds."""
+    claim = buyer.is_blocked()
+    hold = buyer.claims.holds.add(
+        hold_id=new_uuid(), claim_id=claim, kind=vault_pb2.LegalHold.CLAIM, since_time=at()
+    )
+    officer, found = Officer(vault), []
+
+    def held() -> None:
+        with pytest.raises(Refused) as refusal:
+            officer.destroys(buyer.subject_id)
+        found.append((refusal.value.reason, refusal.value.clause))
+
+    buyer.push_claims()
+    held()
+    buyer.outcome(claim, "NOT_CONFIRMED")
+    buyer.orders_goods()
+    held()
+    hold.ended_time.CopyFrom(at())
+    buyer.push_claims()
+    held()
+    assert found == [
+        ("SUBJECT_BLOCKED", "6.2.3"),
+        ("DESTRUCTION_HELD", "8.3"),
+        ("DESTRUCTION_HELD", "5.2"),
+    ]
+    assert shop.read(buyer.subject_id).data.phone == buyer.own.phone
+    buyer.orders.orders[0].open = False
+    buyer.push_orders()
+    assert officer.destroys(buyer.subject_id).outcome == _Outcome.RESTRICTED
 
 
 def test_a_dry_run_explains_every_category_and_its_term(
