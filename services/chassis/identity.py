@@ -10,8 +10,10 @@ concerned (a session, which the vault opened and verifies itself).
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,6 +29,7 @@ from services.chassis.refusal import Unauthenticated
 
 AUDIENCE = "qupia"
 SESSION_PREFIX = "qs_"
+_SESSION = re.compile(rf"{SESSION_PREFIX}[A-Za-z0-9_-]{{43}}", re.ASCII)
 ALGORITHMS = ["Ed25519", "ES256", "RS256"]
 _LEEWAY_SECONDS = 5
 _MAX_TOKEN_LENGTH = 8192
@@ -51,7 +54,7 @@ class Principal:
     `certificate_sha256` is of the client certificate that a key's holder
     presented, empty where none. `daily_subjects` is how many different people a
     key may reach on a day; 0 where that is not limited. `subject_id` is the one
-    subject that a session is for.
+    subject that a session is for, `linked_ids` the visitors who are linked to it.
     """
 
     name: str
@@ -62,11 +65,16 @@ class Principal:
     certificate_sha256: str = ""
     daily_subjects: int = 0
     subject_id: str = ""
+    linked_ids: frozenset[str] = frozenset()
 
     @property
     def is_person(self) -> bool:
         """Whether a named person stands behind the call."""
         return self.name.startswith("person/")
+
+    def concerns(self, subject_id: str) -> bool:
+        """Whether a subject is within the caller's sight: for a person concerned only they are."""
+        return not self.subject_id or subject_id == self.subject_id or subject_id in self.linked_ids
 
 
 def process_principal(process: str) -> Principal:
@@ -82,9 +90,31 @@ def anyone() -> Principal:
 class Sessions(Protocol):
     """Knows the sessions of the persons concerned."""
 
-    def verify(self, token: str, site: str | None) -> Principal:
+    def verify(self, token: str, site: str | None, seconds: float) -> Principal:
         """Whose session a token is, on its site. Raises Unauthenticated, Unavailable."""
         ...
+
+
+def person_concerned(code_id: str, site_id: str, subject_ids: Sequence[str]) -> Principal:
+    """The person whom a code let in, named by that code; `subject_ids` has the session's first."""
+    subject_id, *linked = subject_ids
+    return Principal(
+        f"subject/{code_id}",
+        site_id,
+        frozenset({"SUBJECT"}),
+        subject_id=subject_id,
+        linked_ids=frozenset(linked),
+    )
+
+
+def session_digest(token: str) -> bytes:
+    """What is kept of a session's token; 256 random bits need no salt and no slowness.
+
+    Raises Unauthenticated for a text that is no such token.
+    """
+    if not _SESSION.fullmatch(token):
+        raise Unauthenticated
+    return hashlib.sha256(token.encode()).digest()
 
 
 def key_principal(serialized: bytes) -> Principal:

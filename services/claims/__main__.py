@@ -18,6 +18,7 @@ from services.chassis.forgetting import Forgetting, asking
 from services.chassis.idempotency import IdempotencyKeys
 from services.chassis.mail import MailSettings, is_address, mailer_of
 from services.chassis.paging import PageTokens
+from services.chassis.peer_sessions import PeerSessions
 from services.chassis.process import ProcessSettings, StartError
 from services.chassis.pseudonym import known_pseudonym
 from services.chassis.rounds import Rounds
@@ -150,7 +151,7 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
         "forgetting": Forgetting(parts.database, asking(client)).round,
     }
     backgrounds = _backgrounds(parts, vault, pusher, courier, rounds)
-    assembly.serve(parts, rpcs, known_pseudonym, backgrounds, stop, ready)
+    assembly.serve(parts, rpcs, known_pseudonym, backgrounds, stop, ready, PeerSessions(client))
     client.close()
     consent.close()
 

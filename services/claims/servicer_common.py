@@ -22,6 +22,7 @@ from services.chassis.sealed.document import SealingKey
 from services.claims import store, store_acts
 from services.claims.claim import Attribution, Claim
 from services.claims.documents import Document, salted_digests, seal_documents
+from services.claims.state import Claimant
 from services.claims.store_steps import Step
 from services.claims.wire_vault import Vault
 
@@ -93,6 +94,17 @@ def attribution(call: Call) -> Attribution:
 def is_officer(call: Call) -> bool:
     """Whether a claims officer, a named person, makes the call."""
     return call.principal.is_person and "CLAIMS_OFFICER" in call.principal.roles
+
+
+def is_within_sight(call: Call, claim: Claim) -> bool:
+    """Whether the caller may see a claim of their site: a person concerned, their own claim only.
+
+    Their own is what they filed, or somebody for them; a body's and the site's are not.
+    """
+    if not call.principal.subject_id:
+        return True
+    own = claim.claimant in (Claimant.SUBJECT, Claimant.REPRESENTATIVE)
+    return own and any(call.principal.concerns(each) for each in claim.subject_ids)
 
 
 def require_officer(call: Call) -> None:

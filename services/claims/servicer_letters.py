@@ -18,7 +18,7 @@ from services.chassis.signing_keys import PublicKey, signing_keys_message
 from services.claims import store, store_acts, store_answers, wire_answers
 from services.claims.answer import LetterStatus
 from services.claims.claim import Claim
-from services.claims.servicer_common import Office, attribution, require_officer
+from services.claims.servicer_common import Office, attribution, is_within_sight, require_officer
 
 _READ_SECONDS = 2.0
 # Between the two processes; the caller learns only that it is not to be had now.
@@ -34,7 +34,8 @@ class Letters:
 
     def get_answer(self, call: Call) -> HttpBody:
         """The letter as a PDF. Raises PermissionDenied, NotFound, Unavailable, SubjectDestroyed."""
-        require_officer(call)
+        if not call.principal.subject_id:
+            require_officer(call)
         request = cast(answers_pb2.GetAnswerRequest, call.request)
         office = self._office
         with office.database.transaction() as connection:
@@ -100,6 +101,12 @@ def _read(
     site_id = call.principal.site_id
     claim = store.read_claim(connection, site_id, claim_id, lock=lock)
     status = store_answers.read_status(connection, site_id, claim_id)
-    if claim is None or status is None:
+    if claim is None or status is None or not _is_addressee(call, claim):
         raise NotFound
     return claim, status
+
+
+def _is_addressee(call: Call, claim: Claim) -> bool:
+    """Whether the caller may read the letter: a person concerned, if it is about nobody else."""
+    alone = all(call.principal.concerns(each) for each in claim.subject_ids)
+    return alone and is_within_sight(call, claim)

@@ -14,7 +14,7 @@ from services.chassis.paging import PageTokens, page_size
 from services.chassis.refusal import NotFound
 from services.claims import store, store_acts, store_same_contact, wire
 from services.claims.claim import Claim
-from services.claims.servicer_common import attribution, is_officer
+from services.claims.servicer_common import attribution, is_officer, is_within_sight
 from services.claims.store import Filter
 
 _PAGE, _LARGEST_PAGE = 100, 1000
@@ -33,7 +33,7 @@ class Reading:
         request = cast(claims_pb2.GetClaimRequest, call.request)
         with self._database.transaction() as connection:
             claim = store.read_claim(connection, call.principal.site_id, request.claim_id)
-            if claim is None:
+            if claim is None or not is_within_sight(call, claim):
                 raise NotFound
             store_acts.append_evidence(
                 connection,
@@ -87,8 +87,12 @@ class Reading:
 
 
 def _told(call: Call, claim: Claim) -> claims_pb2.Claim:
-    """A claim as this caller sees it: whose it is, is the officers' business."""
+    """A claim as this caller sees it: whose it is, is the officers' business.
+
+    A person concerned is told of no one else whom it names.
+    """
     message = wire.claim_message(claim)
+    message.subject_ids[:] = [each for each in claim.subject_ids if call.principal.concerns(each)]
     if is_officer(call) and claim.officer is not None:
         message.officer = claim.officer
     return message

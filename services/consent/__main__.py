@@ -16,6 +16,7 @@ from services.chassis.decider.pusher import Pusher, Topic
 from services.chassis.forgetting import Forgetting, asking
 from services.chassis.idempotency import IdempotencyKeys
 from services.chassis.paging import PageTokens
+from services.chassis.peer_sessions import PeerSessions
 from services.chassis.process import ProcessSettings, run
 from services.chassis.pseudonym import known_pseudonym
 from services.chassis.refusal import PolicyDisagreed, SubjectLinked, SubjectRestricted
@@ -89,7 +90,7 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     forgetting = Forgetting(parts.database, asking(client))
     forget = Rounds("forgetting", forgetting.round, parts.metrics, parts.log)
     backgrounds: list[Background] = [dispatcher, forget, *_deliveries(parts, vault)]
-    serve(parts, table, known_pseudonym, backgrounds, stop, ready)
+    serve(parts, table, known_pseudonym, backgrounds, stop, ready, PeerSessions(client))
     client.close()
 
 

@@ -53,7 +53,7 @@ class ProofServicer:
         site_id, subject_id, now = call.principal.site_id, request.subject_id, self._clock.now()
         with self._database.transaction() as connection:
             last_time = read_last_time(connection, site_id, subject_id)
-            if last_time is None:
+            if last_time is None or not call.principal.concerns(subject_id):
                 raise NotFound
             operator = self._sites.operator_of(site_id)
             if operator is None:

@@ -36,7 +36,7 @@ class StateServicer:
         site_id, subject_id, now = call.principal.site_id, request.subject_id, self._clock.now()
         with self._database.transaction() as connection:
             last_time = read_last_time(connection, site_id, subject_id)
-            if last_time is None:
+            if last_time is None or not call.principal.concerns(subject_id):
                 raise NotFound
             # What was recorded is known, also where the clock has stepped back since.
             moment = moment_of(request, max(now, last_time))

@@ -18,6 +18,7 @@ from services.chassis.decider.pusher import Pusher, Topic
 from services.chassis.forgetting import Forgetting, asking
 from services.chassis.idempotency import IdempotencyKeys
 from services.chassis.paging import PageTokens
+from services.chassis.peer_sessions import PeerSessions
 from services.chassis.pipeline import Handler
 from services.chassis.process import ProcessSettings, run
 from services.chassis.pseudonym import known_pseudonym
@@ -94,7 +95,7 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     forgetting = Forgetting(parts.database, asking(client))
     forget = Rounds("forgetting", forgetting.round, parts.metrics, parts.log)
     beside: list[Background] = [recalls, forget, dispatcher, reconciler, single, keeper]
-    serve(parts, handlers, known_pseudonym, beside, stop, ready)
+    serve(parts, handlers, known_pseudonym, beside, stop, ready, PeerSessions(client))
     client.close()
 
 

@@ -21,8 +21,9 @@ from services.disclosure import (
     store_releases,
     wire,
 )
+from services.disclosure.ledger import Disclosure
 from services.disclosure.recipient import RecipientState
-from services.disclosure.servicer_acts import PERMITTED, entry
+from services.disclosure.servicer_acts import PERMITTED, REFUSED, entry
 
 _PAGE, _MOST = 100, 1000
 
@@ -90,10 +91,15 @@ class ListServicer:
         scope = f"disclosures|{site_id}|{subject_id}"
         place = self._tokens.open(scope, request.page_token)
         before = (datetime.fromisoformat(str(place[0])), str(place[1])) if place else None
+        # Somebody else's ledger is, for a person concerned, as that of nobody.
+        theirs = call.principal.concerns(subject_id)
         with self._database.transaction() as connection:
-            found = store_ledger.listed(connection, site_id, subject_id, before, size + 1)
+            found: list[Disclosure] = []
+            if theirs:
+                found = store_ledger.listed(connection, site_id, subject_id, before, size + 1)
             subject = known_pseudonym(connection, site_id, subject_id)
-            proof = entry(call, PERMITTED, subject=subject, refs={})
+            outcome, reason = (PERMITTED, "") if theirs else (REFUSED, NotFound.reason)
+            proof = entry(call, outcome, subject=subject, reason=reason, refs={})
             evidence.append(connection, proof, self._clock.now())
         token = ""
         if len(found) > size:

@@ -69,6 +69,7 @@ from services.vault.servicer_own_view import OwnViewServicer
 from services.vault.servicer_reads import ReadServicer
 from services.vault.servicer_records import RecordServicer
 from services.vault.servicer_search import SearchServicer
+from services.vault.servicer_sessions import SessionServicer
 from services.vault.servicer_slices import SliceTaker
 from services.vault.servicer_standing import StandingServicer
 from services.vault.servicer_statistics import StatisticsServicer
@@ -184,6 +185,7 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     by_name |= key_servicer.handlers()
     sender = _sender(settings, parts, keys)
     by_name |= _own_view(settings, parts, keys, sender, lists)
+    by_name |= SessionServicer(parts.database, parts.clock, _own_subjects).handlers()
     serve(
         parts,
         _by_path(parts, by_name),

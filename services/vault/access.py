@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from services.chassis.clock import Clock
 from services.chassis.database import Connection
-from services.chassis.identity import Principal
+from services.chassis.identity import Principal, person_concerned, session_digest
 from services.chassis.ids import new_uuid
 from services.chassis.refusal import Unauthenticated
 from services.vault import access_code, store_access
@@ -175,7 +175,7 @@ class Access:
             session_id=session_id,
             code_id=row.code_id,
             subject=row.subject,
-            digest=access_code.token_digest(token),
+            digest=session_digest(token),
             request_digest=request,
             create_time=now,
             expire_time=now + access_code.SESSION_LIFE,
@@ -207,12 +207,7 @@ class Access:
 
 def subject_principal(session: SessionRow) -> Principal:
     """The person concerned, as evidence names them: by the code that let them in."""
-    return Principal(
-        f"subject/{session.code_id}",
-        session.site,
-        frozenset({"SUBJECT"}),
-        subject_id=session.subject,
-    )
+    return person_concerned(session.code_id, session.site, [session.subject])
 
 
 def require_live(connection: Connection, principal: Principal, now: datetime) -> None:

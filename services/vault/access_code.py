@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from services.chassis.identity import SESSION_PREFIX
 from services.vault.standing import ClaimsStanding, Outcome
 
 CODE_LIFE: Final = timedelta(minutes=15)
@@ -34,7 +35,6 @@ _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _MISTAKEN: Final = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None})
 _LOCATOR, _PROOF = 8, 12
 _FORM: Final = re.compile(f"[{_ALPHABET}]{{{_LOCATOR + _PROOF}}}")
-_SESSION_PREFIX: Final = "qs_"
 
 
 class CodeState(StrEnum):
@@ -95,12 +95,7 @@ def session_token(secret: bytes, session_id: str) -> str:
     HMAC-SHA-256 with the service's secret: to everybody else 256 random bits.
     """
     digest = hmac.digest(secret, f"access session\0{session_id}".encode(), hashlib.sha256)
-    return _SESSION_PREFIX + urlsafe_b64encode(digest).rstrip(b"=").decode()
-
-
-def token_digest(token: str) -> bytes:
-    """What is kept of a token; 256 random bits need no salt and no slowness."""
-    return hashlib.sha256(token.encode()).digest()
+    return SESSION_PREFIX + urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def same(left: bytes, right: bytes) -> bool:

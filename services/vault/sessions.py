@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from services.chassis.clock import Clock
 from services.chassis.database import Database
-from services.chassis.identity import Principal
+from services.chassis.identity import Principal, session_digest
 from services.chassis.refusal import Unauthenticated
 from services.vault import store_access
 from services.vault.access import subject_principal
-from services.vault.access_code import same, token_digest
+from services.vault.access_code import same
 
 
 class OpenSessions:
@@ -19,12 +19,14 @@ class OpenSessions:
         self._database = database
         self._clock = clock
 
-    def verify(self, token: str, site: str | None) -> Principal:
+    def verify(self, token: str, site: str | None, seconds: float) -> Principal:
         """The person concerned behind a token, on its site.
 
-        Raises Unauthenticated for a token that opens nothing (any more), Unavailable.
+        Raises Unauthenticated for a token that opens nothing (any more), Unavailable. The
+        database's own limit is the shorter one: `seconds` is another service's to mind.
         """
-        digest = token_digest(token)
+        del seconds
+        digest = session_digest(token)
         with self._database.transaction() as connection:
             session = store_access.session_by_digest(connection, digest)
         if session is None or not same(session.digest, digest):

@@ -48,8 +48,10 @@ class Caller:
         return method.anyone or (right and self.is_known_to(method))
 
     def is_known_to(self, method: Method) -> bool:
-        """Whether the RPC's process knows the credential: a session is known to the vault alone."""
-        return self.is_known and (self.role != "SUBJECT" or method.process == "vault")
+        """Whether the credential is known there: whose session it is the vault alone knows, and the
+        others ask it only where a person may call."""
+        opens = method.any_caller or "SUBJECT" in (method.roles or ())
+        return self.is_known and (self.role != "SUBJECT" or opens or method.process == "vault")
 
     @property
     def headers(self) -> dict[str, str]:

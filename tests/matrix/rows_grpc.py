@@ -16,6 +16,7 @@ from qupia.vault.v1 import (
     authority_pb2,
     blocking_pb2,
     endings_pb2,
+    sessions_pb2,
     standing_changes_pb2,
     uses_pb2,
     vault_pb2,
@@ -158,6 +159,10 @@ def _use(thing: Thing) -> Message:
     )
 
 
+def _session(_thing: Thing) -> Message:
+    return sessions_pb2.CheckSessionRequest(token_sha256=bytes(32))
+
+
 def _get(thing: Thing) -> Message:
     return vault_pb2.GetDocumentRequest(place=_place(thing), reader="issuer/officer")
 
@@ -191,6 +196,10 @@ PEER_ROWS: Mapping[str, PeerRow] = {
     ),
     "VaultDocumentService.PutDocument": PeerRow(
         _put, own="INVALID_ARGUMENT", absent="INVALID_ARGUMENT"
+    ),
+    # Of no session.
+    "VaultSessionService.CheckSession": PeerRow(
+        _session, own="UNAUTHENTICATED", absent="UNAUTHENTICATED"
     ),
     "VaultUseService.PutUse": PeerRow(_use, own="INVALID_ARGUMENT", absent="NOT_FOUND"),
     "VaultDocumentService.GetDocument": PeerRow(_get, own="NOT_FOUND", absent="NOT_FOUND"),

@@ -10,6 +10,7 @@ from typing import Any
 
 from cli.conversation import Answered
 from tests.harness.suite import Suite
+from tests.policy.own_view import opened
 from tests.policy.person import DATA, FULL_NAME, is_refused, release
 from tests.policy.records import Records
 from tests.policy.site import Site, new_site
@@ -24,15 +25,20 @@ def test_a_claim_filed_while_the_vault_is_down_is_kept_and_blocks_when_it_is_bac
     with Suite(LATE) as own, closing(Records(own)) as records, new_site(own) as site:
         person = site.person(DATA)
         delivery_id = person.assigned()
+        who = opened(person)
         killed = own.kill("vault")
         filed = person.claim()
         assert (filed.status, filed.json["enforcement"]) == (202, "PENDING")
         for asked in _both(
-            lambda: person.read("IDENTIFY_FOR_ORDER"), lambda: release(site, delivery_id)
+            lambda: person.read("IDENTIFY_FOR_ORDER"),
+            lambda: release(site, delivery_id),
+            # Whose session it is nobody can say now; another caller is served meanwhile.
+            lambda: person.ask("GET", "/disclosures", None, who),
         ):
             assert asked.status in (503, 504)
             assert FULL_NAME.encode() not in asked.content
             assert person.own["phone"].encode() not in asked.content
+        assert person.ask("GET", "/disclosures").status == 200
         claim = filed.json["claim"]
         kept = site.good("claimsOfficer", "GET", f"/v1/claims/{claim['claimId']}").json["claim"]
         assert (kept["number"], kept["enforcement"]) == (claim["number"], "PENDING")
