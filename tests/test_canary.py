@@ -144,7 +144,49 @@ class Teller:
         answer = {"decision": "SATISFIED", "text": person.answer, "dispatch": dispatch}
         self.refused("claimsOfficer", "POST", f"{step}:answer", json=answer)
         dispatch["time"] = datetime.now(UTC).isoformat()
+        self.work(step, subject)
         self.good("claimsOfficer", "POST", f"{step}:answer", answer)
+        self.incident(subject)
+
+    def work(self, step: str, subject: str) -> None:
+        """What officers write and keep about a claim."""
+        person = self._person
+        self.good("claimsOfficer", "POST", f"{step}/notes", {"text": person.reason})
+        file = base64.b64encode(b"%PDF-1.7 " + person.statement.encode()).decode()
+        self.good("claimsOfficer", "POST", f"{step}/attachments", {"content": file})
+        bad = base64.b64encode(person.statement.encode()).decode()
+        self.refused("claimsOfficer", "POST", f"{step}/attachments", json={"content": bad})
+        attached = {"subjectId": subject, "reason": person.reason}
+        self.refused("claimsOfficer", "POST", f"{step}:attachSubject", json=attached)
+        documents = self.good("claimsOfficer", "GET", f"{step}/documents", None)["documents"]
+        statement = next(each for each in documents if each["kind"] == "STATEMENT")
+        path = f"{step}/documents/{statement['documentId']}"
+        assert self.good("claimsOfficer", "GET", path, None)["text"] == person.statement
+
+    def incident(self, subject: str) -> None:
+        """An incident that affects the person, until it is closed."""
+        person, officer = self._person, "privacyOfficer"
+        new = {
+            "kind": "DISCLOSED",
+            "cause": "EMPLOYEE_ERROR",
+            "intent": "UNKNOWN",
+            "subjectIds": [subject],
+            "description": person.statement,
+        }
+        body = {"incident": new}
+        made = self.good(officer, "POST", "/v1/incidents", body)["incident"]
+        step = f"/v1/incidents/{made['incidentId']}"
+        self.refused(officer, "POST", f"{step}:close", json={"reason": person.reason})
+        self.good(officer, "POST", f"{step}:assess", {"measures": person.evidence})
+        exemption = {"code": "PUBLIC_BEFORE", "reference": person.notice}
+        self.refused(officer, "POST", f"{step}/exemptions", json=exemption)
+        exemption["referenceDate"] = "2020-01-01"
+        self.good(officer, "POST", f"{step}/exemptions", exemption)
+        dispatch = {"channel": "POST", "time": datetime.now(UTC).isoformat()}
+        dispatch["proof"] = person.proof
+        told = {"addressee": "AUTHORISED_BODY", "dispatch": dispatch}
+        self.good(officer, "POST", f"{step}/notices", told)
+        self.good(officer, "POST", f"{step}:close", {"reason": person.reason})
 
     def representative(self, claim: Mapping[str, object]) -> None:
         """The same claim for somebody else, by one who has no authority, as it turns out."""

@@ -29,6 +29,7 @@ from services.chassis.sites import load_sites
 from services.claims import store_acts, wire
 from services.claims.clock import ClaimClock
 from services.claims.correspondence import Correspondence
+from services.claims.incident_clock import IncidentClock
 from services.claims.intake import FAR_BACK_WORKING_DAYS
 from services.claims.notifier import Notifier
 from services.claims.same_contact import SameContacts
@@ -39,6 +40,8 @@ from services.claims.servicer_bundle import Bundles
 from services.claims.servicer_common import Office
 from services.claims.servicer_court import Disputes
 from services.claims.servicer_filing import Filing
+from services.claims.servicer_incident_reading import IncidentReading
+from services.claims.servicer_incidents import Incidents
 from services.claims.servicer_letters import Letters
 from services.claims.servicer_notices import Notices
 from services.claims.servicer_papers import Papers
@@ -47,7 +50,7 @@ from services.claims.servicer_settling import Settling
 from services.claims.servicer_tasks import Tasks
 from services.claims.servicer_verification import Verifying
 from services.claims.servicer_work import Working
-from services.claims.wire_consent import Policies
+from services.claims.wire_consent import Consents, Policies
 from services.claims.wire_vault import Vault
 
 PROCESS = "claims"
@@ -120,6 +123,8 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
         Notices(office),
         Working(office),
         Papers(office),
+        Incidents(office, Consents(consent)),
+        IncidentReading(office, pages, correspondence),
     )
     sender = Sender(
         parts.database,
@@ -148,6 +153,7 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
         "sender": sender.round,
         "claim_clock": claim_clock.round,
         "notifier": notifier.round,
+        "incident_clock": IncidentClock(parts.database, *beside).round,
         "forgetting": Forgetting(parts.database, asking(client)).round,
     }
     backgrounds = _backgrounds(parts, vault, pusher, courier, rounds)

@@ -9,6 +9,8 @@ from services.claims.servicer_answer import Answering
 from services.claims.servicer_bundle import Bundles
 from services.claims.servicer_court import Disputes
 from services.claims.servicer_filing import Filing
+from services.claims.servicer_incident_reading import IncidentReading
+from services.claims.servicer_incidents import Incidents
 from services.claims.servicer_letters import Letters
 from services.claims.servicer_notices import Notices
 from services.claims.servicer_papers import Papers
@@ -22,6 +24,7 @@ _SERVICE: Final = "/qupia.claims.v1.ClaimsService"
 _ANSWERS: Final = "/qupia.claims.v1.AnswerService"
 _COURT: Final = "/qupia.claims.v1.CourtService"
 _NOTICES: Final = "/qupia.claims.v1.NoticeService"
+_INCIDENTS: Final = "/qupia.claims.v1.IncidentService"
 _WORK: Final = "/qupia.claims.v1.WorkService"
 _VERIFICATION: Final = "/qupia.claims.v1.ClaimsVerificationService"
 
@@ -39,6 +42,8 @@ def handlers(
     notices: Notices,
     working: Working,
     papers: Papers,
+    incidents: Incidents,
+    incident_reading: IncidentReading,
 ) -> Mapping[str, Handler]:
     """The handlers by RPC path."""
     return {
@@ -57,6 +62,14 @@ def handlers(
         f"{_WORK}/GetDocuments": papers.get_documents,
         f"{_WORK}/ReadDocument": papers.read_document,
         f"{_WORK}/GetTimeline": papers.get_timeline,
+        f"{_INCIDENTS}/RegisterIncident": incidents.register_incident,
+        f"{_INCIDENTS}/AssessIncident": incidents.assess_incident,
+        f"{_INCIDENTS}/AddIncidentNotice": incidents.add_incident_notice,
+        f"{_INCIDENTS}/ProposeExemption": incidents.propose_exemption,
+        f"{_INCIDENTS}/CloseIncident": incidents.close_incident,
+        f"{_INCIDENTS}/GetIncident": incident_reading.get_incident,
+        f"{_INCIDENTS}/ListIncidents": incident_reading.list_incidents,
+        f"{_INCIDENTS}/GetIncidentNotice": incident_reading.get_incident_notice,
         f"{_NOTICES}/GetNotices": notices.get_notices,
         f"{_NOTICES}/RecordNoAnswerNotice": notices.record_no_answer_notice,
         f"{_ANSWERS}/GetAnswer": letters.get_answer,

@@ -17,6 +17,7 @@ from services.consent.servicer_subjects import SubjectServicer
 
 SERVICE = "/qupia.consent.v1.ConsentService"
 READING_SERVICE = "/qupia.consent.v1.PolicyReadingService"
+CONSENT_READING_SERVICE = "/qupia.consent.v1.ConsentReadingService"
 LINK_SERVICE = "/qupia.consent.v1.ConsentLinkService"
 
 
@@ -46,6 +47,7 @@ def handlers(
         f"{SERVICE}/RefuseConsent": consents.refuse_consent,
         f"{SERVICE}/ListConsents": states.list_consents,
         f"{SERVICE}/ProveConsent": proofs.prove_consent,
+        f"{CONSENT_READING_SERVICE}/ReadConsentAt": proofs.read_consent_at,
         f"{SERVICE}/ListAcceptances": policies.list_acceptances,
         f"{SERVICE}/IssuePartnerToken": partners.issue_partner_token,
         f"{SERVICE}/RedeemPartnerToken": partners.redeem_partner_token,

@@ -3,20 +3,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import cast
 
-from qupia.consent.v1 import consent_pb2
+from qupia.consent.v1 import consent_pb2, consent_reading_pb2
 from services.chassis import evidence
 from services.chassis.call import Call
 from services.chassis.clock import Clock
 from services.chassis.configured_fields import ConfiguredFields, Fields
 from services.chassis.database import Connection, Database
 from services.chassis.decider.store import read_act
+from services.chassis.pseudonym import pseudonym_of
 from services.chassis.refusal import NotFound, StateConflict
 from services.chassis.sites import Operator, Sites
 from services.consent.book import Kind
-from services.consent.consent import Fact
+from services.consent.consent import Fact, State
 from services.consent.history import Moment, schedule_known
 from services.consent.proof import Proof, Word, data_of
 from services.consent.servicer_states import entry_of
@@ -25,7 +27,7 @@ from services.consent.store_evidence import read_records
 from services.consent.store_policies import read_policy, read_schedule
 from services.consent.store_states import Found, consents_at
 from services.consent.store_subjects import read_last_time, read_wording
-from services.consent.wire import express_purpose, moment_of
+from services.consent.wire import express_purpose, moment_of, time_of
 from services.consent.wire_proof import proof_message
 
 _ENDS = (Kind.WITHDRAWN, Kind.DECLINED, Kind.REJECTED, Kind.CARRIED_DISAGREEMENT)
@@ -65,6 +67,31 @@ class ProofServicer:
             proof = _proof(connection, place, purpose, moment, operator, fields, found)
             evidence.append(connection, entry_of(connection, call, subject_id), now)
         return proof_message(proof)
+
+    def read_consent_at(self, call: Call) -> consent_reading_pb2.ReadConsentAtResponse:
+        """Whether a consent was in force at a time, and what gave it. Raises NotFound,
+        PurposeUnknown, InvalidArgument for a purpose that needs none."""
+        request = cast(consent_reading_pb2.ReadConsentAtRequest, call.request)
+        purpose = express_purpose(request.purpose)
+        place, now = (request.site_id, request.subject_id), self._clock.now()
+        with self._database.transaction() as connection:
+            last_time = read_last_time(connection, *place)
+            if last_time is None:
+                raise NotFound
+            moment = Moment(time_of(request.at_time), max(now, last_time))
+            found = consents_at(connection, *place, [purpose], moment)[purpose]
+            schedule = schedule_known(read_schedule(connection, place[0]), moment.known)
+            stands = found.known.state(purpose, schedule, moment.at)
+            entry = replace(
+                entry_of(connection, call, request.subject_id),
+                site_id=place[0],
+                subject=pseudonym_of(connection, *place),
+            )
+            evidence.append(connection, entry, now)
+        response = consent_reading_pb2.ReadConsentAtResponse()
+        if stands is not None and stands[0] is State.GIVEN:
+            response.given, response.act_id = True, stands[1].act_id
+        return response
 
 
 def _proof(

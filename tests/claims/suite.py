@@ -2,6 +2,8 @@
 """The claims service in this process: its real pipeline and database, with a vault that the test
 holds up or takes away."""
 
+from __future__ import annotations
+
 import secrets
 import threading
 from dataclasses import dataclass, field
@@ -16,6 +18,7 @@ from joserfc.jwk import KeySet, OKPKey
 from qupia.claims.v1 import claims_pb2
 from qupia.consent.v1 import consent_pb2
 from qupia.contract.v1 import contract_pb2
+from qupia.subject.v1 import subject_pb2
 from services.chassis import log
 from services.chassis.calendar import load_calendar
 from services.chassis.call import Call
@@ -42,6 +45,7 @@ from services.chassis.sites import Operator, Sites
 from services.claims import store_acts, wire
 from services.claims.clock import ClaimClock
 from services.claims.correspondence import Correspondence
+from services.claims.incident_clock import IncidentClock
 from services.claims.notifier import Notifier
 from services.claims.same_contact import SameContacts
 from services.claims.sender import Sender
@@ -51,6 +55,8 @@ from services.claims.servicer_bundle import Bundles
 from services.claims.servicer_common import Office
 from services.claims.servicer_court import Disputes
 from services.claims.servicer_filing import Filing
+from services.claims.servicer_incident_reading import IncidentReading
+from services.claims.servicer_incidents import Incidents
 from services.claims.servicer_letters import Letters
 from services.claims.servicer_notices import Notices
 from services.claims.servicer_papers import Papers
@@ -142,6 +148,8 @@ class Suite:
         calendar = load_calendar(None)
         self.claim_clock = ClaimClock(self.database, calendar, self.correspondence, *beside)
         self.notifier = Notifier(self.database, asked, self.correspondence, calendar, *beside)
+        self.incident_clock = IncidentClock(self.database, *beside)
+        self.consents: dict[str, str] = {}
         self.keeper = SealingKeyKeeper(self.database, asked.sealing_key, self.clock)
         self.pipeline = self._pipeline(asked)
 
@@ -189,11 +197,28 @@ class Suite:
             Notices(office),
             Working(office),
             Papers(office),
+            Incidents(office, self),
+            IncidentReading(office, pages, self.correspondence),
         )
         keys = KeySet.import_key_set({"keys": [self._issuer_key.as_dict(private=False)]})
         recorder = RefusalRecorder(self.database, RefusalLog(1000), self.clock, known_pseudonym)
         issuers = Issuers({ISSUER: keys}, self.clock)
         return Pipeline(stages(self.log, self.metrics, peer_names(), issuers, recorder), rpcs)
+
+    def given_by(
+        self,
+        site_id: str,
+        subject_id: str,
+        purpose: subject_pb2.Purpose.Code.ValueType,
+        at: datetime,
+        timeout: float,
+    ) -> str | None:
+        """The consent that the test says was in force."""
+        assert site_id
+        assert purpose
+        assert timeout > 0
+        assert at.tzinfo
+        return self.consents.get(subject_id)
 
     def policy_at(self, site_id: str, at: datetime, timeout: float) -> consent_pb2.Policy | None:
         """The policy that was in force; none in 2025."""

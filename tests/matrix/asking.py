@@ -74,7 +74,8 @@ def path_of(method: Method, thing: Thing) -> str:
         "disclosure_id": thing.disclosure_id,
         "notice_id": thing.delivery_id,
         "claim_id": thing.claim_id,
-        # No document has a claim's id.
+        # No incident and no document has a claim's id.
+        "incident_id": thing.claim_id,
         "document_id": thing.claim_id,
         "recipient_id": thing.registered_id,
         "act_id": {

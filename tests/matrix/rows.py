@@ -7,7 +7,7 @@ everybody else another site's thing has to be the absent thing, byte for byte.
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -116,6 +116,13 @@ _READ = {"purpose": "IDENTIFY_FOR_ORDER"}
 _CONCLUSION = {"outcome": "NOT_CONFIRMED", "evidence": "Документы сверены."}
 _END = {"ground": "DEMAND", "dryRun": True}
 _SITE = Row("site")
+_NO_INCIDENT = Row("person", own="NOT_FOUND", blocked="NOT_FOUND")
+_INCIDENT = {
+    "kind": "DISCLOSED",
+    "cause": "EMPLOYEE_ERROR",
+    "intent": "NOT_INTENTIONAL",
+    "description": "Письмо ушло не тому.",
+}
 _OFFICERS_WITHOUT_PAPER = dict.fromkeys(
     (
         "privacyOfficer",
@@ -340,6 +347,22 @@ ROWS: Mapping[str, Row] = {
     ),
     "AnswerService.GetSigningKeys": _SITE,
     "NoticeService.GetNotices": Row("person"),
+    "IncidentService.RegisterIncident": Row("site", lambda _: {"incident": _INCIDENT}),
+    "IncidentService.ListIncidents": _SITE,
+    # No incident was registered of these people.
+    "IncidentService.GetIncident": _NO_INCIDENT,
+    "IncidentService.GetIncidentNotice": _NO_INCIDENT,
+    "IncidentService.AssessIncident": replace(
+        _NO_INCIDENT, body=lambda _: {"measures": "Доступ закрыт."}
+    ),
+    "IncidentService.AddIncidentNotice": replace(
+        _NO_INCIDENT,
+        body=lambda _: {"addressee": "AUTHORISED_BODY", "dispatch": _dispatch()},
+    ),
+    "IncidentService.ProposeExemption": replace(
+        _NO_INCIDENT, body=lambda _: {"code": "UNAUTHORISED_ACCESS", "reference": "Акт № 7"}
+    ),
+    "IncidentService.CloseIncident": replace(_NO_INCIDENT, body=lambda _: _REASON),
     "WorkService.AssignClaim": Row("person", _empty),
     # The claim names the subject already.
     "WorkService.AttachSubject": Row(
