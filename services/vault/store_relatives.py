@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, TableValuedAlias, exists, or_, text
+from sqlalchemy import ColumnElement, TableValuedAlias, false, func, select, text, true
 from sqlalchemy.engine import Connection, Row
 
 from services.vault.tables_links import links
@@ -31,9 +31,11 @@ ORDER BY asked.site_id, asked.subject_id, kin.subject_id
 
 def is_linked(asked: TableValuedAlias) -> ColumnElement[bool]:
     """Whether a subject points to an account, or visitors to it: two looks into an index."""
-    same_site = links.c.site_id == asked.c.site_id
-    as_visitor = exists().where(same_site, links.c.visitor_id == asked.c.subject_id)
-    return or_(as_visitor, exists().where(same_site, links.c.account_id == asked.c.subject_id))
+    # Scalar, not EXISTS: of two EXISTS in an OR PostgreSQL may make two readings of every link.
+    one = select(true()).where(links.c.site_id == asked.c.site_id).limit(1)
+    as_visitor = one.where(links.c.visitor_id == asked.c.subject_id).scalar_subquery()
+    as_account = one.where(links.c.account_id == asked.c.subject_id).scalar_subquery()
+    return func.coalesce(as_visitor, as_account, false())
 
 
 def relatives_of(connection: Connection, wanted: Sequence[tuple[str, str]]) -> Sequence[Row[Any]]:

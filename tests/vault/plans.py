@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The plans that PostgreSQL really took for the statements of an act, as auto_explain tells them.
+
+They are those of the very statements, prepared as a service prepares them, with what was cached.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from sqlalchemy import event
+
+from cli.postgres import Cluster, DatabaseAccess
+from services.chassis.database import Database
+
+_TOLD = "duration:"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One statement with the plan it was run by."""
+
+    statement: str
+    root: dict[str, Any]
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks of tables and indexes were touched."""
+        return int(self.root["Shared Hit Blocks"] + self.root["Shared Read Blocks"])
+
+    @property
+    def read_whole(self) -> list[str]:
+        """The tables that were read from end to end."""
+        return [n["Relation Name"] for n in _nodes(self.root) if n["Node Type"] == "Seq Scan"]
+
+
+class Observed:
+    """A service's database with one connection, whose plans are heard.
+
+    `generic`: every plan is made once, whatever is asked for afterwards.
+    """
+
+    def __init__(self, cluster: Cluster, access: DatabaseAccess, *, generic: bool) -> None:
+        role = access.runtime_url.split("//")[1].split(":")[0]
+        with psycopg.connect(
+            cluster.superuser_url().replace("+psycopg", ""), autocommit=True
+        ) as superuser:
+            for name, value in _TELLING.items():
+                superuser.execute(f"ALTER ROLE {role} SET {name} = '{value}'")
+        self.database = Database(access.runtime_url, pool_size=1, timeout_ms=60_000)
+        self._plans: list[Plan] = []
+        mode = "force_generic_plan" if generic else "auto"
+
+        @event.listens_for(self.database.engine, "connect")
+        def _hear(connection: Any, _: object) -> None:
+            driver = getattr(connection, "driver_connection", connection)
+            driver.add_notice_handler(self._told)
+            driver.execute(f"SET plan_cache_mode = {mode}")
+            driver.commit()
+
+    def _told(self, diagnostic: psycopg.errors.Diagnostic) -> None:
+        message = diagnostic.message_primary or ""
+        if message.startswith(_TOLD):
+            told = json.loads(message[message.index("{") :])
+            self._plans.append(Plan(told["Query Text"], told["Plan"]))
+
+    def plans(self, act: Callable[[Database], object]) -> list[Plan]:
+        """Those of the statements of an act, told at the latest when it commits.
+
+        What it does stays done: after a rollback the driver prepares everything anew.
+        """
+        self._plans.clear()
+        act(self.database)
+        return list(self._plans)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self.database.close()
+
+
+_TELLING = {
+    "session_preload_libraries": "auto_explain",
+    "auto_explain.log_min_duration": "0",
+    "auto_explain.log_analyze": "on",
+    "auto_explain.log_buffers": "on",
+    "auto_explain.log_timing": "off",
+    "auto_explain.log_format": "json",
+    "auto_explain.log_level": "notice",
+    "auto_explain.log_parameter_max_length": "0",
+}
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from _nodes(child)
