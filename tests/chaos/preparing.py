@@ -204,6 +204,24 @@ def _received_long_ago(world: World, thing: Thing) -> Thing:
     return _entered(world, thing, receiptTime=receipt.isoformat())
 
 
+def _another_subject(_world: World, thing: Thing) -> object:
+    return {"subjectId": thing.visitor_id, "reason": "По удостоверению личности."}
+
+
+def _nobody_answered(world: World, thing: Thing) -> Thing:
+    """A claim whose term has passed, as the claims service has found."""
+    receipt = datetime.now(UTC) - timedelta(days=60)
+    thing = _entered(world, thing, receiptTime=receipt.isoformat())
+    deadline = time.monotonic() + _SECONDS
+    path = f"/v1/claims/{thing.claim_id}/notices"
+    while True:
+        notices = world.ask(world.callers["claimsOfficer"], "GET", path, None)["notices"]
+        if "NO_ANSWER" in [notice["kind"] for notice in notices]:
+            return thing
+        assert time.monotonic() < deadline, "nobody found that the term has passed"
+        time.sleep(0.05)
+
+
 def _lift_proposed(world: World, thing: Thing) -> Thing:
     path = f"/v1/claims/{thing.claim_id}:proposeLift"
     _done(world, "claimsOfficer", path, {"reason": "Ошибка оператора."})
@@ -273,6 +291,8 @@ PREPARATIONS: Mapping[str, Preparation] = {
     "ClaimsVerificationService.ApproveLift": Preparation(
         _lift_proposed, blocked=True, by_second=True
     ),
+    "WorkService.AttachSubject": Preparation(body=_another_subject),
+    "NoticeService.RecordNoAnswerNotice": Preparation(_nobody_answered),
     "AnswerService.RecordDispatch": Preparation(_answer_written),
     "AnswerService.SendAnswer": Preparation(
         _answer_written,

@@ -31,7 +31,7 @@ class Answer:
     @cached_property
     def document(self) -> Mapping[str, Any]:
         """The JSON of the answer; an empty one of a file."""
-        if self.headers.get("content-type") == "application/pdf":
+        if not self.headers.get("content-type", "").endswith("json"):
             return {}
         found: Mapping[str, Any] = json.loads(self.content)
         return found

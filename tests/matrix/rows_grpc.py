@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from google.protobuf.message import Message
 
+from qupia.consent.v1 import policy_reading_pb2
 from qupia.subject.v1 import subject_pb2
 from qupia.vault.v1 import (
     authority_pb2,
@@ -167,7 +168,14 @@ def _get(thing: Thing) -> Message:
     return vault_pb2.GetDocumentRequest(place=_place(thing), reader="issuer/officer")
 
 
+def _policy(thing: Thing) -> Message:
+    request = policy_reading_pb2.ReadPolicyAtRequest(site_id=_site(thing))
+    request.at_time.GetCurrentTime()
+    return request
+
+
 PEER_ROWS: Mapping[str, PeerRow] = {
+    "PolicyReadingService.ReadPolicyAt": PeerRow(_policy),
     "VaultDeciderService.OpenIncarnation": PeerRow(lambda _: vault_pb2.OpenIncarnationRequest()),
     "VaultDeciderService.CompleteResync": PeerRow(_resync),
     "VaultDeciderService.GetSealingKey": PeerRow(lambda _: vault_pb2.GetSealingKeyRequest()),
