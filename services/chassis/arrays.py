@@ -19,6 +19,7 @@ from psycopg.pq import Format
 _HEADER = struct.Struct("!iIIii")  # dimensions, has nulls, type, length, first index
 _LENGTH = struct.Struct("!i").pack
 _NULL = _LENGTH(-1)
+_TRUE, _FALSE = _LENGTH(1) + b"\1", _LENGTH(1) + b"\0"
 _YEAR_2000, _MICROSECOND = datetime(2000, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _INT4, _INT8 = struct.Struct("!ii").pack, struct.Struct("!iq").pack
 
@@ -90,6 +91,17 @@ class BigIntegers(Array):
         return [_INT8(8, each) for each in self.values]
 
 
+class Booleans(Array):
+    """A column of truth values."""
+
+    kind, array = 16, 1000
+    __slots__ = ()
+
+    def elements(self) -> list[bytes]:
+        """One byte each."""
+        return [_TRUE if each else _FALSE for each in self.values]
+
+
 class Instants(Array):
     """A column of aware times; None where there is none."""
 
@@ -110,5 +122,5 @@ def _dumper(kind: type[Array]) -> type[Dumper]:
     return type(f"{kind.__name__}Dumper", (Dumper,), members)
 
 
-for _kind in (Texts, Blobs, Integers, BigIntegers, Instants):
+for _kind in (Texts, Blobs, Integers, BigIntegers, Booleans, Instants):
     psycopg.adapters.register_dumper(_kind, _dumper(_kind))

@@ -19,15 +19,18 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    and_,
+    bindparam,
     delete,
     select,
-    tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Connection
 
+from services.chassis.arrays import Blobs, Texts
 from services.chassis.call import Call
+from services.chassis.prepared import Prepared, given
 from services.chassis.refusal import FieldViolation, IdempotencyKeyReused, InvalidArgument
 
 metadata = MetaData()
@@ -44,6 +47,29 @@ idempotency_keys = Table(
 )
 
 KEEP = timedelta(hours=72)
+
+_new = given(
+    "new", principal=Text, method=Text, request_id=Text, fingerprint=LargeBinary, result_id=Text
+)
+_TAKE = Prepared(
+    upsert(idempotency_keys)
+    .from_select(
+        [*_new.columns.keys(), "create_time"],
+        # In one order everywhere: two batches never wait for each other's keys.
+        select(*_new.columns, bindparam("create_time", type_=DateTime(timezone=True))).order_by(
+            _new.c.principal, _new.c.method, _new.c.request_id
+        ),
+    )
+    .on_conflict_do_nothing()
+)
+_asked = given("asked", principal=Text, method=Text, request_id=Text)
+_STOOD = Prepared(
+    select(*_asked.columns, idempotency_keys.c.fingerprint, idempotency_keys.c.result_id).join_from(
+        _asked,
+        idempotency_keys,
+        and_(*(idempotency_keys.c[column.name] == column for column in _asked.columns)),
+    )
+)
 
 
 class IdempotencyKeys:
@@ -87,25 +113,26 @@ class IdempotencyKeys:
         """
         if not calls:
             return []
-        keys = [{**_key_of(call), "request_id": _request_id(call)} for call, _ in calls]
+        keys = [(*_key_of(call).values(), _request_id(call)) for call, _ in calls]
         prints = [self._fingerprint(call) for call, _ in calls]
-        rows: dict[tuple[str, ...], dict[str, object]] = {}
+        taken: dict[tuple[str, ...], tuple[bytes, str]] = {}
         for key, fingerprint, (_, result_id) in zip(keys, prints, calls, strict=True):
-            row = {"fingerprint": fingerprint, "result_id": result_id, "create_time": now}
-            rows.setdefault(tuple(key.values()), {**key, **row})
-        # In one order everywhere: two batches never wait for each other's keys.
-        connection.execute(
-            upsert(idempotency_keys).on_conflict_do_nothing(), [rows[each] for each in sorted(rows)]
-        )
-        t = idempotency_keys.c
-        place = tuple_(t.principal, t.method, t.request_id)
-        stood = {
-            (row.principal, row.method, row.request_id): (bytes(row.fingerprint), row.result_id)
-            for row in connection.execute(select(idempotency_keys).where(place.in_(list(rows))))
+            taken.setdefault(key, (fingerprint, result_id))
+        place = {
+            name: Texts([key[n] for key in taken])
+            for n, name in enumerate(("principal", "method", "request_id"))
         }
+        _TAKE.run(
+            connection,
+            **place,
+            fingerprint=Blobs([fingerprint for fingerprint, _ in taken.values()]),
+            result_id=Texts([result_id for _, result_id in taken.values()]),
+            create_time=now,
+        )
+        stood = {row[:3]: row[3:] for row in _STOOD.rows(connection, **place)}
         answers: list[str | IdempotencyKeyReused] = []
         for key, fingerprint in zip(keys, prints, strict=True):
-            found, result_id = stood[(key["principal"], key["method"], key["request_id"])]
+            found, result_id = stood[key]
             same = hmac.compare_digest(found, fingerprint)
             answers.append(result_id if same else IdempotencyKeyReused())
         return answers

@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
-from sqlalchemy import Column, MetaData, Table, Text, delete, select, tuple_
+from sqlalchemy import Column, MetaData, Table, Text, and_, delete, select, tuple_
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Connection
+
+from services.chassis.arrays import Texts
+from services.chassis.prepared import Prepared, given
 
 metadata = MetaData()
 
@@ -18,6 +21,23 @@ subject_pseudonyms = Table(
     Column("site_id", Text, primary_key=True),
     Column("subject_id", Text, primary_key=True),
     Column("pseudonym", Text, nullable=False),
+)
+
+_asked = given("asked", site_id=Text, subject_id=Text)
+_KNOWN = Prepared(
+    select(*_asked.columns, subject_pseudonyms.c.pseudonym).join_from(
+        _asked,
+        subject_pseudonyms,
+        and_(*(subject_pseudonyms.c[column.name] == column for column in _asked.columns)),
+    )
+)
+_new = given("new", site_id=Text, subject_id=Text, pseudonym=Text)
+_MAKE = Prepared(
+    upsert(subject_pseudonyms)
+    .from_select(
+        _new.columns.keys(), select(*_new.columns).order_by(_new.c.site_id, _new.c.subject_id)
+    )
+    .on_conflict_do_nothing()
 )
 
 
@@ -49,13 +69,8 @@ def pseudonyms_of(
     known = _known(connection, wanted)
     missing = sorted(set(wanted) - known.keys())
     if missing:
-        connection.execute(
-            upsert(subject_pseudonyms).on_conflict_do_nothing(),
-            [
-                {"site_id": site, "subject_id": subject, "pseudonym": secrets.token_hex(16)}
-                for site, subject in missing
-            ],
-        )
+        names = Texts([secrets.token_hex(16) for _ in missing])
+        _MAKE.run(connection, **_places(missing), pseudonym=names)
         # Read again: another transaction may have been faster.
         known |= _known(connection, missing)
     return known
@@ -72,10 +87,12 @@ def forget(connection: Connection, ended: Collection[tuple[str, str]]) -> None:
 def _known(
     connection: Connection, wanted: Collection[tuple[str, str]]
 ) -> dict[tuple[str, str], str]:
-    t = subject_pseudonyms.c
-    rows = connection.execute(
-        select(t.site_id, t.subject_id, t.pseudonym).where(
-            tuple_(t.site_id, t.subject_id).in_(list(wanted))
-        )
-    )
+    rows = _KNOWN.rows(connection, **_places(sorted(wanted)))
     return {(site, subject): pseudonym for site, subject, pseudonym in rows}
+
+
+def _places(wanted: Sequence[tuple[str, str]]) -> dict[str, Texts]:
+    return {
+        "site_id": Texts([site for site, _ in wanted]),
+        "subject_id": Texts([subject for _, subject in wanted]),
+    }

@@ -14,6 +14,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from services.chassis.signing import ALGORITHM, Signer
@@ -21,6 +22,8 @@ from services.disclosure.release import Release
 
 TYPE: Final = "qupia-receipt"
 _SALT_BYTES: Final = 16
+_COMPACT: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_CANONICAL: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +59,7 @@ def make_receipt(
     }
     if first_release_id:
         claims["firstReleaseId"] = first_release_id
-    header = {"alg": ALGORITHM, "kid": signer.key_id, "typ": TYPE}
-    signed = f"{_encoded(header)}.{_encoded(claims)}"
+    signed = f"{_header(signer.key_id)}.{_encoded(claims)}"
     signature = signer.sign(signed.encode()).value
     return Receipt(f"{signed}.{_base64(signature)}", digest)
 
@@ -73,9 +75,7 @@ def details_digest(salt: str, details: Mapping[str, object]) -> str:
 
 def canonical(details: Mapping[str, object]) -> bytes:
     """The details in the one form that is digested."""
-    return json.dumps(
-        _filled(details), ensure_ascii=False, sort_keys=True, separators=(",", ":")
-    ).encode()
+    return _CANONICAL.encode(_filled(details)).encode()
 
 
 def _filled(members: Mapping[str, object]) -> dict[str, object]:
@@ -86,8 +86,13 @@ def _filled(members: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in kept.items() if value not in ("", {}, [], None)}
 
 
+@lru_cache(maxsize=4)
+def _header(key_id: str) -> str:
+    return _encoded({"alg": ALGORITHM, "kid": key_id, "typ": TYPE})
+
+
 def _encoded(document: Mapping[str, object]) -> str:
-    return _base64(json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode())
+    return _base64(_COMPACT.encode(document).encode())
 
 
 def _base64(content: bytes) -> str:

@@ -98,7 +98,7 @@ class Preparing:
                 record_refusal(connection, self._refusals, attempt, release, decision, now)
             )
         prepared = [each.release for each in outcomes if isinstance(each, Prepared)]
-        store_releases.prepare(connection, prepared)
+        store_releases.prepare(connection, prepared, now)
         return outcomes
 
 

@@ -8,17 +8,48 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, func, insert, select, tuple_
+from sqlalchemy import DateTime, Select, Text, and_, func, insert, select, tuple_
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Connection, Row
 
 from services.chassis import evidence
+from services.chassis.arrays import Instants, Texts
 from services.chassis.evidence import Entry, RefusalLog
+from services.chassis.prepared import Prepared, given
 from services.chassis.pseudonym import pseudonym_of, pseudonyms_of
 from services.disclosure.ledger import Disclosure, Outcome, minute_of
 from services.disclosure.permission import Ground
 from services.disclosure.recipient import Kind
 from services.disclosure.tables import disclosure_tallies, disclosures, recipients
+
+# Fields travel as one text each, because arrays of arrays have to be of one length.
+_new = given(
+    "new",
+    site_id=Text,
+    disclosure_id=Text,
+    subject_id=Text,
+    outcome=Text,
+    reason=Text,
+    clause=Text,
+    recipient_id=Text,
+    order_id=Text,
+    delivery_id=Text,
+    disclose_time=DateTime(timezone=True),
+    first_disclosure_id=Text,
+    rule=Text,
+    ground=Text,
+    names=Text,
+)
+_ADD = Prepared(
+    insert(disclosures).from_select(
+        [*(column.name for column in _new.columns if column.name != "names"), "fields"],
+        select(
+            *(column for column in _new.columns if column.name != "names"),
+            func.string_to_array(_new.c.names, " ", type_=ARRAY(Text)),
+        ),
+    )
+)
 
 
 def record_left(
@@ -107,27 +138,22 @@ def _lines() -> Select[Any]:
 
 
 def _add(connection: Connection, lines: Sequence[Disclosure]) -> None:
-    connection.execute(
-        insert(disclosures),
-        [
-            {
-                "site_id": line.site_id,
-                "disclosure_id": line.disclosure_id,
-                "subject_id": line.subject_id,
-                "outcome": line.outcome,
-                "reason": line.reason,
-                "clause": line.clause,
-                "recipient_id": line.recipient_id,
-                "order_id": line.order_id,
-                "delivery_id": line.delivery_id,
-                "fields": list(line.fields),
-                "disclose_time": line.disclose_time,
-                "first_disclosure_id": line.first_disclosure_id,
-                "rule": line.rule,
-                "ground": line.ground,
-            }
-            for line in lines
-        ],
+    _ADD.run(
+        connection,
+        site_id=Texts([line.site_id for line in lines]),
+        disclosure_id=Texts([line.disclosure_id for line in lines]),
+        subject_id=Texts([line.subject_id for line in lines]),
+        outcome=Texts([line.outcome for line in lines]),
+        reason=Texts([line.reason for line in lines]),
+        clause=Texts([line.clause for line in lines]),
+        recipient_id=Texts([line.recipient_id for line in lines]),
+        order_id=Texts([line.order_id for line in lines]),
+        delivery_id=Texts([line.delivery_id for line in lines]),
+        disclose_time=Instants([line.disclose_time for line in lines]),
+        first_disclosure_id=Texts([line.first_disclosure_id for line in lines]),
+        rule=Texts([line.rule for line in lines]),
+        ground=Texts([line.ground for line in lines]),
+        names=Texts([" ".join(line.fields) for line in lines]),
     )
 
 

@@ -9,15 +9,18 @@ however many orders are open.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import text
+from sqlalchemy import Text, and_, func, select, text, true, tuple_
 from sqlalchemy.engine import Connection
 
+from services.chassis.arrays import Texts
+from services.chassis.prepared import Prepared, given
 from services.disclosure.order import Delivery, OrderState
 from services.disclosure.permission import Fetches
-from services.disclosure.store_deliveries import delivery_of
+from services.disclosure.recipient import Kind
+from services.disclosure.tables import deliveries, orders, releases
 
 Key = tuple[str, str]
 """(site, delivery)"""
@@ -36,43 +39,98 @@ class Place:
     first_release_id: str
 
 
-_LOCK = text(
-    "SELECT 1 FROM deliveries WHERE (site_id, delivery_id) IN (SELECT site_id, delivery_id FROM "
-    "unnest(CAST(:sites AS text[]), CAST(:ids AS text[])) AS asked (site_id, delivery_id)) "
-    "ORDER BY site_id, delivery_id FOR UPDATE"
+_asked = given("asked", site_id=Text, delivery_id=Text)
+_LOCK = Prepared(
+    select(deliveries.c.delivery_id)
+    .where(
+        tuple_(deliveries.c.site_id, deliveries.c.delivery_id).in_(
+            select(_asked.c.site_id, _asked.c.delivery_id)
+        )
+    )
+    .order_by(deliveries.c.site_id, deliveries.c.delivery_id)
+    .with_for_update()
 )
-_PLACES = text(
-    "SELECT d.*, o.state AS order_state, f.fetches, f.last_fetch, "
-    "(SELECT r.release_id FROM releases r WHERE r.site_id = d.site_id "
-    "AND r.delivery_id = d.delivery_id AND r.state IN ('RELEASED', 'RELEASED_UNCERTAIN') "
-    "AND r.first_release_id = '' ORDER BY r.end_time LIMIT 1) AS first_release_id "
-    "FROM unnest(CAST(:sites AS text[]), CAST(:ids AS text[])) AS asked (site_id, delivery_id) "
-    "JOIN deliveries d ON d.site_id = asked.site_id AND d.delivery_id = asked.delivery_id "
-    "JOIN orders o ON o.site_id = d.site_id AND o.registration_id = d.registration_id "
-    "CROSS JOIN LATERAL (SELECT count(*) AS fetches, max(r.prepare_time) AS last_fetch "
-    "FROM releases r WHERE r.site_id = d.site_id AND r.delivery_id = d.delivery_id "
-    "AND r.counted AND r.state IN ('PREPARED', 'RELEASED', 'RELEASED_UNCERTAIN')) f"
+
+_of_it = and_(
+    releases.c.site_id == deliveries.c.site_id, releases.c.delivery_id == deliveries.c.delivery_id
+)
+# Constants of the program, in the words of the indexes: a parameter would not match them.
+_MAY_HAVE_LEFT = text("releases.state IN ('PREPARED', 'RELEASED', 'RELEASED_UNCERTAIN')")
+_FIRST = text(
+    "releases.state IN ('RELEASED', 'RELEASED_UNCERTAIN') AND releases.first_release_id = ''"
+)
+_fetched = (
+    select(func.count().label("fetches"), func.max(releases.c.prepare_time).label("last_fetch"))
+    .where(_of_it, releases.c.counted, _MAY_HAVE_LEFT)
+    .correlate(deliveries)
+    .lateral("fetched")
+)
+_first = (
+    select(releases.c.release_id)
+    .where(_of_it, _FIRST)
+    .order_by(releases.c.end_time)
+    .limit(1)
+    .correlate(deliveries)
+    .scalar_subquery()
+)
+_PLACES = Prepared(
+    select(
+        deliveries.c.site_id,
+        deliveries.c.delivery_id,
+        deliveries.c.registration_id,
+        deliveries.c.order_id,
+        deliveries.c.subject_id,
+        deliveries.c.recipient_id,
+        deliveries.c.kind,
+        deliveries.c.assign_time,
+        deliveries.c.act_id,
+        deliveries.c.expire_time,
+        deliveries.c.ended_time,
+        deliveries.c.fetch_limit,
+        orders.c.state,
+        _first,
+        _fetched.c.fetches,
+        _fetched.c.last_fetch,
+    ).select_from(
+        _asked.join(
+            deliveries,
+            and_(
+                deliveries.c.site_id == _asked.c.site_id,
+                deliveries.c.delivery_id == _asked.c.delivery_id,
+            ),
+        )
+        .join(
+            orders,
+            and_(
+                orders.c.site_id == deliveries.c.site_id,
+                orders.c.registration_id == deliveries.c.registration_id,
+            ),
+        )
+        .join(_fetched, true())
+    )
 )
 
 
 def lock(connection: Connection, wanted: Collection[Key]) -> None:
     """Hold the deliveries until the transaction ends, in one order everywhere."""
-    connection.execute(_LOCK, _arrays(sorted(set(wanted))))
+    _LOCK.run(connection, **_places(wanted))
 
 
 def read(connection: Connection, wanted: Collection[Key]) -> dict[Key, Place]:
     """Those of the deliveries that there are."""
-    rows = connection.execute(_PLACES, _arrays(sorted(set(wanted))))
-    return {
-        (row.site_id, row.delivery_id): Place(
-            delivery_of(row),
-            OrderState(row.order_state),
-            Fetches(row.fetches, row.last_fetch),
-            row.first_release_id or "",
+    found: dict[Key, Place] = {}
+    for *members, state, first, count, last in _PLACES.rows(connection, **_places(wanted)):
+        members[6] = Kind(members[6])
+        delivery = Delivery(*members)
+        found[delivery.site_id, delivery.delivery_id] = Place(
+            delivery, OrderState(state), Fetches(count, last), first or ""
         )
-        for row in rows
+    return found
+
+
+def _places(wanted: Collection[Key]) -> dict[str, Texts]:
+    keys = sorted(set(wanted))
+    return {
+        "site_id": Texts([site for site, _ in keys]),
+        "delivery_id": Texts([each for _, each in keys]),
     }
-
-
-def _arrays(keys: Sequence[Key]) -> dict[str, list[str]]:
-    return {"sites": [site for site, _ in keys], "ids": [each for _, each in keys]}

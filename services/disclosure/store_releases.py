@@ -8,9 +8,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    DateTime,
+    Text,
+    bindparam,
+    func,
+    insert,
+    literal_column,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Connection, Row
 
+from services.chassis.arrays import Booleans, Texts
+from services.chassis.prepared import Prepared, given
 from services.disclosure.permission import Denial
 from services.disclosure.recipient import Kind
 from services.disclosure.release import Release, ReleaseState
@@ -27,45 +42,75 @@ class Left:
     first_release_id: str = ""
 
 
-def prepare(connection: Connection, prepared: Sequence[Release]) -> None:
-    """Write releases before the vault is asked."""
+_new = given(
+    "new",
+    site_id=Text,
+    release_id=Text,
+    subject_id=Text,
+    order_id=Text,
+    delivery_id=Text,
+    recipient_id=Text,
+    kind=Text,
+    counted=Boolean,
+)
+# What a release has only at its end.
+_NOT_YET: dict[str, ColumnElement[Any]] = {
+    "state": literal_column("'PREPARED'"),
+    "entry_id": literal_column("''"),
+    "fields": literal_column("'{}'::text[]"),
+    "first_release_id": literal_column("''"),
+    "reason": literal_column("''"),
+    "clause": literal_column("''"),
+}
+_PREPARE = Prepared(
+    insert(releases).from_select(
+        [*_new.columns.keys(), "prepare_time", *_NOT_YET],
+        select(
+            *_new.columns,
+            bindparam("prepare_time", type_=DateTime(timezone=True)),
+            *_NOT_YET.values(),
+        ),
+    )
+)
+
+
+def prepare(connection: Connection, prepared: Sequence[Release], now: datetime) -> None:
+    """Write releases, all prepared `now`, before the vault is asked."""
     if not prepared:
         return
-    connection.execute(
-        insert(releases),
-        [
-            {
-                "site_id": release.site_id,
-                "release_id": release.release_id,
-                "subject_id": release.subject_id,
-                "order_id": release.order_id,
-                "delivery_id": release.delivery_id,
-                "recipient_id": release.recipient_id,
-                "kind": release.kind,
-                "state": ReleaseState.PREPARED,
-                "prepare_time": release.prepare_time,
-                "entry_id": "",
-                "fields": [],
-                "first_release_id": "",
-                "reason": "",
-                "clause": "",
-                "counted": release.counted,
-            }
-            for release in prepared
-        ],
+    _PREPARE.run(
+        connection,
+        site_id=Texts([each.site_id for each in prepared]),
+        release_id=Texts([each.release_id for each in prepared]),
+        subject_id=Texts([each.subject_id for each in prepared]),
+        order_id=Texts([each.order_id for each in prepared]),
+        delivery_id=Texts([each.delivery_id for each in prepared]),
+        recipient_id=Texts([each.recipient_id for each in prepared]),
+        kind=Texts([each.kind for each in prepared]),
+        counted=Booleans([each.counted for each in prepared]),
+        prepare_time=now,
     )
 
 
 # Fields travel as one text each, because arrays of arrays have to be of one length.
-_END_LEFT = text(
-    "UPDATE releases SET state = :state, end_time = :now, entry_id = ended.entry_id, "
-    "first_release_id = ended.first_release_id, "
-    "fields = string_to_array(nullif(ended.fields, ''), ' ') "
-    "FROM unnest(CAST(:sites AS text[]), CAST(:ids AS text[]), CAST(:entries AS text[]), "
-    "CAST(:firsts AS text[]), CAST(:fields AS text[])) "
-    "AS ended (site_id, release_id, entry_id, first_release_id, fields) "
-    "WHERE releases.site_id = ended.site_id AND releases.release_id = ended.release_id "
-    "AND releases.state = 'PREPARED' RETURNING releases.release_id"
+_ended = given(
+    "ended", site_id=Text, release_id=Text, entry_id=Text, first_release_id=Text, fields=Text
+)
+_END_LEFT = Prepared(
+    update(releases)
+    .where(
+        releases.c.site_id == _ended.c.site_id,
+        releases.c.release_id == _ended.c.release_id,
+        releases.c.state == literal_column("'PREPARED'"),
+    )
+    .values(
+        state=bindparam("end_state", type_=Text),
+        end_time=bindparam("now", type_=DateTime(timezone=True)),
+        entry_id=_ended.c.entry_id,
+        first_release_id=_ended.c.first_release_id,
+        fields=func.string_to_array(_ended.c.fields, " ", type_=ARRAY(Text)),
+    )
+    .returning(releases.c.release_id)
 )
 
 
@@ -75,19 +120,17 @@ def end_left(
     """End PREPARED releases as ones that left or may have; the ids of those that had not ended."""
     if not ended:
         return set()
-    rows = connection.execute(
-        _END_LEFT,
-        {
-            "state": str(state),
-            "now": now,
-            "sites": [each.release.site_id for each in ended],
-            "ids": [each.release.release_id for each in ended],
-            "entries": [each.entry_id for each in ended],
-            "firsts": [each.first_release_id for each in ended],
-            "fields": [" ".join(each.fields) for each in ended],
-        },
+    rows = _END_LEFT.rows(
+        connection,
+        site_id=Texts([each.release.site_id for each in ended]),
+        release_id=Texts([each.release.release_id for each in ended]),
+        entry_id=Texts([each.entry_id for each in ended]),
+        first_release_id=Texts([each.first_release_id for each in ended]),
+        fields=Texts([" ".join(each.fields) for each in ended]),
+        end_state=str(state),
+        now=now,
     )
-    return {row.release_id for row in rows}
+    return {release_id for (release_id,) in rows}
 
 
 def end_unleft(

@@ -9,11 +9,13 @@ from dataclasses import field as member
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import Text, and_, select, update
 from sqlalchemy import delete as remove
-from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Connection, Row
 
+from services.chassis.arrays import Texts
+from services.chassis.prepared import Prepared, given
 from services.vault.tables import corrections, documents
 
 
@@ -80,11 +82,22 @@ def of_owner(
     return [_document(row) for row in rows]
 
 
-_OF_ORDERS = text(
-    "SELECT d.* FROM (SELECT DISTINCT * FROM unnest(CAST(:sites AS text[]), "
-    "CAST(:owners AS text[]), CAST(:orders AS text[])) AS t (site_id, owner_id, order_id)) asked "
-    "JOIN documents d ON d.site_id = asked.site_id AND d.owner_id = asked.owner_id "
-    "AND d.bound_to = asked.order_id AND d.kind IN ('DELIVERY_ADDRESS', 'MESSAGE_TEXT')"
+_orders = given("orders", site_id=Text, owner_id=Text, bound_to=Text)
+_OF_ORDERS = Prepared(
+    select(
+        documents.c.site_id,
+        documents.c.document_id,
+        documents.c.owner_id,
+        documents.c.bound_to,
+        documents.c.kind,
+        documents.c.ciphertext,
+    )
+    .join_from(
+        _orders,
+        documents,
+        and_(*(documents.c[column.name] == column for column in _orders.columns)),
+    )
+    .where((documents.c.kind == "DELIVERY_ADDRESS") | (documents.c.kind == "MESSAGE_TEXT"))
 )
 
 
@@ -95,17 +108,16 @@ def of_orders(
     if not wanted:
         return {}
     keys = sorted(wanted)
-    rows = connection.execute(
-        _OF_ORDERS,
-        {
-            "sites": [site for site, _, _ in keys],
-            "owners": [owner for _, owner, _ in keys],
-            "orders": [order for _, _, order in keys],
-        },
+    rows = _OF_ORDERS.rows(
+        connection,
+        site_id=Texts([site for site, _, _ in keys]),
+        owner_id=Texts([owner for _, owner, _ in keys]),
+        bound_to=Texts([order for _, _, order in keys]),
     )
     found: dict[tuple[str, str, str], list[DocumentRow]] = {}
     for row in rows:
-        found.setdefault((row.site_id, row.owner_id, row.bound_to), []).append(_document(row))
+        document = DocumentRow(*row)
+        found.setdefault((document.site, document.owner, document.bound_to), []).append(document)
     return found
 
 

@@ -5,11 +5,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import Text, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Connection
 
+from services.chassis.arrays import Texts
+from services.chassis.prepared import Prepared, given
 from services.vault.tables import release_entries
+
+_new = given("new", site_id=Text, release_id=Text, entry_id=Text)
+_WRITE = Prepared(
+    upsert(release_entries)
+    .from_select(_new.columns.keys(), select(*_new.columns))
+    .on_conflict_do_nothing()
+)
 
 
 def write_release_entries(connection: Connection, rows: Sequence[tuple[str, str, str]]) -> None:
@@ -18,9 +27,11 @@ def write_release_entries(connection: Connection, rows: Sequence[tuple[str, str,
     A release that is asked for again keeps its first entry; the evidence has one per departure.
     """
     if rows:
-        connection.execute(
-            upsert(release_entries).on_conflict_do_nothing(),
-            [{"site_id": s, "release_id": r, "entry_id": e} for s, r, e in rows],
+        _WRITE.run(
+            connection,
+            site_id=Texts([site for site, _, _ in rows]),
+            release_id=Texts([release for _, release, _ in rows]),
+            entry_id=Texts([entry for _, _, entry in rows]),
         )
 
 
