@@ -26,6 +26,7 @@ from gateway.pages import reference_pages
 from gateway.problem import ProblemWriter
 from gateway.protocol import BoundedProtocol
 from gateway.settings import GatewaySettings
+from gateway.tls import Door, TlsError
 from services.chassis import log
 from services.chassis.clock import SystemClock
 from services.chassis.config import ConfigError, load_settings
@@ -57,13 +58,14 @@ def _serve(settings: GatewaySettings, ready: Callable[[], None], stop: threading
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     log.configure(PROCESS)
     database = _database(settings)
+    door = _door(settings)
     listener = _listen(settings.listen)
     executor = ThreadPoolExecutor(_LOOKUP_THREADS, thread_name_prefix="lookup")
     try:
         with database.transaction() as connection:
             check(connection, MIGRATIONS)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_run(settings, database, executor, listener, ready, stop))
+            runner.run(_run(settings, door, database, executor, listener, ready, stop))
     finally:
         listener.close()
         executor.shutdown(wait=False, cancel_futures=True)
@@ -81,8 +83,16 @@ def _database(settings: GatewaySettings) -> Database:
         raise ConfigError(f"QUPIA_{PROCESS.upper()}_DATABASE_URL is no URL") from None
 
 
+def _door(settings: GatewaySettings) -> Door | None:
+    try:
+        return Door(settings.tls_files) if settings.tls_files else None
+    except TlsError as error:
+        raise StartError(str(error)) from None
+
+
 async def _run(
     settings: GatewaySettings,
+    door: Door | None,
     database: Database,
     executor: Executor,
     listener: socket,
@@ -107,23 +117,39 @@ async def _run(
         Figures(metrics, log.get_logger(PROCESS)),
         Limits(settings.deadline_seconds, settings.body_seconds, settings.at_once),
     )
-    server = _Server(_config(gateway, settings), ready)
+    server = _Server(_config(gateway, settings, door), ready)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.drain)
     if stop.is_set():
         # The signal came before the loop could take it.
         server.drain()
+    renewal = asyncio.create_task(_renew(door, settings.tls_refresh_seconds)) if door else None
     try:
         await server.serve(sockets=[listener])
     finally:
+        if renewal is not None:
+            renewal.cancel()
         await backend.close()
 
 
-def _config(gateway: Gateway, settings: GatewaySettings) -> uvicorn.Config:
+async def _renew(door: Door, seconds: float) -> None:
+    """Take renewed files while the process runs; with broken ones the old stay."""
+    logger = log.get_logger(PROCESS)
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            if door.refresh():
+                logger.info("tls files renewed")
+        except TlsError as error:
+            logger.warning("tls files cannot be used", error=type(error).__name__)
+
+
+def _config(gateway: Gateway, settings: GatewaySettings, door: Door | None) -> uvicorn.Config:
     return uvicorn.Config(
         make_app(gateway),
         http=BoundedProtocol,
+        ssl_context_factory=(lambda *_: door.context) if door else None,
         ws="none",
         lifespan="off",
         log_config=None,

@@ -20,7 +20,7 @@ from gateway.backend import Backend, CallFailed
 from gateway.exchange import ClientGone, Declined, Exchange
 from gateway.figures import NO_ROUTE, Figures
 from gateway.headers import Headers
-from gateway.identity import Identity
+from gateway.identity import Identity, Metadata
 from gateway.problem import Problem, ProblemWriter, of_refusal, of_status
 from gateway.routes import MethodNotAllowed, Routes
 from gateway.transcoder import Given, Transcoder
@@ -135,7 +135,7 @@ class Gateway:
         if self._running > self._limits.at_once * (2 if method.critical else 1):
             raise Overloaded(retry_after=1)
         # Where anyone may call, no credential is looked at, not even a wrong one.
-        caller = [] if method.anyone else await self._identity.metadata(exchange.headers)
+        caller = [] if method.anyone else await self._caller(exchange)
         metadata = [*caller, (REFERENCE_KEY, exchange.reference)]
         given = Given(
             path=match.values,
@@ -151,6 +151,9 @@ class Gateway:
         except DecodeError:
             raise Internal from None
         return self._presenters[method.path].answer(response)
+
+    async def _caller(self, exchange: Exchange) -> Metadata:
+        return await self._identity.metadata(exchange.headers, exchange.certificate_sha256)
 
     async def _body(self, exchange: Exchange, limit: int) -> bytes:
         body = await exchange.body(limit, self._limits.body)

@@ -3,12 +3,15 @@
 
 import asyncio
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from starlette.types import Receive, Scope, Send
 
 from gateway.answer import Answer
 from gateway.headers import Headers
 from gateway.problem import Problem
+from gateway.protocol import CLIENT_CERTIFICATE
+from gateway.tls import ClientCertificate
 from services.chassis.refusal import FieldViolation, TooLarge
 
 MERGE_PATCH = "application/merge-patch+json"
@@ -49,6 +52,13 @@ class Exchange:
     def raw_path(self) -> bytes:
         """The path as sent, still encoded."""
         return bytes(self.scope["raw_path"])
+
+    @property
+    def certificate_sha256(self) -> str:
+        """Of the client certificate the connection presented; empty for none that holds now."""
+        state = self.scope.get("state", {})
+        presented: ClientCertificate | None = state.get(CLIENT_CERTIFICATE)
+        return presented.sha256_at(datetime.now(UTC)) if presented else ""
 
     async def body(self, limit: int, seconds: float) -> bytes:
         """The whole body, of at most `limit` bytes, within `seconds`.

@@ -2,8 +2,9 @@
 """Who is calling (architecture, section 4): what of an Authorization header goes to the services.
 
 An API key becomes its holder; a person's token travels unchanged, for the services verify it
-themselves, and so does the session of a person concerned, which the vault knows. Nothing else that
-a client sends reaches them.
+themselves, and so does the session of a person concerned, which the vault knows. With a key goes
+the fingerprint of the client certificate that the connection presented, if any: from the handshake,
+never from a header. Nothing else that a client sends reaches them.
 """
 
 import asyncio
@@ -39,8 +40,8 @@ class Identity:
         self._executor = executor
         self._timeout = timeout
 
-    async def metadata(self, headers: Headers) -> Metadata:
-        """What the services are told of the caller.
+    async def metadata(self, headers: Headers, certificate_sha256: str = "") -> Metadata:
+        """What the services are told of the caller; the certificate is its connection's.
 
         Raises Unauthenticated without a valid credential, PermissionDenied where a key is used
         for a site that is not its own, InvalidArgument for a header of no known form, Unavailable
@@ -52,7 +53,7 @@ class Identity:
             holder = await self._holder(token)
             if site is not None and site != holder.site_id:
                 raise PermissionDenied
-            return [(PRINCIPAL_KEY, _principal(holder))]
+            return [(PRINCIPAL_KEY, _principal(holder, certificate_sha256))]
         person: list[tuple[str, str | bytes]] = [(AUTHORIZATION_KEY, f"Bearer {token}")]
         if site is not None:
             person.append((SITE_KEY, site))
@@ -77,12 +78,13 @@ def _bearer(authorization: str | None) -> str:
     return token
 
 
-def _principal(holder: Holder) -> bytes:
+def _principal(holder: Holder, certificate_sha256: str) -> bytes:
     return contract_pb2.Principal(
         principal_id=holder.principal_id,
         site_id=holder.site_id,
         role=contract_pb2.Caller.Role.Value(holder.role.value),
         purposes=holder.purposes,
         recipient_id=holder.recipient_id,
+        certificate_sha256=certificate_sha256,
         daily_subjects=holder.daily_subjects,
     ).SerializeToString(deterministic=True)

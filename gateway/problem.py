@@ -29,12 +29,16 @@ _TRANSPORT: Mapping[int, str] = {
 _ALIKE = frozenset({"NOT_FOUND", "NOT_AVAILABLE"})
 _RETRIED = frozenset({429, 503})
 _SECONDS = re.compile(r"\d{1,5}(?:\.\d{1,3})?", re.ASCII)
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _MAX_ERRORS = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A refusal on its way to an HTTP client. `status` overrides the reason's own."""
+    """A refusal on its way to an HTTP client. `status` overrides the reason's own.
+
+    `reference` is what the service has it on record under; empty for that of the request.
+    """
 
     reason: str
     clause: str = ""
@@ -43,6 +47,7 @@ class Problem:
     status: int | None = None
     headers: tuple[tuple[str, str], ...] = ()
     holds: tuple[Holding, ...] = ()
+    reference: str = ""
 
     @property
     def http_status(self) -> int:
@@ -65,7 +70,7 @@ def of_status(code: int, details: bytes | None) -> Problem:
     info, bad, held = _details(details)
     if info.domain != DOMAIN or info.reason not in reasons():
         return Problem(_TRANSPORT.get(code, "INTERNAL"))
-    pause = info.metadata.get("retry_after", "")
+    pause, reference = info.metadata.get("retry_after", ""), info.metadata.get("ref", "")
     return Problem(
         info.reason,
         info.metadata.get("clause", ""),
@@ -74,6 +79,7 @@ def of_status(code: int, details: bytes | None) -> Problem:
             for v in bad.field_violations[:_MAX_ERRORS]
         ),
         float(pause) if _SECONDS.fullmatch(pause) else None,
+        reference=reference if _UUID.fullmatch(reference) else "",
         holds=tuple(
             Holding(v.type, v.subject, v.description) for v in held.violations[:_MAX_ERRORS]
         ),
@@ -113,7 +119,10 @@ class ProblemWriter:
         self._explanations = explanations
 
     def answer(self, problem: Problem, language: str, reference: str) -> Answer:
-        """The HTTP answer, its title in `language`. `reference` finds the request in the log."""
+        """The HTTP answer, its title in `language`.
+
+        `reference` finds the request in the log; it stands for a problem that has none of its own.
+        """
         status = problem.http_status
         headers = {
             "content-type": PROBLEM_TYPE,
@@ -148,5 +157,5 @@ class ProblemWriter:
                     {"kind": h.kind, "id": h.id} | ({"until": h.until} if h.until else {})
                     for h in problem.holds
                 ]
-        document["reference"] = reference
+        document["reference"] = problem.reference or reference
         return document

@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bounds on what a connection may hold before any of our code runs.
+"""Bounds on what a connection may hold before any of our code runs, and what it has presented.
 
-uvicorn waits without end for the head of a request and keeps all of it. This subclass is the only
-place that knows uvicorn's protocol class; a test fails if a new uvicorn makes it ineffective.
+uvicorn tells an application nothing of the client's certificate; here it enters the state of the
+connection's requests, where no header can reach. uvicorn waits without end for the head of a
+request and keeps all of it. This subclass is the only place that knows uvicorn's protocol class; a
+test fails if a new uvicorn makes it ineffective.
 """
 
 import asyncio
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from gateway.tls import client_certificate
+
+CLIENT_CERTIFICATE = "client_certificate"
 MAX_HEAD_BYTES = 32 * 1024
 HEAD_SECONDS = 10.0
 MAX_DISCARDED_BYTES = 16 * 1024 * 1024
@@ -27,6 +32,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Refuse one connection too many; give the others a time for their first head."""
         super().connection_made(transport)
+        presented = client_certificate(transport.get_extra_info("ssl_object"))
+        # A dictionary of its own: uvicorn gives all connections the same one.
+        self.app_state = {**self.app_state, CLIENT_CERTIFICATE: presented}
         if len(self.connections) > MAX_CONNECTIONS:
             transport.abort()
         self._wait(HEAD_SECONDS)

@@ -182,14 +182,13 @@ def denial(
     """
     if asker is None:
         return decide(Asked("", Ground.ORDER, None))
-    bound = asker.terms.certificate_sha256
     return decide(
         Asked(
             asker.kind,
             Ground.ORDER,
             asker.state,
             asker.terms.validity(now),
-            not bound or bound == certificate_sha256,
+            asker.terms.certified(certificate_sha256),
             _assignment(asker, recipient_id, delivery, now),
             order,
             fetches.left(delivery.fetch_limit, now),

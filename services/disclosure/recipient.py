@@ -64,6 +64,10 @@ class Terms:
         lapsed = self.end_date is not None and today > self.end_date
         return Validity.LAPSED if lapsed else Validity.VALID
 
+    def certified(self, certificate_sha256: str) -> bool:
+        """Whether a connection with this client certificate will do; empty for one without."""
+        return self.certificate_sha256 in ("", certificate_sha256)
+
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
@@ -84,6 +88,11 @@ class Recipient:
     registered_by: str
     renewal: Terms | None = None
     renewed_by: str = ""
+
+    def may_see(self, certificate_sha256: str) -> bool:
+        """Whether it is shown its own deliveries over a connection with this certificate."""
+        active = self.state is RecipientState.ACTIVE
+        return active and self.terms.certified(certificate_sha256)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,6 @@ from services.disclosure import (
     wire,
 )
 from services.disclosure.ledger import Disclosure
-from services.disclosure.recipient import RecipientState
 from services.disclosure.servicer_acts import PERMITTED, REFUSED, entry
 
 _PAGE, _MOST = 100, 1000
@@ -37,7 +36,11 @@ class ListServicer:
         self._tokens = tokens
 
     def list_deliveries(self, call: Call) -> disclosure_pb2.ListDeliveriesResponse:
-        """The caller's live deliveries; none for a recipient that is not active."""
+        """The caller's live deliveries.
+
+        None for a recipient that is not active, or over a connection without the certificate that
+        its keys are bound to.
+        """
         request = cast(disclosure_pb2.ListDeliveriesRequest, call.request)
         site_id, recipient_id = call.principal.site_id, call.principal.recipient_id
         if not recipient_id:
@@ -47,7 +50,7 @@ class ListServicer:
         place = self._tokens.open(scope, request.page_token) or [""]
         with self._database.transaction() as connection:
             recipient = store_recipients.find(connection, site_id, recipient_id)
-            if recipient is None or recipient.state is not RecipientState.ACTIVE:
+            if recipient is None or not recipient.may_see(call.principal.certificate_sha256):
                 return disclosure_pb2.ListDeliveriesResponse()
             found = store_deliveries.live_of(
                 connection, site_id, recipient_id, now, str(place[0]), size + 1

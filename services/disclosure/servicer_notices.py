@@ -9,12 +9,12 @@ from qupia.disclosure.v1 import notices_pb2
 from services.chassis import evidence
 from services.chassis.call import Call
 from services.chassis.clock import Clock
-from services.chassis.database import Database
+from services.chassis.database import Connection, Database
 from services.chassis.idempotency import IdempotencyKeys
 from services.chassis.paging import PageTokens, page_size
 from services.chassis.pseudonym import pseudonym_of
 from services.chassis.refusal import NotFound
-from services.disclosure import store_notices, wire
+from services.disclosure import store_notices, store_recipients, wire
 from services.disclosure.notice import Notice, NoticeState
 from services.disclosure.servicer_acts import DONE, entry
 
@@ -35,7 +35,11 @@ class NoticeServicer:
         self._tokens = tokens
 
     def list_notices(self, call: Call) -> notices_pb2.ListNoticesResponse:
-        """A recipient's own, also of one that is suspended; an officer's are the site's."""
+        """A recipient's own, also of one that is suspended; an officer's are the site's.
+
+        None over a connection without the certificate that the recipient's keys are bound to:
+        whoever asks there is not the recipient, and has not been told.
+        """
         request = cast(notices_pb2.ListNoticesRequest, call.request)
         site_id, now = call.principal.site_id, self._clock.now()
         own = call.principal.recipient_id if _RECIPIENT in call.principal.roles else ""
@@ -44,6 +48,8 @@ class NoticeServicer:
         scope = f"notices|{site_id}|{own}|{state or ''}"
         place = self._tokens.open(scope, request.page_token) or [""]
         with self._database.transaction() as connection:
+            if own and not _certified(connection, call):
+                return notices_pb2.ListNoticesResponse()
             found = store_notices.listed(connection, site_id, own, state, str(place[0]), size + 1)
             if own:
                 store_notices.send(
@@ -63,6 +69,8 @@ class NoticeServicer:
             notice = store_notices.find(connection, site_id, request.notice_id)
             if notice is None or notice.recipient_id != call.principal.recipient_id:
                 raise NotFound
+            if not _certified(connection, call):
+                raise NotFound
             self._keys.begin(connection, call, notice.notice_id, now)
             if notice.state is not NoticeState.ACKNOWLEDGED:
                 store_notices.acknowledge(connection, notice, now)
@@ -72,6 +80,12 @@ class NoticeServicer:
             found = store_notices.find(connection, site_id, request.notice_id)
         assert found is not None
         return notices_pb2.AcknowledgeNoticeResponse(notice=_message(found))
+
+
+def _certified(connection: Connection, call: Call) -> bool:
+    caller = call.principal
+    recipient = store_recipients.find(connection, caller.site_id, caller.recipient_id)
+    return recipient is None or recipient.terms.certified(caller.certificate_sha256)
 
 
 def _message(notice: Notice) -> notices_pb2.Notice:

@@ -19,7 +19,6 @@ from services.chassis.pipeline import veiled
 from services.chassis.refusal import DeadlineExceeded, Internal, PermissionDenied, Refusal
 from services.disclosure import store_deliveries, store_recipients
 from services.disclosure.gathering import Gathering
-from services.disclosure.recipient import RecipientState
 from services.disclosure.servicer_attempt import Attempt, Released, Turned
 from services.disclosure.servicer_releasing import Releasing
 
@@ -111,7 +110,7 @@ class ReleaseServicer:
         after = str(place[0]) if place else ""
         with self._database.transaction() as connection:
             recipient = store_recipients.find(connection, site_id, recipient_id)
-            if recipient is None or recipient.state is not RecipientState.ACTIVE:
+            if recipient is None or not recipient.may_see(call.principal.certificate_sha256):
                 return [], False
             found = store_deliveries.live_of(
                 connection, site_id, recipient_id, self._clock.now(), after, size + 1

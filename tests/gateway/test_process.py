@@ -246,6 +246,13 @@ def test_running_requests_end_well_when_the_gateway_is_stopped(suite: Suite) -> 
         ({"QUPIA_GATEWAY_DATABASE_URL": "mysql://x/x"}, 78, "postgresql"),
         ({"QUPIA_GATEWAY_DATABASE_URL": "postgresql://h:port/x"}, 78, "DATABASE_URL"),
         ({"QUPIA_GATEWAY_CERTIFICATES": "/nowhere"}, 69, "certificate"),
+        ({"QUPIA_GATEWAY_TLS_KEY": "/x"}, 78, "set together"),
+        ({"QUPIA_GATEWAY_TLS_CLIENT_AUTHORITIES": "/x"}, 78, "needs tls_certificate"),
+        (
+            {"QUPIA_GATEWAY_TLS_CERTIFICATE": "/no.pem", "QUPIA_GATEWAY_TLS_KEY": "/no.key"},
+            69,
+            "/no.pem",
+        ),
     ],
     ids=[
         "unknown key",
@@ -255,6 +262,9 @@ def test_running_requests_end_well_when_the_gateway_is_stopped(suite: Suite) -> 
         "another database",
         "no url",
         "no certificate",
+        "half of TLS",
+        "clients without TLS",
+        "no TLS file",
     ],
 )
 def test_what_cannot_start_says_why(
