@@ -110,13 +110,14 @@ class _Printer:
 
     def _datum(self, item: Item) -> list[str]:
         value = item["value"]
-        text = value if isinstance(value, str) else ", ".join(value.values())
+        text = value if isinstance(value, str) else _address(value)
         time = moment(item["storeTime"])
         if "endTime" in item:
             time = f"{time} – {moment(item['endTime'])}"
         supplier = self._of(words.SUPPLIERS, item["supplier"])
         field = self._of(self._fields, item["field"])
-        return [field, text, supplier, item["form"], time]
+        form = "" if item["form"] == _NO_FORM else item["form"]
+        return [field, text, supplier, form, time]
 
     def _consents(self, standing: Mapping[str, Any]) -> Section:
         told = []
@@ -201,6 +202,16 @@ def sentence(act: Item, language: str) -> str:
 def moment(text: str) -> str:
     """An instant as people in Almaty read it."""
     return f"{datetime.fromisoformat(text).astimezone(_ZONE):%d.%m.%Y %H:%M}"
+
+
+_NO_FORM: Final = "unspecified"
+# As people write it here, from the large to the small.
+_ADDRESS: Final = ("postalCode", "country", "region", "locality", "street", "house", "flat")
+
+
+def _address(members: Mapping[str, str]) -> str:
+    known = [members[name] for name in _ADDRESS if name in members]
+    return ", ".join([*known, *(v for name, v in members.items() if name not in _ADDRESS)])
 
 
 _DATA: Final = (("field", 3), ("value", 5), ("supplier", 3), ("form", 2), ("time", 4))

@@ -87,6 +87,26 @@ EVENTS: Final[Mapping[str, Triple]] = {
     "standing.read": ("күйі қаралды", "просмотрено состояние", "the standing was looked at"),
     "visits.recorded": ("сайтқа кіру жазылды", "записано посещение сайта", "a visit was recorded"),
     "purchase.stored": ("сатып алу сақталды", "покупка сохранена", "a purchase was stored"),
+    "consent_slice.applied": (
+        "келісім туралы сөзіңіз күшіне енді",
+        "ваше слово о согласии вступило в силу",
+        "what you said of consent came into force",
+    ),
+    "order_slice.applied": (
+        "тапсырыс пен оны жеткізуші жазылды",
+        "записаны заказ и его исполнитель",
+        "an order and who delivers it were recorded",
+    ),
+    "claims_slice.applied": (
+        "талап бойынша деректер күйі өзгерді",
+        "состояние данных изменено по претензии",
+        "the state of the data changed by a claim",
+    ),
+    "use.stored": (
+        "сайтты пайдалану жазылды",
+        "записано использование сайта",
+        "a use was recorded",
+    ),
     "document.stored": ("құжат сақталды", "документ сохранён", "a document was stored"),
     "document.read": ("құжат оқылды", "документ прочитан", "a document was read"),
     "correction.staged": (

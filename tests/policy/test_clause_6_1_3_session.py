@@ -7,7 +7,7 @@ import secrets
 import pytest
 from pypdf import PdfReader
 
-from tests.policy.own_view import opened
+from tests.policy.own_view import handed_code, opened, redeem
 from tests.policy.person import DATA, Person, is_refused, release
 from tests.policy.records import Records
 from tests.policy.site import Site
@@ -157,3 +157,23 @@ def test_a_block_closes_none_of_it(person: Person) -> None:
     for what in ("/disclosures", "/consents"):
         assert person.ask("GET", what, None, who).status == 200
     assert person.site.ask(who, "GET", f"/v1/claims/{claim_id}").status == 200
+
+
+@pytest.mark.parametrize(
+    ("table", "column"), [("access_codes", "code_id"), ("access_sessions", "code_id")]
+)
+def test_a_code_and_a_session_that_have_run_out_open_nothing(
+    person: Person, records: Records, table: str, column: str
+) -> None:
+    """T-6.1.3-a"""
+    code = handed_code(person)
+    who = opened(person, code) if table == "access_sessions" else ""
+    (issued,) = records.entries("vault", person, "access_code.issued")
+    # Its time is the one thing that a test cannot wait for.
+    sql = f"UPDATE {table} SET expire_time = now() WHERE site_id = :s AND {column} = :c"
+    records.change("vault", sql, s=person.site.site_id, c=issued["refs"]["access_code_id"])
+    if not who:
+        assert is_refused(redeem(person, code), 401, "UNAUTHENTICATED")
+        return
+    for what in ("/processing", "/disclosures", "/consents"):
+        assert is_refused(person.ask("GET", what, None, who), 401, "UNAUTHENTICATED")
