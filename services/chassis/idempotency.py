@@ -68,7 +68,8 @@ _STOOD = Prepared(
         _asked,
         idempotency_keys,
         and_(*(idempotency_keys.c[column.name] == column for column in _asked.columns)),
-    )
+    ),
+    planned_anew=True,
 )
 
 

@@ -29,7 +29,8 @@ _KNOWN = Prepared(
         _asked,
         subject_pseudonyms,
         and_(*(subject_pseudonyms.c[column.name] == column for column in _asked.columns)),
-    )
+    ),
+    planned_anew=True,
 )
 _new = given("new", site_id=Text, subject_id=Text, pseudonym=Text)
 _MAKE = Prepared(

@@ -48,7 +48,8 @@ _LOCK = Prepared(
         )
     )
     .order_by(deliveries.c.site_id, deliveries.c.delivery_id)
-    .with_for_update()
+    .with_for_update(),
+    planned_anew=True,
 )
 
 _of_it = and_(
@@ -107,7 +108,8 @@ _PLACES = Prepared(
             ),
         )
         .join(_fetched, true())
-    )
+    ),
+    planned_anew=True,
 )
 
 

@@ -110,7 +110,8 @@ _END_LEFT = Prepared(
         first_release_id=_ended.c.first_release_id,
         fields=func.string_to_array(_ended.c.fields, " ", type_=ARRAY(Text)),
     )
-    .returning(releases.c.release_id)
+    .returning(releases.c.release_id),
+    planned_anew=True,
 )
 
 
