@@ -98,17 +98,26 @@ def fsync_of(stores: Stores) -> str:
         return str(connection.execute(text("SHOW fsync")).scalar_one())
 
 
-def load(stores: Stores, first: int, last: int, advance: Callable[[int], None]) -> list[str]:
-    """Write subjects `first` to `last - 1`, who accepted version 1; returns their ids."""
+def load(
+    stores: Stores,
+    first: int,
+    last: int,
+    advance: Callable[[int], None],
+    address: dict[str, str] | None = None,
+) -> list[str]:
+    """Write subjects `first` to `last - 1`, who accepted version 1; returns their ids.
+
+    All live at `address`, where one is given.
+    """
     made: list[str] = []
     for start in range(first, last, _TOGETHER):
         numbers = range(start, min(last, start + _TOGETHER))
-        made += _load(stores, numbers)
+        made += _load(stores, numbers, {"address": address} if address else {})
         advance(len(numbers))
     return made
 
 
-def _load(stores: Stores, numbers: Sequence[int]) -> list[str]:
+def _load(stores: Stores, numbers: Sequence[int], also: dict[str, Any]) -> list[str]:
     now = datetime.now().astimezone()
     epoch = stores.keys.open_epoch()
     settled = wire.consent_to(ConsentStanding(1, now, None, ()))
@@ -128,7 +137,7 @@ def _load(stores: Stores, numbers: Sequence[int]) -> list[str]:
             rows[data_keys].append((SITE, subject, epoch, wrapped.wrapped, pseudonym, now))
             rows[subjects].append((SITE, subject, "PRESENT", 1, now))
             rows[slices].append((SITE, subject, CONSENT, *slice_))
-            for field, value in _stated(number).items():
+            for field, value in _stated(number, also).items():
                 sealed = encrypt(
                     key, Place(SCHEMA, SITE, subject, str(field), 1), serialize(field, value)
                 )
@@ -139,25 +148,27 @@ def _load(stores: Stores, numbers: Sequence[int]) -> list[str]:
                     rows[index_table].append((SITE, str(field), version, digest, subject))
         # The key first: a subject without one would be a subject whose data are lost.
         with stores.keys.database.transaction() as keys:
-            _copy(keys, data_keys, rows[data_keys])
+            copy(keys, data_keys, rows[data_keys])
         for table in (subjects, slices, data, index_table):
-            _copy(connection, table, rows[table])
+            copy(connection, table, rows[table])
     return [row[1] for row in rows[subjects]]
 
 
-def _stated(number: int) -> dict[Any, Any]:
+def _stated(number: int, also: dict[str, Any]) -> dict[Any, Any]:
     stated = {
         "familyName": "Әбілқайырұлы",
         "givenName": "Нұрсұлтан",
         "phone": f"+7701{number:07d}",
         "email": email_of(number),
+        **also,
     }
     return dict(normalize_data(stated))
 
 
-def _copy(connection: Any, table: Table, rows: Iterable[tuple[Any, ...]]) -> None:
+def copy(connection: Any, table: Table, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Write rows, with a value for every column in the order of the table."""
     driver: psycopg.Connection[Any] = connection.connection.driver_connection
     names = ", ".join(column.name for column in table.columns)
-    with driver.cursor() as cursor, cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as copy:
+    with driver.cursor() as cursor, cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as into:
         for row in rows:
-            copy.write_row(row)
+            into.write_row(row)
