@@ -16,7 +16,7 @@ from typing import Annotated
 
 import typer
 
-from cli import contract_table, keys, policy, subject, verify
+from cli import authorities, contract_table, keys, policy, requests, subject, verify
 from cli.credentials import DATABASE_VARIABLE, environment_url, make_credentials
 from cli.demo import demo as tell_story
 from cli.demo_couriers import demo_couriers
@@ -136,6 +136,8 @@ def gateway_database() -> str:
 
 
 app.add_typer(make_credentials(gateway_database), name="credentials")
+app.add_typer(authorities.app, name="authorities")
+app.add_typer(requests.app, name="requests")
 app.add_typer(make_recipients(gateway_database), name="recipients")
 app.add_typer(verify.app, name="verify")
 app.add_typer(policy.app, name="policy")

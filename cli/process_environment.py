@@ -14,7 +14,7 @@ MODULES = {p: "gateway" if p == "gateway" else f"services.{p}" for p in PROCESSE
 SERVICES = tuple(p for p in PROCESSES if p != "gateway")
 WRITERS = ("vault", "claims")
 """Those that write letters to people."""
-NAMERS = ("consent", "claims")
+NAMERS = ("consent", "claims", "disclosure")
 """Those that name who operates a site."""
 DECIDERS = ("consent", "claims", "disclosure")
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "LD_LIBRARY_PATH")

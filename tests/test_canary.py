@@ -18,6 +18,7 @@ import pytest
 
 from tests.harness.canary import KAZAKH, Canary, Hit, Person, Scanner, forms
 from tests.harness.suite import Suite
+from tests.matrix.things import new_authority_request
 
 PROCESSES = ("consent", "vault", "claims", "disclosure", "gateway")
 DATABASES = ("consent", "vault", "keystore", "disclosure", "claims", "gateway")
@@ -81,6 +82,7 @@ class Teller:
         assert details["address"]["street"] == person.street
         self.refused("otherCourier", "POST", f"/v1/deliveries/{delivery}:release", json={})
         self.records(subject)
+        self.state_body(subject)
         self.claim(subject, path, delivery)
         return str(subject)
 
@@ -112,6 +114,30 @@ class Teller:
             self.good("claimsOfficer", "POST", f"/v1/claims/{claim}:recordAgreement", agreed)
         ended = self.good("privacyOfficer", "POST", f"{path}:destroy", {"ground": "DEMAND"})
         assert ended["outcome"] == "DESTROYED", ended
+
+    def state_body(self, subject: str) -> None:
+        """A state body's request from its entry to its package, and what is refused on the way."""
+        person, first, second = self._person, "privacyOfficer", "secondPrivacyOfficer"
+        body = {"authority": {"legalName": "Полиция", "bin": "000140002217"}}
+        authority = self.good(first, "POST", "/v1/authorities", body)["authority"]["authorityId"]
+        self.good(second, "POST", f"/v1/authorities/{authority}:activate", {})
+        request = new_authority_request(authority, subject)["request"]
+        authorization = request["authorization"]
+        authorization["official"] = {"name": person.official, "position": person.official}
+        authorization["document"]["text"] = person.official_text
+        wrong = {"request": {"authorization": authorization}}
+        self.refused(first, "POST", "/v1/authority-requests", json=wrong)
+        body = {"request": request}
+        made = self.good(first, "POST", "/v1/authority-requests", body)["request"]
+        step = f"/v1/authority-requests/{made['requestId']}"
+        self.refused(second, "POST", f"{step}:approve", json={"categories": [person.official]})
+        self.good(second, "POST", f"{step}:approve", {"categories": ["PHONE"]})
+        shown = self.good(first, "GET", step, None)["request"]["authorization"]
+        assert shown["official"]["name"] == person.official
+        code = self.good(second, "POST", f"{step}:release", {})["code"]
+        asked = {"code": code, "bin": "000140002217"}
+        package = httpx.post(f"{self._suite.gateway}/v1/authority-packages:pickUp", json=asked)
+        assert package.status_code == 200
 
     def claim(self, subject: str, path: str, delivery: str) -> None:
         """A claim from its filing to its answer, and what is refused under it."""

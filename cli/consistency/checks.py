@@ -3,9 +3,11 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from heapq import merge
 
 from cli.consistency import (
     acts,
+    authority_requests,
     blind_index,
     blocks,
     ciphertexts,
@@ -77,6 +79,7 @@ def all_checks(calendar: WorkingCalendar) -> tuple[Check, ...]:
         Check("writes", "every version of data has its entry, every entry its data", _writes),
         Check("blind_index", "everybody is found by what they have", _blind_index),
         Check("documents", "texts and corrections of claims are in the vault", _documents),
+        Check("requests", "state bodies got what two people approved, once", _authority_requests),
         Check("releases", "what left is on record with the broker and the vault", _releases),
         Check("evidence", "entries are in their one form, and none is missing", _evidence),
         Check("tallies", "refusals are counted on entries that there are", _tallies),
@@ -268,7 +271,11 @@ def _open_key(records: Records) -> Callable[[OwnerRow], SecretKey]:
 
 def _documents(records: Records) -> Iterator[Fault]:
     gone = store_destructions.destroyed(records.vault)
-    sent = store_claims.sent_documents(records.claims)
+    sent = merge(
+        store_claims.sent_documents(records.claims),
+        store_disclosure.sent_texts(records.disclosure),
+        key=lambda each: (each.site, each.document_id),
+    )
     concluded = store_claims.concluded_corrections(records.claims)
     yield from documents.document_faults(
         (each for each in sent if (each.site, each.owner) not in gone),
@@ -278,6 +285,10 @@ def _documents(records: Records) -> Iterator[Fault]:
         (each for each in concluded if (each.site, each.subject) not in gone),
         store_vault.corrections_by_id(records.vault),
     )
+
+
+def _authority_requests(records: Records) -> Iterator[Fault]:
+    yield from authority_requests.request_faults(store_disclosure.asked_by_law(records.disclosure))
 
 
 def _releases(records: Records) -> Iterator[Fault]:

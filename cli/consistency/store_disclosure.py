@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from heapq import merge
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, Table, func, select, text
 
 from cli.consistency.matching import Reference, gathered, matched
+from cli.consistency.store_claims import DocumentRow, sent_documents
 from cli.consistency.store_snapshot import Snapshot, plain
 from cli.consistency.store_standing import Place
 from services.disclosure.order import Closing, Delivery, Order, OrderFacts, OrderState
@@ -22,6 +24,7 @@ from services.disclosure.tables import (
     orders,
     releases,
 )
+from services.disclosure.tables_authorities import authority_releases, authority_requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,25 @@ class ReleaseRow:
     entry_id: str
     line: str
     ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AskedRow:
+    """A state body's request; `given` are the states of what left for it or may have."""
+
+    site: str
+    request_id: str
+    state: str
+    categories: frozenset[str]
+    approved: frozenset[str]
+    submitted_by: str
+    decided_by: str
+    code_sha256: str
+    given: tuple[str, ...]
+
+
+_NONE = text("ARRAY[]::text[]")
+_ASKED = ("state", "categories", "approved", "submitted_by", "decided_by", "code_sha256")
 
 
 def orders_of_subjects(source: Snapshot) -> Iterator[tuple[Place, list[OrderFacts] | None]]:
@@ -88,25 +110,86 @@ def released(source: Snapshot) -> Iterator[ReleaseRow]:
         .outerjoin(disclosures, (line.site_id == r.site_id) & (line.disclosure_id == r.release_id))
         .order_by(plain(r.site_id), plain(r.release_id))
     )
-    for row in source.stream(statement):
-        yield ReleaseRow(
-            row.site_id,
-            row.release_id,
-            row.state,
-            row.entry_id,
-            row.outcome or "",
-            row.end_time is not None,
-        )
+    orders_ = (_release(row) for row in source.stream(statement))
+    r = authority_releases.c
+    statement = (
+        select(r.site_id, r.release_id, r.state, r.entry_id, r.end_time, line.outcome)
+        .outerjoin(disclosures, (line.site_id == r.site_id) & (line.disclosure_id == r.release_id))
+        .order_by(plain(r.site_id), plain(r.release_id))
+    )
+    by_law = (_release(row) for row in source.stream(statement))
+    yield from merge(orders_, by_law, key=lambda each: (each.site, each.release_id))
+
+
+def _release(row: Row[*tuple[Any, ...]]) -> ReleaseRow:
+    return ReleaseRow(
+        row.site_id,
+        row.release_id,
+        row.state,
+        row.entry_id,
+        row.outcome or "",
+        row.end_time is not None,
+    )
 
 
 def left(source: Snapshot) -> Iterator[tuple[str, str, str]]:
     """(site, release, nothing) of releases that left or may have, by the first two."""
-    r = releases.c
+    both = [_left_of(source, table) for table in (releases, authority_releases)]
+    yield from merge(*both)
+
+
+def _left_of(source: Snapshot, table: Table) -> Iterator[tuple[str, str, str]]:
+    r = table.c
     statement = select(r.site_id, r.release_id).where(
         r.state.in_((ReleaseState.RELEASED, ReleaseState.RELEASED_UNCERTAIN))
     )
     for row in source.stream(statement.order_by(plain(r.site_id), plain(r.release_id))):
         yield row.site_id, row.release_id, ""
+
+
+def asked_by_law(source: Snapshot) -> Iterator[AskedRow]:
+    """Requests of state bodies by (site, request), with what was given for them."""
+    q, r = authority_requests.c, authority_releases.c
+    given = (
+        select(r.site_id, r.request_id, r.state)
+        .where(r.state.in_((ReleaseState.RELEASED, ReleaseState.RELEASED_UNCERTAIN)))
+        .subquery()
+    )
+    statement = (
+        select(
+            q.site_id,
+            q.request_id,
+            q.state,
+            q.categories,
+            q.approved,
+            q.submitted_by,
+            q.decided_by,
+            q.code_sha256,
+            func.coalesce(
+                func.array_agg(given.c.state).filter(given.c.state.is_not(None)), _NONE
+            ).label("given"),
+        )
+        .outerjoin(given, (given.c.site_id == q.site_id) & (given.c.request_id == q.request_id))
+        .group_by(q.site_id, q.request_id, *[q[name] for name in _ASKED])
+        .order_by(plain(q.site_id), plain(q.request_id))
+    )
+    for row in source.stream(statement):
+        yield AskedRow(
+            row.site_id,
+            row.request_id,
+            row.state,
+            frozenset(row.categories),
+            frozenset(row.approved),
+            row.submitted_by,
+            row.decided_by,
+            row.code_sha256,
+            tuple(row.given),
+        )
+
+
+def sent_texts(source: Snapshot) -> Iterator[DocumentRow]:
+    """Texts of requests on their way to the vault or there already, by (site, document)."""
+    return sent_documents(source)
 
 
 def lines_that_left(source: Snapshot) -> Iterator[tuple[str, str]]:

@@ -16,6 +16,7 @@ from services.chassis.idempotency import idempotency_keys
 from services.claims.tables import claims
 from services.consent.tables import events, policies
 from services.disclosure.tables import deliveries, orders, recipients
+from services.disclosure.tables_authorities import authorities, authority_requests
 
 _STORED = "data.stored"
 # By database and RPC: the column that holds what a first call under a key made.
@@ -39,6 +40,8 @@ _RESULTS: dict[str, list[tuple[tuple[str, ...], ColumnElement[str]]]] = {
         (("RegisterOrder",), orders.c.registration_id),
         (("AssignOrder",), deliveries.c.delivery_id),
         (("RegisterRecipient",), recipients.c.recipient_id),
+        (("RegisterAuthority",), authorities.c.authority_id),
+        (("SubmitAuthorityRequest",), authority_requests.c.request_id),
     ],
 }
 

@@ -15,13 +15,13 @@ from google.protobuf.json_format import MessageToDict
 from qupia.claims.v1 import court_pb2
 from qupia.consent.v1 import consent_pb2
 from services.chassis import evidence
+from services.chassis.archive import ArchiveFile, pack
 from services.chassis.call import Call
 from services.chassis.refusal import NotFound, Refusal, StateConflict, SubjectDestroyed, Unavailable
 from services.chassis.sealed import store as sealed_store
 from services.chassis.sealed.document import StoredDocument
 from services.claims import store, store_acts, store_answers, store_court, store_work, wire
 from services.claims.answer import LetterStatus
-from services.claims.bundle import BundleFile, pack
 from services.claims.bundle_page import Case, Exhibit, page
 from services.claims.claim import Claim
 from services.claims.correspondence import Correspondence, NoOperator
@@ -30,6 +30,7 @@ from services.claims.paper import ENDINGS, Paper
 from services.claims.servicer_common import Office, attribution, require_officer
 
 _READ_SECONDS = 2.0
+_PUBLISHED = "/v1/signing-keys/claims"
 _FILES = frozenset({DocumentKind.ANSWER_LETTER, DocumentKind.ATTACHMENT})
 
 ReadPolicy = Callable[[str, datetime, float], "consent_pb2.Policy | None"]
@@ -81,10 +82,11 @@ class Bundles:
             papers = store_work.papers_of(connection, claim)
             entries = store_court.entries_of(connection, *place)
         known = _Known(claim, documents, letter, entries, papers)
-        archive = pack(self._files(call, known, now), self._correspondence.signer, now)
+        files = self._files(call, known, now)
+        archive = pack(files, self._correspondence.signer, now, _PUBLISHED)
         return HttpBody(content_type="application/zip", data=archive)
 
-    def _files(self, call: Call, known: _Known, now: datetime) -> list[BundleFile]:
+    def _files(self, call: Call, known: _Known, now: datetime) -> list[ArchiveFile]:
         claim = known.claim
         exhibits, files = self._exhibits(call, known)
         policy = self._policy(call, claim)
@@ -95,16 +97,18 @@ class Bundles:
         case = Case(claim, operator, exhibits, known.entries, policy and policy.version, now)
         if policy is not None:
             files += [
-                BundleFile(f"policy/{text.language}.txt", f"{text.title}\n\n{text.body}\n".encode())
+                ArchiveFile(
+                    f"policy/{text.language}.txt", f"{text.title}\n\n{text.body}\n".encode()
+                )
                 for text in policy.texts
             ]
-            files.append(BundleFile("policy/policy.json", _json(MessageToDict(policy))))
-        files.append(BundleFile("claim.json", _json(MessageToDict(wire.claim_message(claim)))))
+            files.append(ArchiveFile("policy/policy.json", _json(MessageToDict(policy))))
+        files.append(ArchiveFile("claim.json", _json(MessageToDict(wire.claim_message(claim)))))
         entries = "".join(f"{body}\n" for _, body in known.entries)
-        files.append(BundleFile("evidence.jsonl", entries.encode()))
-        return [BundleFile("index.html", page(case).encode()), *files]
+        files.append(ArchiveFile("evidence.jsonl", entries.encode()))
+        return [ArchiveFile("index.html", page(case).encode()), *files]
 
-    def _exhibits(self, call: Call, known: _Known) -> tuple[list[Exhibit], list[BundleFile]]:
+    def _exhibits(self, call: Call, known: _Known) -> tuple[list[Exhibit], list[ArchiveFile]]:
         exhibits, files = [], []
         for number, (document, time) in enumerate(known.documents, start=1):
             content = self._read(call, document)
@@ -113,15 +117,15 @@ class Bundles:
             media_type = paper.media_type if paper is not None else None
             ending = ENDINGS[media_type or "application/pdf"] if is_file else "txt"
             name = f"documents/{number:02d}-{document.kind.lower().replace('_', '-')}.{ending}"
-            files.append(BundleFile(name, content))
+            files.append(ArchiveFile(name, content))
             exhibits.append(
                 Exhibit(document.kind, name, time, None if is_file else content.decode())
             )
             letter = known.letter
             if letter is not None and document.document_id == letter.letter.document_id:
-                files.append(BundleFile(f"{name}.sig", letter.letter.signature))
+                files.append(ArchiveFile(f"{name}.sig", letter.letter.signature))
                 if letter.national_signature is not None:
-                    files.append(BundleFile(f"{name}.p7s", letter.national_signature))
+                    files.append(ArchiveFile(f"{name}.p7s", letter.national_signature))
         return exhibits, files
 
     def _read(self, call: Call, document: StoredDocument) -> bytes:

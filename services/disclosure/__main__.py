@@ -23,18 +23,26 @@ from services.chassis.pipeline import Handler
 from services.chassis.process import ProcessSettings, run
 from services.chassis.pseudonym import known_pseudonym
 from services.chassis.rounds import Rounds
+from services.chassis.sealed.courier import Courier
 from services.chassis.sealed.keeper import SealingKeyKeeper
 from services.chassis.signing import Signer
+from services.chassis.sites import Sites, load_sites
 from services.disclosure import store_orders, store_receipts, wire
+from services.disclosure.authority_reconciler import AuthorityReconciler
 from services.disclosure.gathering import Gathering
 from services.disclosure.recaller import Recaller
 from services.disclosure.reconciler import Reconciler
 from services.disclosure.servicer_acts import Acts
 from services.disclosure.servicer_attempt import Attempt, Released
+from services.disclosure.servicer_authorities import AuthorityServicer
+from services.disclosure.servicer_authority_desk import AuthorityVault, Desk
+from services.disclosure.servicer_authority_release import AuthorityReleaseServicer
+from services.disclosure.servicer_authority_requests import AuthorityRequestServicer
 from services.disclosure.servicer_concluding import Concluding
 from services.disclosure.servicer_lists import ListServicer
 from services.disclosure.servicer_notices import NoticeServicer
 from services.disclosure.servicer_orders import OrderServicer
+from services.disclosure.servicer_pick_up import PickUpServicer
 from services.disclosure.servicer_preparing import Preparing
 from services.disclosure.servicer_receipts import ReceiptServicer
 from services.disclosure.servicer_recipients import RecipientServicer
@@ -52,10 +60,12 @@ class DisclosureSettings(ProcessSettings):
 
     `vault` is where the vault listens, ``host:port`` or ``unix:/path``. A
     release is reconciled `reconcile_after_seconds` after it was prepared: at
-    least ten, longer than a release can take.
+    least ten, longer than a release can take. `sites` is the file that says who operates each site
+    (`services.chassis.sites`); without it no package of a state body can be picked up.
     """
 
     vault: str
+    sites: Path | None = None
     reconcile_after_seconds: float = Field(default=10.0, ge=10.0)
 
 
@@ -87,7 +97,12 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     single: Gathering[Attempt, Released] = Gathering(
         lambda attempts: releasing.release(attempts, _VAULT_SECONDS)
     )
-    handlers = handlers_of(parts, pusher, releasing, single)
+    courier = Courier(parts.database, vault.put_document, parts.clock, parts.metrics, parts.log)
+    sites = load_sites(settings.sites) if settings.sites else None
+    desk = desk_of(parts, courier, vault, sites)
+    after = timedelta(seconds=settings.reconcile_after_seconds)
+    authorities = AuthorityReconciler(desk, parts.metrics, parts.log, after)
+    handlers = handlers_of(parts, pusher, releasing, single, desk)
     sealing = SealingKeyKeeper(parts.database, vault.get_sealing_key, parts.clock)
     keeper = Rounds("sealing_key", sealing.round, parts.metrics, parts.log)
     recaller = Recaller(parts.database, vault.list_standing_changes, parts.clock)
@@ -95,6 +110,9 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     forgetting = Forgetting(parts.database, asking(client))
     forget = Rounds("forgetting", forgetting.round, parts.metrics, parts.log)
     beside: list[Background] = [recalls, forget, dispatcher, reconciler, single, keeper]
+    couriers = Rounds("courier", courier.round, parts.metrics, parts.log)
+    reconciling = Rounds("authority_releases", authorities.round, parts.metrics, parts.log)
+    beside += [couriers, reconciling]
     serve(parts, handlers, known_pseudonym, beside, stop, ready, PeerSessions(client))
     client.close()
 
@@ -128,11 +146,27 @@ def releasing_of(parts: Parts, read_for_release: ReadForRelease) -> Releasing:
     )
 
 
+def desk_of(parts: Parts, courier: Courier, vault: AuthorityVault, sites: Sites | None) -> Desk:
+    """What the handlers of state bodies' requests work with."""
+    return Desk(
+        parts.database,
+        parts.clock,
+        IdempotencyKeys(parts.secret),
+        PageTokens(parts.secret),
+        parts.refusals,
+        courier,
+        vault,
+        Signer.of_secret(parts.secret),
+        sites,
+    )
+
+
 def handlers_of(
     parts: Parts,
     pusher: Pusher,
     releasing: Releasing,
     single: Gathering[Attempt, Released],
+    desk: Desk,
 ) -> Mapping[str, Handler]:
     """The handler of every RPC, by its path."""
     database, clock = parts.database, parts.clock
@@ -164,6 +198,9 @@ def handlers_of(
         "ListNotices": notices.list_notices,
         "AcknowledgeNotice": notices.acknowledge_notice,
     }
+    handlers |= AuthorityServicer(database, clock, keys, tokens).handlers()
+    handlers |= AuthorityRequestServicer(desk).handlers()
+    handlers |= AuthorityReleaseServicer(desk).handlers() | PickUpServicer(desk).handlers()
     return {m.path: handlers[m.name] for m in parts.contract.of_process(PROCESS)}
 
 

@@ -7,7 +7,6 @@ from datetime import datetime
 from enum import StrEnum
 
 from services.disclosure.permission import Denial, Ground
-from services.disclosure.recipient import Kind
 from services.disclosure.release import CLAUSE, Release
 
 
@@ -28,7 +27,8 @@ class Disclosure:
     within its minute, `first_disclosure_id` the release that a REPEAT repeats.
     `rule` is the rule of docs/disclosures.md that refused, empty where the vault
     did. `recipient_name`, `recipient_bin` and `recipient_kind` are empty for a
-    recipient that was never registered.
+    recipient that was never registered. Ground LAW: `request_id` is the state body's request, which
+    names act and article; the line is told to nobody before `secret_until`.
     """
 
     site_id: str
@@ -47,8 +47,12 @@ class Disclosure:
     ground: Ground = Ground.ORDER
     recipient_name: str = ""
     recipient_bin: str = ""
-    recipient_kind: Kind | None = None
+    recipient_kind: str = ""
     count: int = 1
+    request_id: str = ""
+    secret_until: datetime | None = None
+    legal_act: str = ""
+    legal_article: str = ""
 
 
 def minute_of(instant: datetime) -> datetime:

@@ -16,7 +16,7 @@ from typing import Final
 from services.disclosure.order import Delivery, OrderState
 from services.disclosure.recipient import Recipient, RecipientState, Validity
 
-RULES_VERSION: Final = 1
+RULES_VERSION: Final = 2
 STATE_BODY: Final = "STATE_BODY"
 # A repeat within this time of a fetch that counted does not count.
 REPEAT_WINDOW: Final = timedelta(minutes=10)
@@ -45,7 +45,7 @@ class Asked:
     `state` is None for somebody who was never registered. `certified`: its
     keys are bound to no certificate, or the connection presents the one.
     `fetches_left` tells whether another fetch is permitted, `approved` whether
-    two people have approved the state body's request.
+    two people have approved the state body's request, `lapsed` whether its time is over.
     """
 
     kind: str
@@ -57,6 +57,7 @@ class Asked:
     order: OrderState = OrderState.OPEN
     fetches_left: bool = True
     approved: bool = False
+    lapsed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,12 @@ RULES: Final = (
     Rule(
         "request-not-approved",
         lambda a: a.ground == Ground.LAW and not a.approved,
+        "LEGAL_GROUND_MISSING",
+        "5.3",
+    ),
+    Rule(
+        "request-lapsed",
+        lambda a: a.ground == Ground.LAW and a.lapsed,
         "LEGAL_GROUND_MISSING",
         "5.3",
     ),

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import cast
 
 from qupia.disclosure.v1 import disclosure_pb2
@@ -36,6 +37,7 @@ def entry(
     refs: Mapping[str, str],
     decided_on: Mapping[str, object] | None = None,
     digests: Mapping[str, str] | None = None,
+    secret_until: datetime | None = None,
 ) -> Entry:
     """The evidence of a call; `subject` is the pseudonym."""
     return Entry(
@@ -51,6 +53,7 @@ def entry(
         refs={name: value for name, value in refs.items() if value},
         decided_on=decided_on or {},
         digests=digests or {},
+        secret_until=secret_until,
     )
 
 

@@ -72,13 +72,14 @@ class ListServicer:
         request = cast(disclosure_pb2.GetDisclosureRequest, call.request)
         site_id = call.principal.site_id
         with self._database.transaction() as connection:
-            line = store_ledger.find(connection, site_id, request.disclosure_id)
+            now = self._clock.now()
+            line = store_ledger.find(connection, site_id, request.disclosure_id, now)
             if line is None:
                 raise NotFound
             subject = known_pseudonym(connection, site_id, line.subject_id)
             refs = {"disclosure_id": line.disclosure_id}
             proof = entry(call, PERMITTED, subject=subject, refs=refs)
-            evidence.append(connection, proof, self._clock.now())
+            evidence.append(connection, proof, now)
         return disclosure_pb2.GetDisclosureResponse(disclosure=wire.disclosure_message(line))
 
     def list_disclosures(self, call: Call) -> disclosure_pb2.ListDisclosuresResponse:
@@ -97,13 +98,14 @@ class ListServicer:
         # Somebody else's ledger is, for a person concerned, as that of nobody.
         theirs = call.principal.concerns(subject_id)
         with self._database.transaction() as connection:
+            now = self._clock.now()
             found: list[Disclosure] = []
             if theirs:
-                found = store_ledger.listed(connection, site_id, subject_id, before, size + 1)
+                found = store_ledger.listed(connection, site_id, subject_id, before, size + 1, now)
             subject = known_pseudonym(connection, site_id, subject_id)
             outcome, reason = (PERMITTED, "") if theirs else (REFUSED, NotFound.reason)
             proof = entry(call, outcome, subject=subject, reason=reason, refs={})
-            evidence.append(connection, proof, self._clock.now())
+            evidence.append(connection, proof, now)
         token = ""
         if len(found) > size:
             last = found[size - 1]

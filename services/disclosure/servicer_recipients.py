@@ -35,6 +35,7 @@ from services.disclosure.servicer_acts import DONE, entry
 
 _CLAUSE = "6.2.2"
 _PAGE, _MOST = 50, 100
+_KINDS = frozenset(disclosure_pb2.Recipient.Kind.Value(kind) for kind in Kind)
 
 
 class RecipientServicer:
@@ -54,6 +55,11 @@ class RecipientServicer:
         _require_person(call)
         asked, now = request.recipient, self._clock.now()
         terms = wire.terms_of(asked)
+        if asked.kind not in _KINDS:
+            # A state body is no recipient of clause 5.2: it has a registry of its own.
+            raise InvalidArgument(
+                fields=[FieldViolation("recipient.kind", "enum", "is no kind of clause 5.2")]
+            )
         _check("recipient", registration_faults(asked.legal_name, asked.bin, terms))
         recipient = Recipient(
             site_id=call.principal.site_id,

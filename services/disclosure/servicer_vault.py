@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from qupia.vault.v1 import standing_changes_pb2, vault_pb2
+from qupia.vault.v1 import authority_pb2, standing_changes_pb2, vault_pb2
 from services.chassis.client import Client
 from services.chassis.decider.store_outbox import Push
-from services.chassis.sealed.document import SealingKey
+from services.chassis.sealed.document import SealedDocument, SealingKey, StoredDocument
 from services.disclosure import wire
 from services.disclosure.notice import Recall
 from services.disclosure.recaller import Heard
@@ -14,6 +14,8 @@ from services.disclosure.recaller import Heard
 _RECALL = "/qupia.vault.v1.VaultRecallService/"
 _DECIDER = "/qupia.vault.v1.VaultDeciderService/"
 _DISCLOSURE = "/qupia.vault.v1.VaultDisclosureService/"
+_AUTHORITY = "/qupia.vault.v1.VaultAuthorityService/"
+_DOCUMENTS = "/qupia.vault.v1.VaultDocumentService/"
 
 
 class Vault:
@@ -49,6 +51,52 @@ class Vault:
             f"{_DISCLOSURE}GetReleaseEntry", request, vault_pb2.GetReleaseEntryResponse, timeout
         )
         return answer.entry_id
+
+    def check_for_authority(
+        self, request: authority_pb2.CheckForAuthorityRequest, timeout: float
+    ) -> authority_pb2.CheckForAuthorityResponse:
+        """What stands against giving a state body what it asks for."""
+        return self._client.call(
+            f"{_AUTHORITY}CheckForAuthority",
+            request,
+            authority_pb2.CheckForAuthorityResponse,
+            timeout,
+        )
+
+    def read_for_authority(
+        self, request: authority_pb2.ReadForAuthorityRequest, timeout: float
+    ) -> authority_pb2.ReadForAuthorityResponse:
+        """Ask for the data of a prepared release to a state body."""
+        return self._client.call(
+            f"{_AUTHORITY}ReadForAuthority",
+            request,
+            authority_pb2.ReadForAuthorityResponse,
+            timeout,
+        )
+
+    def put_document(self, document: SealedDocument, timeout: float) -> None:
+        """Store a sealed document."""
+        place = StoredDocument(
+            document.site_id,
+            document.owner_id,
+            document.bound_to,
+            document.document_id,
+            document.kind,
+        )
+        request = vault_pb2.PutDocumentRequest(
+            place=_place(place), sealing_key_id=document.key_id, sealed=document.sealed
+        )
+        self._client.call(
+            f"{_DOCUMENTS}PutDocument", request, vault_pb2.PutDocumentResponse, timeout
+        )
+
+    def get_document(self, place: StoredDocument, reader: str, timeout: float) -> str:
+        """Open a text for `reader`, as it is recorded."""
+        request = vault_pb2.GetDocumentRequest(place=_place(place), reader=reader)
+        answer = self._client.call(
+            f"{_DOCUMENTS}GetDocument", request, vault_pb2.GetDocumentResponse, timeout
+        )
+        return answer.text
 
     def get_sealing_key(self, timeout: float) -> SealingKey:
         """The public key that messages are sealed to."""
@@ -97,3 +145,13 @@ class Vault:
         return self._client.call(
             f"{_DECIDER}CompleteResync", request, vault_pb2.CompleteResyncResponse, timeout
         )
+
+
+def _place(place: StoredDocument) -> vault_pb2.DocumentPlace:
+    return vault_pb2.DocumentPlace(
+        site_id=place.site_id,
+        owner_id=place.owner_id,
+        bound_to=place.bound_to,
+        document_id=place.document_id,
+        kind=vault_pb2.Document.Kind.Value(place.kind),
+    )

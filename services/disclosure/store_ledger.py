@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import DateTime, Select, Text, and_, func, insert, select, tuple_
+from sqlalchemy import DateTime, Select, Text, and_, func, insert, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Connection, Row
@@ -19,9 +19,9 @@ from services.chassis.evidence import Entry, RefusalLog
 from services.chassis.prepared import Prepared, given
 from services.chassis.pseudonym import pseudonym_of, pseudonyms_of
 from services.disclosure.ledger import Disclosure, Outcome, minute_of
-from services.disclosure.permission import Ground
-from services.disclosure.recipient import Kind
+from services.disclosure.permission import STATE_BODY, Ground
 from services.disclosure.tables import disclosure_tallies, disclosures, recipients
+from services.disclosure.tables_authorities import authorities, authority_requests
 
 # Fields travel as one text each, because arrays of arrays have to be of one length.
 _new = given(
@@ -39,6 +39,8 @@ _new = given(
     first_disclosure_id=Text,
     rule=Text,
     ground=Text,
+    request_id=Text,
+    secret_until=DateTime(timezone=True),
     names=Text,
 )
 _ADD = Prepared(
@@ -81,10 +83,22 @@ def record_refusal(
     return _add_refusal(connection, line)
 
 
-def find(connection: Connection, site_id: str, disclosure_id: str) -> Disclosure | None:
-    """One line of the site's."""
+def record_authority(connection: Connection, line: Disclosure, proof: Entry) -> None:
+    """Write a line and the evidence of a state body's request; both are secret until it is over.
+
+    `proof` gets the subject's pseudonym. Raises Unavailable: no record, no data.
+    """
+    subject = pseudonym_of(connection, line.site_id, line.subject_id)
+    _add(connection, [line])
+    evidence.append(connection, replace(proof, subject=subject), line.disclose_time)
+
+
+def find(
+    connection: Connection, site_id: str, disclosure_id: str, now: datetime
+) -> Disclosure | None:
+    """One line of the site's, unless it is secret at `now`."""
     row = connection.execute(
-        _lines().where(
+        _lines(now).where(
             disclosures.c.site_id == site_id, disclosures.c.disclosure_id == disclosure_id
         )
     ).one_or_none()
@@ -97,10 +111,11 @@ def listed(
     subject_id: str,
     before: tuple[datetime, str] | None,
     limit: int,
+    now: datetime,
 ) -> list[Disclosure]:
-    """A subject's lines, newest first, before the line at (time, id) `before`."""
+    """A subject's lines that are not secret at `now`, newest first, before (time, id) `before`."""
     statement = (
-        _lines()
+        _lines(now)
         .where(disclosures.c.site_id == site_id, disclosures.c.subject_id == subject_id)
         .order_by(disclosures.c.disclose_time.desc(), disclosures.c.disclosure_id.desc())
         .limit(limit)
@@ -111,13 +126,17 @@ def listed(
     return [_disclosure(row) for row in connection.execute(statement)]
 
 
-def _lines() -> Select[Any]:
+def _lines(now: datetime) -> Select[Any]:
+    # Every reader comes through here: what is secret is absent for all of them (clause 5.3).
+    told = or_(disclosures.c.secret_until.is_(None), disclosures.c.secret_until <= now)
     return (
         select(
             disclosures,
-            recipients.c.legal_name,
-            recipients.c.bin,
+            func.coalesce(recipients.c.legal_name, authorities.c.legal_name).label("legal_name"),
+            func.coalesce(recipients.c.bin, authorities.c.bin).label("bin"),
             recipients.c.kind,
+            authority_requests.c.act,
+            authority_requests.c.article,
             func.coalesce(disclosure_tallies.c.count, 1).label("times"),
         )
         .outerjoin(
@@ -134,6 +153,21 @@ def _lines() -> Select[Any]:
                 disclosure_tallies.c.disclosure_id == disclosures.c.disclosure_id,
             ),
         )
+        .outerjoin(
+            authorities,
+            and_(
+                authorities.c.site_id == disclosures.c.site_id,
+                authorities.c.authority_id == disclosures.c.recipient_id,
+            ),
+        )
+        .outerjoin(
+            authority_requests,
+            and_(
+                authority_requests.c.site_id == disclosures.c.site_id,
+                authority_requests.c.request_id == disclosures.c.request_id,
+            ),
+        )
+        .where(told)
     )
 
 
@@ -154,6 +188,8 @@ def _add(connection: Connection, lines: Sequence[Disclosure]) -> None:
         rule=Texts([line.rule for line in lines]),
         ground=Texts([line.ground for line in lines]),
         names=Texts([" ".join(line.fields) for line in lines]),
+        request_id=Texts([line.request_id for line in lines]),
+        secret_until=Instants([line.secret_until for line in lines]),
     )
 
 
@@ -197,6 +233,10 @@ def _disclosure(row: Row[Any]) -> Disclosure:
         ground=Ground(row.ground),
         recipient_name=row.legal_name or "",
         recipient_bin=row.bin or "",
-        recipient_kind=Kind(row.kind) if row.kind else None,
+        recipient_kind=STATE_BODY if row.ground == Ground.LAW else row.kind or "",
         count=row.times,
+        request_id=row.request_id,
+        secret_until=row.secret_until,
+        legal_act=row.act or "",
+        legal_article=row.article or "",
     )

@@ -162,9 +162,14 @@ disclosures = Table(
     Column("first_disclosure_id", Text, nullable=False),
     Column("rule", Text, nullable=False, server_default=""),
     Column("ground", Text, nullable=False, server_default="ORDER"),
+    Column("request_id", Text, nullable=False, server_default=""),
+    Column("secret_until", DateTime(timezone=True)),
     Index("disclosures_by_subject", "site_id", "subject_id", "disclose_time", "disclosure_id"),
 )
-"""The ledger; INSERT and SELECT only, by privilege."""
+"""The ledger; INSERT and SELECT only, by privilege.
+
+A line of a state body's request (`request_id`) is told to nobody before `secret_until`.
+"""
 
 disclosure_tallies = Table(
     "disclosure_tallies",

@@ -133,10 +133,13 @@ def disclosure_message(line: Disclosure) -> disclosure_pb2.Disclosure:
         disclose_time=timestamp(line.disclose_time),
         count=line.count,
         first_disclosure_id=line.first_disclosure_id,
+        authority_request_id=line.request_id,
+        legal_act=line.legal_act,
+        legal_article=line.legal_article,
     )
     if line.reason:
         message.reason = contract_pb2.Refusal.Reason.Value(line.reason)
-    if line.recipient_kind is not None:
+    if line.recipient_kind:
         message.recipient_kind = disclosure_pb2.Recipient.Kind.Value(line.recipient_kind)
     return message
 

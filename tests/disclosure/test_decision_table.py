@@ -13,6 +13,7 @@ from services.disclosure.order import OrderState
 from services.disclosure.permission import (
     RULES,
     RULES_VERSION,
+    STATE_BODY,
     Asked,
     Assignment,
     decide,
@@ -54,7 +55,10 @@ ORDERS = {
     "open": (OrderState.OPEN,),
     "not open": (OrderState.PENDING, OrderState.CLOSED, OrderState.REFUSED),
 }
+# Approved by two people; over its time.
+REQUESTS = {"not approved": (False, False), "lapsed": (True, True), "approved": (True, False)}
 LIVES = {"unknown": Life.UNKNOWN, "present": Life.PRESENT, "destroyed": Life.DESTROYED}
+LIVES_BY_LAW = {**LIVES, "kept by statute": Life.RESTRICTED}
 # Every kind there is, and who else might ask; every ground, and what else might be named as one.
 KINDS = (*Kind, "STATE_BODY", "BANK", "PARTNER", "INSURER", "")
 GROUNDS = {"order": "ORDER", "law": "LAW", "consent": "CONSENT", "contract": "CONTRACT", "none": ""}
@@ -68,14 +72,11 @@ class Put:
     ground: str
     asked: Asked
 
-    def expected(self, vaults: Mapping[str, str]) -> tuple[Answer, str]:
+    def expected(self, vaults: Mapping[str, str], *, compelled: bool = False) -> tuple[Answer, str]:
         """The page's answer with its rule, where the vault finds this."""
-        found = answer(
-            ROWS,
-            {**self.findings, **vaults},
-            lambda applies: applies in ("every ground", self.ground),
-            "",
-        )
+        kinds = {"every ground", self.ground}
+        kinds |= set() if compelled else {f"{self.ground}, not compelled"}
+        found = answer(ROWS, {**self.findings, **vaults}, kinds.__contains__, "")
         rule = next(row["rule"] for row in ROWS if row["#"] == found.number)
         return found, "" if rule == DASH else rule
 
@@ -87,13 +88,13 @@ def _pair(kind: str, ground: str) -> str:
 
 
 def _questions() -> Iterator[Put]:
-    for kind, ground, state, validity, certified, approved, assignment, order, left in product(
+    for kind, ground, state, validity, certified, request, assignment, order, left in product(
         KINDS,
         GROUNDS,
         STATES,
         VALIDITIES,
         (True, False),
-        (True, False),
+        REQUESTS,
         ASSIGNMENTS,
         ORDERS,
         (True, False),
@@ -103,7 +104,7 @@ def _questions() -> Iterator[Put]:
             "pair": _pair(kind, ground),
             "agreement": validity,
             "certificate": "as bound" if certified else "another",
-            "request": "approved" if approved else "not approved",
+            "request": request,
             "assignment": assignment,
             "order": order,
             "fetches": "left" if left else "used up",
@@ -118,7 +119,7 @@ def _questions() -> Iterator[Put]:
                 ASSIGNMENTS[assignment],
                 way,
                 left,
-                approved,
+                *REQUESTS[request],
             )
             yield Put(findings, ground, asked)
 
@@ -179,7 +180,7 @@ def test_the_broker_answers_every_question_as_the_page_says() -> None:
             rule,
         ), put
     assert permitted == set(PAIRS)
-    assert {n for n in hit if int(n) < 14} == {str(n) for n in range(1, 14)}, "a row is not reached"
+    assert {n for n in hit if int(n) < 15} == {str(n) for n in range(1, 15)}, "a row is not reached"
 
 
 @pytest.mark.parametrize("kind", Kind)
@@ -196,7 +197,35 @@ def test_the_vault_answers_what_the_broker_lets_through_as_the_page_says(kind: K
         if isinstance(given, Permit):
             assert given.fields == _leaves(kind)
             assert given.message is (MESSAGE[kind] == "yes")
-    assert hit == {str(n) for n in range(14, 21)}
+    assert hit == {str(n) for n in range(15, 22)}
+
+
+def test_the_vault_answers_a_state_body_as_the_page_says() -> None:
+    """T-5.3-b, T-6.2.2-a"""
+    put = next(p for p in _questions() if p.asked.kind == STATE_BODY and decide(p.asked) is None)
+    hit: set[str] = set()
+    for life, held, agreement, compelled in product(
+        LIVES_BY_LAW, world.CLAIMS, world.AGREEMENTS, (False, True)
+    ):
+        findings = {
+            **NOTHING_AGAINST,
+            "life": life,
+            "restriction": held[0],
+            "block": held[1],
+        }
+        expected, _ = put.expected(findings, compelled=compelled)
+        hit.add(expected.number)
+        question = Question(
+            Operation.READ_FOR_AUTHORITY, fields=frozenset({Field.PHONE}), compelled=compelled
+        )
+        for claims, agreed in product(world.CLAIMS[held], world.AGREEMENTS[agreement]):
+            standing = Standing(world.consent_slice(agreed, world.Consents(())), claims, None)
+            given = vault.decide(
+                question, LIVES_BY_LAW[life], standing, PolicySchedule(), world.NOW
+            )
+            reason = "PERMIT" if isinstance(given, Permit) else given.reason
+            assert (reason, given.clause) == (expected.reason, expected.clause), findings
+    assert hit == {str(n) for n in range(22, 28)}
 
 
 @pytest.mark.parametrize("kind", Kind)

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 from psycopg import sql
 
@@ -28,6 +29,7 @@ from cli.postgres import Cluster
 from cli.story import Story
 from services.chassis.calendar import load_calendar
 from tests.harness.suite import Suite
+from tests.matrix.things import new_authority_request
 
 ROOT = Path(__file__).parents[2]
 COPY = "tampered_copy"
@@ -50,6 +52,23 @@ class Deaf:
         """A check has ended."""
 
 
+def ask_by_law(suite: Suite, subject: str) -> None:
+    """Requests of a state body: one picked up, one waiting for a second officer."""
+    first, second = suite.as_("privacyOfficer"), suite.as_("secondPrivacyOfficer")
+    body = {"authority": {"legalName": "Полиция", "bin": "000140002217"}}
+    authority = _good(first.post("/v1/authorities", json=body))["authority"]["authorityId"]
+    _good(second.post(f"/v1/authorities/{authority}:activate", json={}))
+    form = new_authority_request(authority, subject)
+    _good(first.post("/v1/authority-requests", json=form))
+    made = _good(first.post("/v1/authority-requests", json=form))["request"]["requestId"]
+    path = f"/v1/authority-requests/{made}"
+    _good(second.post(f"{path}:approve", json={"categories": ["PHONE"]}))
+    code = _good(second.post(f"{path}:release", json={}))["code"]
+    asked = {"code": code, "bin": "000140002217"}
+    package = httpx.post(f"{suite.gateway}/v1/authority-packages:pickUp", json=asked)
+    assert package.status_code == 200
+
+
 def live(suite: Suite) -> None:
     """The whole story, and what it leaves out: open claims, disagreement, clearing, returning."""
     with Conversation(suite.gateway, suite.credentials) as conversation:
@@ -67,6 +86,7 @@ def live(suite: Suite) -> None:
     _good(storefront.post(f"{path}/policy:accept", json={"language": "kk"}))
     _good(storefront.post(f"{path}/consents/NEWS:grant", json=wording))
     link(suite, returning)
+    ask_by_law(suite, returning)
     visit = {"ip": "203.0.113.9", "cookie": "sid-1", "accessTime": datetime.now(UTC).isoformat()}
     visits = {"items": [{"subjectId": returning, "visit": visit}]}
     _good(storefront.post("/v1/visits", json=visits))
@@ -149,8 +169,10 @@ def pending_claim(suite: Suite) -> Iterator[None]:
 _TEXT = {"language": "ru", "title": "Вторая редакция", "body": "Всё остаётся как было."}
 
 
-def _good(answer: Any) -> None:
+def _good(answer: Any) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
+    document: dict[str, Any] = answer.json()
+    return document
 
 
 @dataclass

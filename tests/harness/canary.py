@@ -61,6 +61,8 @@ class Person:
     reply_address: str
     authority_number: str
     authority_issuer: str
+    official: str
+    official_text: str
     reason: str
     notice: str
     wrong_phone: str
@@ -87,6 +89,8 @@ class Person:
             reply_address=f"{_word()} ауылы",
             authority_number=f"{_word()}",
             authority_issuer=f"Нотариус {_word().capitalize()}",
+            official=f"Тергеуші {_word().capitalize()}",
+            official_text=f"Прошу сведения: {_word()}.",
             reason=f"Сенімхат {_word()} берілмеген.",
             notice=f"Өкілеттігіңіз расталмады, {_word()}.",
             wrong_phone=f"8 701 {secrets.randbelow(10**10)} {_word()}",

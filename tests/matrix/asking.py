@@ -78,6 +78,8 @@ def path_of(method: Method, thing: Thing) -> str:
         "incident_id": thing.claim_id,
         "document_id": thing.claim_id,
         "recipient_id": thing.registered_id,
+        "authority_id": thing.authority_id,
+        "authority_request_id": thing.authority_request_id,
         "act_id": {
             "consent": thing.consent_act_id,
             "disclosure": thing.disclosure_act_id,

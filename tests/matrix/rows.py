@@ -14,7 +14,13 @@ from typing import Any
 from cli.seed import STOREFRONTS
 from services.chassis.contract import Method
 from tests.harness.suite import POLICY, USE
-from tests.matrix.things import Thing, email_of, new_claim, new_recipient
+from tests.matrix.things import (
+    Thing,
+    email_of,
+    new_authority_request,
+    new_claim,
+    new_recipient,
+)
 
 OK = "OK"
 
@@ -131,6 +137,11 @@ _OFFICERS_WITHOUT_PAPER = dict.fromkeys(
         "otherSecondPrivacyOfficer",
     ),
     "INVALID_ARGUMENT",
+)
+
+# Two people: whoever entered it does not approve it (5.2, 5.3).
+_FIRST_OFFICERS = dict.fromkeys(
+    ("privacyOfficer", "otherPrivacyOfficer"), "AWAITING_SECOND_APPROVAL"
 )
 
 ROWS: Mapping[str, Row] = {
@@ -269,6 +280,37 @@ ROWS: Mapping[str, Row] = {
     "DisclosureService.ListRecipients": _SITE,
     "DisclosureRecipientService.RenewRecipient": Row(
         "object", lambda _: {"terms": {"agreement": "ДГ-2027/1"}}
+    ),
+    "DisclosureAuthorityService.RegisterAuthority": Row(
+        "site", lambda _: {"authority": {"legalName": "Прокуратура", "bin": "000140002217"}}
+    ),
+    "DisclosureAuthorityService.ActivateAuthority": Row("object", _empty, unlike=_FIRST_OFFICERS),
+    "DisclosureAuthorityService.SuspendAuthority": Row("object", _empty),
+    "DisclosureAuthorityService.ListAuthorities": _SITE,
+    # For a body that never was (6.2.2); who may be one is tested in tests/policy.
+    "DisclosureAuthorityRequestService.SubmitAuthorityRequest": Row(
+        "site",
+        lambda thing: new_authority_request(thing.registered_id, thing.subject_id),
+        own="RECIPIENT_NOT_PERMITTED",
+    ),
+    "DisclosureAuthorityRequestService.GetAuthorityRequest": Row("object"),
+    "DisclosureAuthorityRequestService.ListAuthorityRequests": _SITE,
+    "DisclosureAuthorityRequestService.ApproveAuthorityRequest": Row(
+        "object", lambda _: {"categories": ["PHONE"]}, unlike=_FIRST_OFFICERS
+    ),
+    "DisclosureAuthorityRequestService.RejectAuthorityRequest": Row(
+        "object",
+        lambda _: _REASON,
+        unlike=dict.fromkeys(
+            ("secondPrivacyOfficer", "otherSecondPrivacyOfficer"), "STATE_CONFLICT"
+        ),
+    ),
+    "DisclosureAuthorityRequestService.ReleaseToAuthority": Row(
+        "object", _empty, own="AWAITING_SECOND_APPROVAL"
+    ),
+    "DisclosureAuthorityRequestService.SummarizeAuthorityRequests": _SITE,
+    "DisclosureAuthorityRequestService.PickUpAuthorityPackage": Row(
+        "site", lambda _: {"code": "AAAAA", "bin": "000140002217"}, own="NOT_AVAILABLE"
     ),
     "DisclosureService.RegisterOrder": Row("person", _order, blocked="SUBJECT_BLOCKED"),
     "DisclosureService.AssignOrder": Row(

@@ -28,7 +28,8 @@ _SECONDS = 30.0
 class Thing:
     """A person with all that hangs on them. Ids of the contract's forms, whether or not they are
     anybody's. `visitor_id` is linked to nobody, `registered_id` is a recipient that waits for its
-    activation, `policy_version` a version that the site has."""
+    activation, `authority_id` a state body that does, `authority_request_id` one that waits for a
+    second officer, `policy_version` a version that the site has."""
 
     site: str
     subject_id: str
@@ -39,6 +40,8 @@ class Thing:
     claim_id: str
     recipient_id: str
     registered_id: str
+    authority_id: str
+    authority_request_id: str
     consent_act_id: str
     disclosure_act_id: str
     claims_act_id: str
@@ -63,6 +66,8 @@ def absent_thing() -> Thing:
         claim_id=new_uuid(),
         recipient_id=new_uuid(),
         registered_id=new_uuid(),
+        authority_id=new_uuid(),
+        authority_request_id=new_uuid(),
         consent_act_id=new_uuid(),
         disclosure_act_id=new_uuid(),
         claims_act_id=new_uuid(),
@@ -85,6 +90,7 @@ class World:
         recipient_id = self._activated(OTHER_SITE)
         other = recipient_caller(suite, OTHER_SITE, recipient_id)
         self.callers[other.name] = other
+        self._authorities: dict[str, str] = {}
         self._shared: dict[str, Thing] = {}
         self._persons: dict[str, Caller] = {}
 
@@ -133,6 +139,8 @@ class World:
             claim_id=filed["claim"]["claimId"],
             recipient_id=recipient.recipient_id,
             registered_id=self._registered(site),
+            authority_id=self._authority(site),
+            authority_request_id=self._authority_request(site, subject_id),
             consent_act_id=born["actId"],
             disclosure_act_id=opened["actId"],
             claims_act_id=filed["actId"],
@@ -183,6 +191,20 @@ class World:
         made = self.ask(self._officer(site), "POST", "/v1/recipients", body)
         return str(made["recipient"]["recipientId"])
 
+    def _authority(self, site: str) -> str:
+        body = {"authority": {"legalName": "Прокуратура", "bin": PARTNERS["courier"].bin}}
+        made = self.ask(self._officer(site), "POST", "/v1/authorities", body)
+        return str(made["authority"]["authorityId"])
+
+    def _authority_request(self, site: str, subject_id: str) -> str:
+        if site not in self._authorities:
+            self._authorities[site] = self._authority(site)
+            path = f"/v1/authorities/{self._authorities[site]}:activate"
+            self.ask(self._officer(site, second=True), "POST", path, {})
+        body = new_authority_request(self._authorities[site], subject_id)
+        made = self.ask(self._officer(site), "POST", "/v1/authority-requests", body)
+        return str(made["request"]["requestId"])
+
     def _activated(self, site: str) -> str:
         recipient_id = self._registered(site)
         path = f"/v1/recipients/{recipient_id}:activate"
@@ -213,6 +235,23 @@ def new_recipient() -> Mapping[str, object]:
         "bin": PARTNERS["courier"].bin,
         "agreement": "ДГ-2026/1",
     }
+
+
+def new_authority_request(authority_id: str, subject_id: str) -> dict[str, Any]:
+    """A complete request of a state body to enter."""
+    authorization = {
+        "authorityId": authority_id,
+        "official": {"name": "Ерлан", "position": "тергеуші"},
+        "ground": {"kind": "COURT_ACT", "act": "АПК", "article": "73"},
+        "document": {
+            "kind": "COURT_RULING",
+            "number": "2-17",
+            "date": "2026-01-12",
+            "sha256": "0" * 64,
+        },
+        "subjectId": subject_id,
+    }
+    return {"request": {"authorization": authorization, "tasks": [{"category": "PHONE"}]}}
 
 
 def new_claim(subject_id: str, blocks: bool) -> Mapping[str, object]:

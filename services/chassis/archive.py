@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A court's archive of a claim: plain files, their digests, a detached signature (clause 8.3).
+"""An archive for whoever has nothing of ours: plain files, their digests, a detached signature.
 
-Nothing of ours is needed to read or verify it: the page is HTML without scripts, the digests are
-`sha256sum -c SHA256SUMS`, the signature `openssl pkeyutl -verify`.
+The digests are `sha256sum -c SHA256SUMS`, the signature `openssl pkeyutl -verify` (5.3, 8.3).
 """
 
 import hashlib
@@ -24,39 +23,43 @@ SUMS, SIGNATURE, PUBLIC_KEY, READ_ME = (
 _EARLIEST_OF_ZIP: Final = 1980
 
 _READ_ME: Final = f"""\
-index.html - бастау беті / начните отсюда / begin here
+{{start}} - бастау беті / начните отсюда / begin here
 
 sha256sum -c {SUMS}
 openssl pkeyutl -verify -pubin -inkey {PUBLIC_KEY} -rawin -in {SUMS} -sigfile {SIGNATURE}
 
-{PUBLIC_KEY}: compare it with the key that the operator publishes (GET /v1/signing-keys/claims).
+{PUBLIC_KEY}: compare it with the key that the operator publishes (GET {{published}}).
 """
 
 
 @dataclass(frozen=True, slots=True)
-class BundleFile:
+class ArchiveFile:
     """A file of the archive; its name holds nothing personal."""
 
     name: str
     content: bytes = field(repr=False)
 
 
-def pack(files: Sequence[BundleFile], signer: Signer, moment: datetime) -> bytes:
-    """The archive as ZIP, made at `moment` (aware). Raises ValueError for a name twice."""
+def pack(files: Sequence[ArchiveFile], signer: Signer, moment: datetime, published: str) -> bytes:
+    """The archive as ZIP, made at `moment` (aware); its first file is where to begin.
+
+    `published` is the path at which the operator publishes the signer's key. Raises ValueError for
+    a name twice.
+    """
     sums = "".join(
         f"{hashlib.sha256(each.content).hexdigest()}  {each.name}\n"
         for each in sorted(files, key=lambda each: each.name)
     ).encode()
     sealed = [
-        BundleFile(SUMS, sums),
-        BundleFile(SIGNATURE, signer.sign(sums).value),
-        BundleFile(PUBLIC_KEY, public_pem(signer.public_key).encode()),
-        BundleFile(READ_ME, _READ_ME.encode()),
+        ArchiveFile(SUMS, sums),
+        ArchiveFile(SIGNATURE, signer.sign(sums).value),
+        ArchiveFile(PUBLIC_KEY, public_pem(signer.public_key).encode()),
+        ArchiveFile(READ_ME, _READ_ME.format(start=files[0].name, published=published).encode()),
     ]
     return _zip([*files, *sealed], moment)
 
 
-def _zip(files: Iterable[BundleFile], moment: datetime) -> bytes:
+def _zip(files: Iterable[ArchiveFile], moment: datetime) -> bytes:
     when = moment.timetuple()[:6]
     if when[0] < _EARLIEST_OF_ZIP:
         raise ValueError("a ZIP knows no time before 1980")

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a state body is given: the data, a covering letter in kk and ru, all signed (clause 5.3)."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from services.chassis.archive import ArchiveFile, pack
+from services.chassis.deadline import local_date
+from services.chassis.signing import Signer
+from services.chassis.sites import Operator
+from services.chassis.typeset import Page, Section, typeset_page
+from services.disclosure.authority import Authority
+from services.disclosure.authority_request import AuthorityRequest, Category
+from services.disclosure.authority_texts import Official
+from services.disclosure.package_words import WORDS, Words
+
+PUBLISHED: Final = "/v1/signing-keys/disclosure"
+_WIDTHS: Final = (1, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What goes into a package; `data` is JSON of the vault's answer, lists of records in it.
+
+    `disputed_since`: the data are blocked since then and go all the same.
+    """
+
+    request: AuthorityRequest
+    authority: Authority
+    official: Official
+    operator: Operator
+    data: Mapping[str, Any] = field(repr=False)
+    disputed_since: datetime | None = None
+
+
+def make_package(contents: Contents, signer: Signer, moment: datetime) -> bytes:
+    """The archive; `moment` (aware) is when it is given."""
+    letters = [
+        ArchiveFile(f"letter-{language}.pdf", _letter(contents, language, signer, moment))
+        for language in WORDS
+    ]
+    files = [
+        *letters,
+        ArchiveFile("data.json", _json(contents.data)),
+        ArchiveFile("request.json", _json(_told(contents, moment))),
+    ]
+    return pack(files, signer, moment, PUBLISHED)
+
+
+def _letter(contents: Contents, language: str, signer: Signer, moment: datetime) -> bytes:
+    words = WORDS[language]
+    rows = list(_rows(words, contents.data))
+    page = Page(
+        title=words.title,
+        language=language,
+        reference=contents.request.request_id,
+        sections=[
+            Section("", list(_paragraphs(words, contents, signer))),
+            Section(
+                words.data_heading,
+                () if rows else (words.nothing,),
+                words.head if rows else (),
+                rows,
+                _WIDTHS if rows else (),
+            ),
+        ],
+    )
+    return typeset_page(page, moment)
+
+
+def _paragraphs(words: Words, contents: Contents, signer: Signer) -> Iterator[str]:
+    request, operator, body = contents.request, contents.operator, contents.authority
+    document = request.document
+    yield words.operator.format(name=operator.name, bin=operator.bin, address=operator.address)
+    yield words.addressee.format(
+        body=body.legal_name,
+        bin=body.bin,
+        position=contents.official.position,
+        official=contents.official.name,
+    )
+    yield words.ground.format(
+        act=request.ground.act,
+        article=request.ground.article,
+        number=document.number,
+        day=f"{document.day:%d.%m.%Y}",
+        sha256=document.sha256,
+    )
+    yield words.subject.format(subject=request.subject_id)
+    if contents.disputed_since is not None:
+        yield words.disputed.format(since=f"{local_date(contents.disputed_since):%d.%m.%Y}")
+    yield words.given.format(categories=_named(words, request.approved))
+    refused = tuple(each for each in request.categories if each not in request.approved)
+    if refused:
+        yield words.not_given.format(categories=_named(words, refused))
+    yield words.confidential
+    yield words.signature.format(key=signer.key_id)
+
+
+def _named(words: Words, categories: tuple[Category, ...]) -> str:
+    return "; ".join(words.categories[each] for each in categories)
+
+
+def _rows(words: Words, data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, value in data.get("data", {}).items():
+        if name == "configured":
+            yield from ((key, str(text)) for key, text in sorted(value.items()))
+        else:
+            yield words.data.get(name, name), _shown(value)
+    for member, label in (("visits", "visit"), ("purchases", "purchase")):
+        for each in data.get(member, ()):
+            yield words.data[label], _shown(each)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(_shown(part) for part in value.values())
+    if isinstance(value, list):
+        return "; ".join(_shown(part) for part in value)
+    return str(value)
+
+
+def _told(contents: Contents, moment: datetime) -> dict[str, object]:
+    """The request as it was decided, for machines (TS 103 120: authorization, then tasks)."""
+    request, since = contents.request, contents.disputed_since
+    return {
+        "requestId": request.request_id,
+        "authorization": {
+            "body": {"legalName": contents.authority.legal_name, "bin": contents.authority.bin},
+            "official": {
+                "name": contents.official.name,
+                "position": contents.official.position,
+            },
+            "ground": {
+                "kind": request.ground.kind,
+                "act": request.ground.act,
+                "article": request.ground.article,
+            },
+            "document": {
+                "kind": request.document.kind,
+                "number": request.document.number,
+                "date": request.document.day.isoformat(),
+                "sha256": request.document.sha256,
+            },
+            "subjectId": request.subject_id,
+        },
+        "tasks": [
+            {"category": each, "given": each in request.approved} for each in request.categories
+        ],
+        "giveTime": moment.isoformat(),
+        "disputedSince": since.isoformat() if since else None,
+    }
+
+
+def _json(document: object) -> bytes:
+    return json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True).encode()

@@ -1,0 +1,377 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Handlers of state bodies' requests: entry, reading, the decision of a second person (5.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from typing import cast
+from zoneinfo import ZoneInfo
+
+from qupia.disclosure.v1 import authority_requests_pb2
+from services.chassis import evidence
+from services.chassis.call import Call
+from services.chassis.database import Connection
+from services.chassis.ids import new_uuid
+from services.chassis.paging import page_size
+from services.chassis.pipeline import Handler
+from services.chassis.pseudonym import pseudonym_of
+from services.chassis.refusal import (
+    FieldViolation,
+    InvalidArgument,
+    LegalGroundMissing,
+    Refusal,
+    refusal_of,
+)
+from services.chassis.sealed import store as sealed_store
+from services.chassis.sealed.document import StoredDocument
+from services.disclosure import (
+    store_authorities,
+    store_authority_requests,
+    store_ledger,
+    store_recipients,
+    wire_authorities,
+)
+from services.disclosure.authority_release import CLAUSE, line
+from services.disclosure.authority_request import (
+    EXPIRES_AFTER,
+    AuthorityRequest,
+    Decision,
+    LegalDocument,
+    LegalGround,
+    RequestState,
+    approval_denial,
+    missing,
+    time_faults,
+)
+from services.disclosure.authority_texts import Official, Text, TextKind
+from services.disclosure.ledger import Outcome
+from services.disclosure.permission import STATE_BODY, Asked, Denial, Ground, decide
+from services.disclosure.servicer_acts import DONE, PERMITTED, REFUSED, entry
+from services.disclosure.servicer_authorities import require_person
+from services.disclosure.servicer_authority_desk import Desk, proof
+
+_R = authority_requests_pb2
+_PAGE, _MOST = 50, 100
+_READ_SECONDS = 2.0
+_LOCAL = ZoneInfo("Asia/Almaty")
+_FIRST_YEAR = 2020
+_Decided = Callable[[Connection, AuthorityRequest, datetime], None]
+
+
+class AuthorityRequestServicer:
+    """Takes requests in, shows them, approves and rejects them, counts them."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def handlers(self) -> dict[str, Handler]:
+        """The handlers by RPC name."""
+        return {
+            "SubmitAuthorityRequest": self.submit_authority_request,
+            "GetAuthorityRequest": self.get_authority_request,
+            "ListAuthorityRequests": self.list_authority_requests,
+            "ApproveAuthorityRequest": self.approve_authority_request,
+            "RejectAuthorityRequest": self.reject_authority_request,
+            "SummarizeAuthorityRequests": self.summarize_authority_requests,
+        }
+
+    def submit_authority_request(self, call: Call) -> _R.SubmitAuthorityRequestResponse:
+        """Enter a complete request, PENDING (T-5.3-b).
+
+        Raises InvalidArgument for a time that cannot be, LegalGroundMissing naming what is missing
+        (T-5.3-a), AuthorityNotVerified for a commercial recipient (T-5.3-c), RecipientNotPermitted
+        for a body that is not active.
+        """
+        asked = cast(_R.SubmitAuthorityRequestRequest, call.request).request
+        require_person(call)
+        desk, now = self._desk, self._desk.clock.now()
+        _check_times(asked, now)
+        with desk.database.transaction() as connection:
+            against = _against(connection, call, asked)
+            if against is not None:
+                _record_refused(connection, desk, call, asked, against, now)
+                call.recorded = True
+            request_id = "" if against else self._enter(connection, call, asked, now)
+        if against is not None:
+            raise against
+        desk.deliver(call, request_id)
+        with desk.database.transaction() as connection:
+            found = desk.find(connection, call, request_id)
+            return _R.SubmitAuthorityRequestResponse(request=desk.message(connection, found))
+
+    def _enter(
+        self, connection: Connection, call: Call, asked: _R.AuthorityRequest, now: datetime
+    ) -> str:
+        official = asked.authorization.official
+        texts = [Text(TextKind.OFFICIAL, Official(official.name, official.position).as_json)]
+        if asked.authorization.document.text:
+            texts.append(Text(TextKind.DOCUMENT, asked.authorization.document.text))
+        request = _request_of(call, asked, texts, now)
+        stands = self._desk.keys.begin(connection, call, request.request_id, now)
+        if stands != request.request_id:
+            return stands
+        place = (request.site_id, request.request_id)
+        self._desk.keep_texts(connection, place, texts, now)
+        store_authority_requests.save(connection, request)
+        subject = pseudonym_of(connection, request.site_id, request.subject_id)
+        evidence.append(connection, proof(call, DONE, request, now, subject=subject), now)
+        return stands
+
+    def get_authority_request(self, call: Call) -> _R.GetAuthorityRequestResponse:
+        """A request with its texts, once the vault has them. Raises NotFound, Unavailable."""
+        asked = cast(_R.GetAuthorityRequestRequest, call.request)
+        require_person(call)
+        desk, now = self._desk, self._desk.clock.now()
+        with desk.database.transaction() as connection:
+            request = desk.find(connection, call, asked.authority_request_id)
+            message = desk.message(connection, request)
+            subject = pseudonym_of(connection, request.site_id, request.subject_id)
+            evidence.append(connection, proof(call, PERMITTED, request, now, subject=subject), now)
+            place = (request.site_id, request.request_id)
+            names = [each for each in (request.official_id, request.text_id) if each]
+            stored = [sealed_store.stored_at(connection, *place, name) for name in names]
+        for document in stored:
+            if document is not None:
+                self._add_text(call, message, document)
+        return _R.GetAuthorityRequestResponse(request=message)
+
+    def _add_text(self, call: Call, message: _R.AuthorityRequest, document: StoredDocument) -> None:
+        seconds = min(_READ_SECONDS, max(0.001, call.remaining()))
+        text = self._desk.vault.get_document(document, call.principal.name, seconds)
+        if document.kind == TextKind.OFFICIAL:
+            official = Official.from_json(text)
+            shown = message.authorization.official
+            shown.name, shown.position = official.name, official.position
+        else:
+            message.authorization.document.text = text
+
+    def list_authority_requests(self, call: Call) -> _R.ListAuthorityRequestsResponse:
+        """Newest first, those under secrecy too."""
+        asked = cast(_R.ListAuthorityRequestsRequest, call.request)
+        require_person(call)
+        desk, site_id = self._desk, call.principal.site_id
+        size = page_size(asked.page_size, _PAGE, _MOST)
+        scope = f"authority-requests|{site_id}"
+        place = desk.tokens.open(scope, asked.page_token)
+        before = (datetime.fromisoformat(str(place[0])), str(place[1])) if place else None
+        with desk.database.transaction() as connection:
+            found = store_authority_requests.listed(connection, site_id, before, size + 1)
+            messages = [desk.message(connection, each) for each in found[:size]]
+        token = ""
+        if len(found) > size:
+            last = found[size - 1]
+            submitted = last.decision.submit_time.isoformat()
+            token = desk.tokens.make(scope, [submitted, last.request_id])
+        return _R.ListAuthorityRequestsResponse(requests=messages, next_page_token=token)
+
+    def approve_authority_request(self, call: Call) -> _R.ApproveAuthorityRequestResponse:
+        """Approve categories, one by one.
+
+        Raises AwaitingSecondApproval for who entered it, InvalidArgument for a category that was
+        not asked for, StateConflict, NotFound.
+        """
+        asked = cast(_R.ApproveAuthorityRequestRequest, call.request)
+        approved = tuple(wire_authorities.categories_of(asked.categories))
+        if len(approved) != len(asked.categories):
+            raise _wrong("categories", "names a category that is none, or one twice")
+
+        def decided(connection: Connection, request: AuthorityRequest, now: datetime) -> None:
+            if not set(approved) <= set(request.categories):
+                raise _wrong("categories", "names a category that was not asked for")
+            changed = replace(
+                _decided(request, call, now), state=RequestState.APPROVED, approved=approved
+            )
+            store_authority_requests.save(connection, changed)
+            told = {"approved": list(approved)}
+            subject = pseudonym_of(connection, request.site_id, request.subject_id)
+            entry_ = proof(call, DONE, request, now, subject=subject, decided_on=told)
+            evidence.append(connection, entry_, now)
+
+        message = self._decide(call, asked.authority_request_id, decided)
+        return _R.ApproveAuthorityRequestResponse(request=message)
+
+    def reject_authority_request(self, call: Call) -> _R.RejectAuthorityRequestResponse:
+        """Reject, with a reason. Raises InvalidArgument, StateConflict, NotFound, Unavailable.
+
+        The person sees the line, like any refusal (T-6.2.2-b), once it is not secret.
+        """
+        asked = cast(_R.RejectAuthorityRequestRequest, call.request)
+        if not asked.reason.strip():
+            raise _wrong("reason", "has to be given")
+
+        def decided(connection: Connection, request: AuthorityRequest, now: datetime) -> None:
+            changed = replace(_decided(request, call, now), state=RequestState.REJECTED)
+            place = (request.site_id, request.request_id)
+            self._desk.keep_texts(connection, place, [Text(TextKind.REASON, asked.reason)], now)
+            store_authority_requests.save(connection, changed)
+            against = Denial("LEGAL_GROUND_MISSING", CLAUSE, "request-not-approved")
+            told = line(request, new_uuid(), Outcome.REFUSED, now, against=against)
+            store_ledger.record_authority(connection, told, proof(call, DONE, request, now))
+
+        message = self._decide(call, asked.authority_request_id, decided, anyone=True)
+        self._desk.deliver(call, asked.authority_request_id)
+        return _R.RejectAuthorityRequestResponse(request=message)
+
+    def _decide(
+        self, call: Call, request_id: str, decided: _Decided, *, anyone: bool = False
+    ) -> _R.AuthorityRequest:
+        require_person(call)
+        desk, now, change_id = self._desk, self._desk.clock.now(), new_uuid()
+        with desk.database.transaction() as connection:
+            request = desk.find(connection, call, request_id, lock=True)
+            if desk.keys.begin(connection, call, change_id, now) == change_id:
+                reason = approval_denial(request, "" if anyone else call.principal.name, now)
+                if reason:
+                    raise refusal_of(reason, CLAUSE)
+                decided(connection, request, now)
+            found = desk.find(connection, call, request_id)
+            return desk.message(connection, found)
+
+    def summarize_authority_requests(self, call: Call) -> _R.SummarizeAuthorityRequestsResponse:
+        """The requests of a year. Raises InvalidArgument for a year that cannot be."""
+        asked = cast(_R.SummarizeAuthorityRequestsRequest, call.request)
+        require_person(call)
+        now = self._desk.clock.now()
+        this_year = now.astimezone(_LOCAL).year
+        year = asked.year or this_year
+        if not _FIRST_YEAR <= year <= this_year:
+            raise _wrong("year", "a year that has begun")
+        span = (datetime(year, 1, 1, tzinfo=_LOCAL), datetime(year + 1, 1, 1, tzinfo=_LOCAL))
+        with self._desk.database.transaction() as connection:
+            tallies, secret = store_authority_requests.tallies(
+                connection, call.principal.site_id, span, now
+            )
+        return _R.SummarizeAuthorityRequestsResponse(
+            year=year,
+            total=secret + sum(each.count for each in tallies),
+            secret=secret,
+            counts=[wire_authorities.count_message(each) for each in tallies],
+        )
+
+
+def _against(connection: Connection, call: Call, asked: _R.AuthorityRequest) -> Refusal | None:
+    """What stands against entering a request: an incomplete ground, or who asks."""
+    authorization = asked.authorization
+    denial = _body_denial(connection, call.principal.site_id, authorization.authority_id)
+    if authorization.authority_id and denial is not None:
+        return refusal_of(denial.reason, denial.clause)
+    ground = authorization.ground
+    kind = wire_authorities.ground_kind(ground)
+    lacking = missing(_given(asked), kind, bool(ground.claim_id))
+    if not lacking:
+        return None
+    fields = [FieldViolation(path, "required", "has to be given") for path in lacking]
+    return LegalGroundMissing(CLAUSE, fields)
+
+
+def _body_denial(connection: Connection, site_id: str, authority_id: str) -> Denial | None:
+    """What the rules say of whoever is named as the body; approval is asked for later."""
+    body = store_authorities.find(connection, site_id, authority_id)
+    if body is not None:
+        return decide(Asked(STATE_BODY, Ground.LAW, body.state, approved=True))
+    recipient = store_recipients.find(connection, site_id, authority_id)
+    if recipient is not None:
+        return decide(Asked(recipient.kind, Ground.LAW, recipient.state))
+    return decide(Asked("", Ground.LAW, None))
+
+
+def _given(asked: _R.AuthorityRequest) -> dict[str, bool]:
+    a = asked.authorization
+    members = {
+        "authorization.authorityId": a.authority_id,
+        "authorization.official.name": a.official.name.strip(),
+        "authorization.official.position": a.official.position.strip(),
+        "authorization.ground.kind": a.ground.kind,
+        "authorization.ground.act": a.ground.act.strip(),
+        "authorization.ground.article": a.ground.article.strip(),
+        "authorization.document.kind": a.document.kind,
+        "authorization.document.number": a.document.number.strip(),
+        "authorization.document.date": a.document.date,
+        "authorization.document.sha256": a.document.sha256,
+        "authorization.subjectId": a.subject_id,
+        "tasks": wire_authorities.categories_of([task.category for task in asked.tasks]),
+    }
+    return {f"request.{path}": bool(value) for path, value in members.items()}
+
+
+def _record_refused(
+    connection: Connection,
+    desk: Desk,
+    call: Call,
+    asked: _R.AuthorityRequest,
+    against: Refusal,
+    now: datetime,
+) -> None:
+    a = asked.authorization
+    subject_id = a.subject_id
+    secret = wire_authorities.moment(a.secret_until_time, given=a.HasField("secret_until_time"))
+    missing_ = [field.field for field in against.fields]
+    refused = entry(
+        call,
+        REFUSED,
+        subject=pseudonym_of(connection, call.principal.site_id, subject_id),
+        clause=against.clause,
+        reason=against.reason,
+        refs={"authority_id": a.authority_id},
+        decided_on={"missing": missing_} if missing_ else {},
+        secret_until=secret,
+    )
+    desk.refusals.record(connection, refused, now)
+
+
+def _check_times(asked: _R.AuthorityRequest, now: datetime) -> None:
+    """Raises InvalidArgument naming every time that cannot be."""
+    a = asked.authorization
+    faults = time_faults(
+        wire_authorities.moment(a.expire_time, given=a.HasField("expire_time")),
+        wire_authorities.moment(a.secret_until_time, given=a.HasField("secret_until_time")),
+        wire_authorities.day(a.document.date),
+        now,
+    )
+    wrong = [
+        FieldViolation(f"request.authorization.{f.field}", f.rule, f.description) for f in faults
+    ]
+    if wrong:
+        raise InvalidArgument(fields=wrong)
+
+
+def _request_of(
+    call: Call, asked: _R.AuthorityRequest, texts: Sequence[Text], now: datetime
+) -> AuthorityRequest:
+    """A complete request as it is entered."""
+    a, day = asked.authorization, wire_authorities.day(asked.authorization.document.date)
+    kind = wire_authorities.ground_kind(a.ground)
+    expires = wire_authorities.moment(a.expire_time, given=a.HasField("expire_time"))
+    named = {text.kind: text.document_id for text in texts}
+    assert kind is not None
+    assert isinstance(day, date)
+    return AuthorityRequest(
+        site_id=call.principal.site_id,
+        request_id=new_uuid(),
+        authority_id=a.authority_id,
+        subject_id=a.subject_id,
+        ground=LegalGround(kind, a.ground.act, a.ground.article, a.ground.claim_id),
+        document=LegalDocument(
+            wire_authorities.document_kind(a.document), a.document.number, day, a.document.sha256
+        ),
+        categories=tuple(wire_authorities.categories_of([t.category for t in asked.tasks])),
+        expire_time=expires or now + EXPIRES_AFTER,
+        secret_until=wire_authorities.moment(
+            a.secret_until_time, given=a.HasField("secret_until_time")
+        ),
+        state=RequestState.PENDING,
+        decision=Decision(call.principal.name, now),
+        official_id=named[TextKind.OFFICIAL],
+        text_id=named.get(TextKind.DOCUMENT, ""),
+    )
+
+
+def _decided(request: AuthorityRequest, call: Call, now: datetime) -> AuthorityRequest:
+    by = replace(request.decision, decided_by=call.principal.name, decide_time=now)
+    return replace(request, decision=by)
+
+
+def _wrong(field: str, description: str) -> InvalidArgument:
+    return InvalidArgument(fields=[FieldViolation(field, "value", description)])
