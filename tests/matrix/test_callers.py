@@ -89,12 +89,12 @@ class Cells:
                 yield f"{caller.name} × {name}: {answer} is not what absence gives, {absent}"
 
     def _owns(self, caller: Caller, thing: Thing) -> bool:
+        if self.row.about == "version":
+            return thing.policy_version <= self.world.versions[caller.site]
         if caller.subject_id:
             return caller.subject_id == thing.subject_id
         if self.row.about == "delivery":
             return caller.recipient_id == thing.recipient_id
-        if self.row.about == "version":
-            return thing.policy_version <= self.world.versions[caller.site]
         return caller.site == thing.site
 
     def _differs(self, caller: Caller, name: str, answer: Answer, code: str) -> Iterator[str]:
