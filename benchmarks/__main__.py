@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import psutil
 from rich.progress import Progress
 
-from benchmarks import bulk, echo
+from benchmarks import bulk, claims, echo
 from benchmarks.blocks import READERS, block_seconds, middle_and_worst
 from benchmarks.consent_state import state_seconds
 from benchmarks.measure import Round, load_round, within, work_round
@@ -93,6 +93,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--subjects", type=int, default=20_000, help="subjects in the end")
     parser.add_argument("--events", type=int, default=100_000, help="events of one subject")
     parser.add_argument("--blocks", type=int, default=100)
+    parser.add_argument("--filed", type=int, default=1_500, help="claims filed through HTTP")
+    parser.add_argument("--claims", type=int, default=1_000_000, help="claims of the due list")
     return parser.parse_args()
 
 
@@ -116,6 +118,7 @@ def _measure(bench: Bench, stores: bulk.Stores) -> list[Figure]:
                 failures=small[name].failures + large[name].failures,
             )
         )
+    figures += [*_claims(bench, subjects)]
     figures += [_states(bench), *_blocks(bench, subjects), _rewrap(bench, stores, len(subjects))]
     rss = bench.servers[0].memory_info().rss / 1e6
     figures.append(
@@ -210,6 +213,38 @@ def _batch_figure(
         found.rate >= aim,
         against(rounds, echoes)[0],
         found.cpu,
+    )
+
+
+def _claims(bench: Bench, subjects: list[str]) -> Iterator[Figure]:
+    options = bench.options
+    task = bench.progress.add_task("claims", total=2)
+    rate, pending = claims.intake(
+        bench.suite, random.sample(subjects, options.filed), options.concurrency
+    )
+    bench.progress.advance(task)
+    yield Figure(
+        "claims filed, each with its block in force",
+        f"{rate:.0f}/s",
+        "150/s",
+        rate >= 150 and not pending,
+        note="through HTTP, the client on the same cores",
+        failures=pending,
+    )
+    few, many = claims.list_times((options.claims // 100, options.claims))
+    bench.progress.advance(task)
+    yield Figure(
+        f"first page of the due list, {options.claims:,} claims",
+        f"{few.page:.1f} → {many.page:.1f} ms",
+        "below 20 ms",
+        many.page < 20,
+    )
+    yield Figure(
+        f"scan for what is due, {options.claims // 100:,} → {options.claims:,} claims",
+        f"{few.scan:.2f} → {many.scan:.2f} ms",
+        "× at most 1.5",
+        many.scan <= 1.5 * few.scan,
+        note=f"{claims.DUE} are due in both",
     )
 
 

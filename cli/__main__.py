@@ -16,7 +16,17 @@ from typing import Annotated
 
 import typer
 
-from cli import authorities, contract_table, keys, policy, requests, subject, verify
+from cli import (
+    authorities,
+    claims,
+    contract_table,
+    incidents,
+    keys,
+    policy,
+    requests,
+    subject,
+    verify,
+)
 from cli.credentials import DATABASE_VARIABLE, environment_url, make_credentials
 from cli.demo import demo as tell_story
 from cli.demo_couriers import demo_couriers
@@ -142,6 +152,8 @@ app.add_typer(make_recipients(gateway_database), name="recipients")
 app.add_typer(verify.app, name="verify")
 app.add_typer(policy.app, name="policy")
 app.add_typer(keys.app, name="keys")
+app.add_typer(claims.app, name="claims")
+app.add_typer(incidents.app, name="incidents")
 app.add_typer(subject.app, name="subject")
 
 

@@ -63,7 +63,7 @@ class Terminal:
             return
         width = max((len(name) for name, _ in lines), default=0)
         for name, value in lines:
-            line = Text.assemble((f"{name:<{width}}  ", "bold"), str(value))
+            line = Text.assemble((f"{name:<{width}}  ", "bold"), _cell(value))
             self._out.print(line, soft_wrap=True)
 
     def table(
@@ -89,7 +89,7 @@ class Terminal:
                 name.removesuffix("#"), justify="right" if number else "left", overflow="fold"
             )
         for row in rows:
-            table.add_row(*(Text(str(cell)) for cell in row))
+            table.add_row(*(_cell(cell) for cell in row))
         self._out.print(table)
 
     def note(self, text: str) -> None:
@@ -127,6 +127,10 @@ class Terminal:
         self._out.print(
             json.dumps(document, ensure_ascii=False, indent=1), soft_wrap=True, markup=False
         )
+
+
+def _cell(cell: object) -> Text:
+    return cell if isinstance(cell, Text) else Text(str(cell))
 
 
 def local_time(stamp: object) -> str:

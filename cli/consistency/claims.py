@@ -29,6 +29,7 @@ _S = ClaimState
 # may pass at any time.
 _STATES = {
     (_S.RECEIVED, False, False),
+    (_S.AWAITING_RECEIPT, False, False),
     (_S.VERIFIED, True, False),
     *((_S.ANSWER_WRITTEN, concluded, False) for concluded in (True, False)),
     *((_S.ANSWERED, concluded, True) for concluded in (True, False)),

@@ -47,6 +47,7 @@ from services.claims.servicer_notices import Notices
 from services.claims.servicer_papers import Papers
 from services.claims.servicer_reading import Reading
 from services.claims.servicer_settling import Settling
+from services.claims.servicer_site_claims import SiteClaims
 from services.claims.servicer_tasks import Tasks
 from services.claims.servicer_verification import Verifying
 from services.claims.servicer_work import Working
@@ -125,6 +126,7 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
         Papers(office),
         Incidents(office, Consents(consent)),
         IncidentReading(office, pages, correspondence),
+        SiteClaims(office),
     )
     sender = Sender(
         parts.database,

@@ -46,7 +46,9 @@ def _named(names: str, texts: str) -> Mapping[str, str]:
 
 _CLAIMANTS: Final = "SUBJECT REPRESENTATIVE AUTHORISED_BODY SITE"
 _KINDS: Final = "INACCURATE_DATA UNLAWFUL_ACTS CONSUMER WITHDRAWAL OTHER"
-_STATES: Final = "RECEIVED VERIFIED ANSWER_WRITTEN ANSWERED NO_ANSWER AGREED COURT CLOSED"
+_STATES: Final = (
+    "RECEIVED VERIFIED ANSWER_WRITTEN ANSWERED NO_ANSWER AGREED COURT CLOSED AWAITING_RECEIPT"
+)
 _OUTCOMES: Final = "NOT_CONFIRMED INACCURATE_CONFIRMED UNLAWFUL_CONFIRMED"
 _DECISIONS: Final = "SATISFIED PARTLY_SATISFIED REJECTED"
 _EXHIBITS: Final = (
@@ -60,7 +62,8 @@ _EVENTS: Final = (
     "answer.written answer.sending_begun answer.undeliverable answer.dispatched "
     "answer.signature_attached answer.read agreement.recorded claim.referred_to_court "
     "claim.closed bundle.exported claim.reminded claim.lapsed no_answer.told "
-    "no_answer.undeliverable claim.assigned subject.attached note.added file.attached document.read"
+    "no_answer.undeliverable claim.assigned subject.attached note.added file.attached "
+    "document.read receipt.proven user_answer.recorded"
 )
 
 WORDS: Final[Mapping[str, Words]] = {
@@ -94,7 +97,7 @@ WORDS: Final[Mapping[str, Words]] = {
         states=_named(
             _STATES,
             "алынды | тексерілді | жауап жазылды | жауап берілді | жауап берілмеді |"
-            " келісімге келді | сотта | жабылды",
+            " келісімге келді | сотта | жабылды | алынуы күтілуде",
         ),
         outcomes=_named(_OUTCOMES, "расталмады | қателік расталды | заңсыздық расталды"),
         decisions=_named(
@@ -116,7 +119,8 @@ WORDS: Final[Mapping[str, Words]] = {
             " келісім тіркелді | сотқа берілді | талап жабылды | мұрағат берілді |"
             " мерзім туралы еске салынды | мерзім жауапсыз өтті | талап қоюшыға айтылды |"
             " хабарлама жеткізілмеді | жауапты тағайындалды | субъект қосылды | ескертпе қосылды |"
-            " файл қосылды | құжат оқылды",
+            " файл қосылды | құжат оқылды | алынғаны дәлелденді |"
+            " пайдаланушы жауабы тіркелді",
         ),
     ),
     "ru": Words(
@@ -151,7 +155,7 @@ WORDS: Final[Mapping[str, Words]] = {
         states=_named(
             _STATES,
             "получена | проверена | ответ составлен | дан ответ | ответ не дан |"
-            " достигнуто соглашение | в суде | закрыта",
+            " достигнуто соглашение | в суде | закрыта | ожидается получение",
         ),
         outcomes=_named(
             _OUTCOMES,
@@ -176,7 +180,8 @@ WORDS: Final[Mapping[str, Words]] = {
             " передано в суд | претензия закрыта | выдан архив |"
             " напомнено о сроке | срок прошёл без ответа | заявителю сообщено об этом |"
             " сообщение не доставлено | назначен сотрудник | добавлен субъект | добавлена заметка |"
-            " приложен файл | прочитан документ",
+            " приложен файл | прочитан документ | доказано получение |"
+            " записан ответ пользователя",
         ),
     ),
     "en": Words(
@@ -210,7 +215,7 @@ WORDS: Final[Mapping[str, Words]] = {
         states=_named(
             _STATES,
             "received | verified | answer written | answered | not answered | agreed | in court |"
-            " closed",
+            " closed | receipt awaited",
         ),
         outcomes=_named(_OUTCOMES, "not confirmed | inaccuracy confirmed | unlawfulness confirmed"),
         decisions=_named(_DECISIONS, "satisfied | satisfied in part | not satisfied"),
@@ -230,7 +235,8 @@ WORDS: Final[Mapping[str, Words]] = {
             " answer read | agreement recorded | referred to court | claim closed |"
             " bundle exported | reminded of the term | the term passed without an answer |"
             " the claimant was told so | the notice was undeliverable | assigned to an officer |"
-            " subject attached | note added | file attached | document read",
+            " subject attached | note added | file attached | document read | receipt proven |"
+            " answer of the user recorded",
         ),
     ),
 }

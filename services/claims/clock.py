@@ -88,7 +88,7 @@ class ClaimClock:
         notice = Notice(NoticeKind.NO_ANSWER, by_email, address_id, 0, now, now)
         store_clock.give_notice(connection, claim, notice)
         store_tasks.done(connection, claim.site_id, claim.claim_id, TaskKind.ANSWER_CLAIM, now)
-        if address_id is None:
+        if address_id is None and claim.claimant is not Claimant.SITE:
             give_to_tell(connection, claim, self._calendar, now)
         decided_on = {
             "dueDate": claim.deadline.due_date.isoformat(),
@@ -108,7 +108,8 @@ class ClaimClock:
     def _remind(self, connection: Connection, claim: Claim, now: datetime) -> None:
         store.write_alarm(connection, claim, next_alarm(claim.deadline, now))
         days = reminder_days(claim.deadline, now)
-        if days is None:
+        if days is None or claim.claimant is Claimant.SITE:
+            # Its user has to answer, and no officer.
             return
         task = Task(claim.site_id, claim.claim_id, "", TaskKind.ANSWER_CLAIM, claim.deadline, now)
         store_tasks.give(connection, task)

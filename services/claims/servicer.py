@@ -16,6 +16,7 @@ from services.claims.servicer_notices import Notices
 from services.claims.servicer_papers import Papers
 from services.claims.servicer_reading import Reading
 from services.claims.servicer_settling import Settling
+from services.claims.servicer_site_claims import SiteClaims
 from services.claims.servicer_tasks import Tasks
 from services.claims.servicer_verification import Verifying
 from services.claims.servicer_work import Working
@@ -25,6 +26,7 @@ _ANSWERS: Final = "/qupia.claims.v1.AnswerService"
 _COURT: Final = "/qupia.claims.v1.CourtService"
 _NOTICES: Final = "/qupia.claims.v1.NoticeService"
 _INCIDENTS: Final = "/qupia.claims.v1.IncidentService"
+_SITE_CLAIMS: Final = "/qupia.claims.v1.SiteClaimService"
 _WORK: Final = "/qupia.claims.v1.WorkService"
 _VERIFICATION: Final = "/qupia.claims.v1.ClaimsVerificationService"
 
@@ -44,6 +46,7 @@ def handlers(
     papers: Papers,
     incidents: Incidents,
     incident_reading: IncidentReading,
+    site_claims: SiteClaims,
 ) -> Mapping[str, Handler]:
     """The handlers by RPC path."""
     return {
@@ -70,6 +73,8 @@ def handlers(
         f"{_INCIDENTS}/GetIncident": incident_reading.get_incident,
         f"{_INCIDENTS}/ListIncidents": incident_reading.list_incidents,
         f"{_INCIDENTS}/GetIncidentNotice": incident_reading.get_incident_notice,
+        f"{_SITE_CLAIMS}/RecordReceipt": site_claims.record_receipt,
+        f"{_SITE_CLAIMS}/RecordUserAnswer": site_claims.record_user_answer,
         f"{_NOTICES}/GetNotices": notices.get_notices,
         f"{_NOTICES}/RecordNoAnswerNotice": notices.record_no_answer_notice,
         f"{_ANSWERS}/GetAnswer": letters.get_answer,

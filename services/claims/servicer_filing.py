@@ -123,7 +123,9 @@ class Filing:
             subject_ids=tuple(given.subject_ids),
             kind=kind,
             claimant=claimant,
-            state=ClaimState.RECEIVED,
+            state=(
+                ClaimState.AWAITING_RECEIPT if claimant is Claimant.SITE else ClaimState.RECEIVED
+            ),
             outcome=None,
             decision=None,
             language=given.language,
@@ -180,6 +182,9 @@ def _faults(given: claims_pb2.NewClaim) -> list[FieldViolation]:
     repeat = intake.first_repeat(given.subject_ids)
     if repeat is not None:
         faults.append(FieldViolation(f"claim.subjectIds[{repeat}]", "repeated", "is named twice"))
+    if given.claimant == claims_pb2.Claim.SITE and given.HasField("receipt_time"):
+        text = "is proven by recordReceipt, once the user has the claim"
+        faults.append(FieldViolation("claim.receiptTime", "not_allowed", text))
     if given.HasField("authority"):
         if given.claimant != claims_pb2.Claim.REPRESENTATIVE:
             text = "goes with a representative's claim only"

@@ -59,13 +59,17 @@ class Reading:
         due_before = date.fromisoformat(request.due_before) if request.due_before else None
         # Whose a claim is only officers are told.
         officer = request.officer if request.officer and is_officer(call) else None
-        scope = f"claims|{site_id}|{state}|{due_before}|{officer}"
+        scope = f"claims|{site_id}|{state}|{due_before}|{officer}|{request.number}"
         place = self._pages.open(scope, request.page_token)
         after = (date.fromisoformat(str(place[0])), str(place[1])) if place else None
         size = page_size(request.page_size, _PAGE, _LARGEST_PAGE)
         with self._database.transaction() as connection:
             found = store.list_claims(
-                connection, site_id, Filter(state, due_before, officer), after, size + 1
+                connection,
+                site_id,
+                Filter(state, due_before, officer, request.number or None),
+                after,
+                size + 1,
             )
         page = found[:size]
         token = ""

@@ -44,6 +44,7 @@ class ClaimState(StrEnum):
     AGREED = "AGREED"
     COURT = "COURT"
     CLOSED = "CLOSED"
+    AWAITING_RECEIPT = "AWAITING_RECEIPT"
 
 
 class Verification(StrEnum):
@@ -80,6 +81,8 @@ class ClaimAct(StrEnum):
     AGREE = "AGREE"
     REFER_TO_COURT = "REFER_TO_COURT"
     CLOSE = "CLOSE"
+    PROVE_RECEIPT = "PROVE_RECEIPT"
+    RECORD_USER_ANSWER = "RECORD_USER_ANSWER"
 
 
 class EndKind(StrEnum):
@@ -192,6 +195,9 @@ _STEPS = (
     ((_S.ANSWERED,), _DONE, _A.REFER_TO_COURT, _S.COURT),
     ((_S.NO_ANSWER,), _ANY, _A.REFER_TO_COURT, _S.COURT),
     ((_S.ANSWERED, _S.AGREED, _S.COURT), _DONE, _A.CLOSE, _S.CLOSED),
+    # The site claims: the term runs once the user has the claim, and the user answers.
+    ((_S.AWAITING_RECEIPT,), (_V.NOT_REQUIRED,), _A.PROVE_RECEIPT, _S.RECEIVED),
+    ((_S.RECEIVED, _S.NO_ANSWER), (_V.NOT_REQUIRED,), _A.RECORD_USER_ANSWER, _S.ANSWERED),
 )
 _NEXT: Mapping[tuple[ClaimState, Verification, ClaimAct], ClaimState] = {
     (state, verification, act): following

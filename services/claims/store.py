@@ -42,6 +42,7 @@ class Filter:
     state: str | None = None
     due_before: date | None = None
     officer: str | None = None
+    number: str | None = None
 
 
 def next_ordinal(connection: Connection, site_id: str, year: int) -> int:
@@ -73,7 +74,9 @@ def insert_claim(connection: Connection, claim: Claim, filed_by: str) -> None:
             filed_by=filed_by,
             receipt_awaits=claim.receipt_awaits,
             authority=claim.authority,
-            alarm_time=next_alarm(claim.deadline, claim.record_time),
+            alarm_time=(
+                next_alarm(claim.deadline, claim.record_time) if claim.state in WAITING else None
+            ),
         )
     )
     rows = [
@@ -120,6 +123,8 @@ def due_list(
     statement = select(claims).where(claims.c.site_id == site_id)
     if wanted.state is not None:
         statement = statement.where(claims.c.state == wanted.state)
+    if wanted.number is not None:
+        statement = statement.where(claims.c.number == wanted.number)
     if wanted.officer is not None:
         statement = statement.where(claims.c.officer == wanted.officer)
     if wanted.due_before is not None:

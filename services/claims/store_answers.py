@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Connection
 
 from services.claims.answer import Letter, LetterStatus, Sending, Way
+from services.claims.claim import Claim
 from services.claims.state import Decision
 from services.claims.tables import answers
 from services.claims.tables_answers import (
@@ -162,6 +163,29 @@ def insert_dispatch(
             decision=letter.decision,
             channel=channel,
             dispatch_time=dispatch_time,
+            record_time=now,
+        )
+    )
+
+
+def insert_user_answer(
+    connection: Connection,
+    claim: Claim,
+    author: str,
+    decision: Decision,
+    channel: str,
+    answer_time: datetime,
+    now: datetime,
+) -> None:
+    """Write what the user answered to the site's claim; `author` is who brought it."""
+    connection.execute(
+        insert(answers).values(
+            site_id=claim.site_id,
+            claim_id=claim.claim_id,
+            author=author,
+            decision=decision,
+            channel=channel,
+            dispatch_time=answer_time,
             record_time=now,
         )
     )

@@ -16,7 +16,7 @@ from qupia.vault.v1 import vault_pb2
 from services.chassis.decider.store import Act
 from services.claims.authority import Authority, AuthorityDocument
 from services.claims.claim import Claim, ClaimFact
-from services.claims.state import blocks
+from services.claims.state import Claimant, ClaimState, blocks
 from services.claims.store_same_contact import SameContact
 from services.claims.store_tasks import Task
 
@@ -46,14 +46,16 @@ def claim_message(claim: Claim) -> claims_pb2.Claim:
         language=claim.language,
         receipt_time=stamp(claim.receipt_time),
         record_time=stamp(claim.record_time),
-        due_date=claim.deadline.due_date.isoformat(),
-        due_time=stamp(claim.deadline.due_time),
-        calendar_version=claim.deadline.calendar_version,
         enforcement=enforcement(claim.enforcement),
+        recipient=kinds.USER if claim.claimant is Claimant.SITE else kinds.SITE_ADMINISTRATION,
         blocks=claim.blocks,
         released=claim.released,
         receipt_awaits_approval=claim.receipt_awaits,
     )
+    if claim.state is not ClaimState.AWAITING_RECEIPT:
+        message.due_date = claim.deadline.due_date.isoformat()
+        message.due_time.CopyFrom(stamp(claim.deadline.due_time))
+        message.calendar_version = claim.deadline.calendar_version
     if claim.authority is not None:
         message.authority_state = claims_pb2.Authority.State.Value(claim.authority)
     if claim.outcome is not None:

@@ -62,6 +62,7 @@ from services.claims.servicer_notices import Notices
 from services.claims.servicer_papers import Papers
 from services.claims.servicer_reading import Reading
 from services.claims.servicer_settling import Settling
+from services.claims.servicer_site_claims import SiteClaims
 from services.claims.servicer_tasks import Tasks
 from services.claims.servicer_verification import Verifying
 from services.claims.servicer_work import Working
@@ -199,6 +200,7 @@ class Suite:
             Papers(office),
             Incidents(office, self),
             IncidentReading(office, pages, self.correspondence),
+            SiteClaims(office),
         )
         keys = KeySet.import_key_set({"keys": [self._issuer_key.as_dict(private=False)]})
         recorder = RefusalRecorder(self.database, RefusalLog(1000), self.clock, known_pseudonym)

@@ -405,6 +405,19 @@ ROWS: Mapping[str, Row] = {
         _NO_INCIDENT, body=lambda _: {"code": "UNAUTHORISED_ACCESS", "reference": "Акт № 7"}
     ),
     "IncidentService.CloseIncident": replace(_NO_INCIDENT, body=lambda _: _REASON),
+    # These claims are not the site's.
+    "SiteClaimService.RecordReceipt": Row(
+        "person",
+        lambda _: {"receiptTime": datetime.now(UTC).isoformat(), "proof": "Уведомление № 7"},
+        own="STATE_CONFLICT",
+        blocked="STATE_CONFLICT",
+    ),
+    "SiteClaimService.RecordUserAnswer": Row(
+        "person",
+        lambda _: {"decision": "REJECTED", "text": "Нет."},
+        own="STATE_CONFLICT",
+        blocked="STATE_CONFLICT",
+    ),
     "WorkService.AssignClaim": Row("person", _empty),
     # The claim names the subject already.
     "WorkService.AttachSubject": Row(
