@@ -17,8 +17,11 @@ from cli.consistency import (
     documents,
     evidence,
     keys,
+    notices,
+    order_documents,
     orders,
     policies,
+    receipts,
     releases,
     rotations,
     standing,
@@ -28,6 +31,7 @@ from cli.consistency import (
     store_disclosure,
     store_evidence,
     store_keys,
+    store_notices,
     store_records,
     store_rotations,
     store_standing,
@@ -81,6 +85,9 @@ def all_checks(calendar: WorkingCalendar) -> tuple[Check, ...]:
         Check("documents", "texts and corrections of claims are in the vault", _documents),
         Check("requests", "state bodies got what two people approved, once", _authority_requests),
         Check("releases", "what left is on record with the broker and the vault", _releases),
+        Check("receipts", "what recipients can prove is on record too", _receipts),
+        Check("notices", "whoever holds data is told of a block or an end", _notices),
+        Check("order_documents", "addresses and messages are of open orders", _order_documents),
         Check("evidence", "entries are in their one form, and none is missing", _evidence),
         Check("tallies", "refusals are counted on entries that there are", _tallies),
         Check("budgets", "as many people are counted as a credential has reached", _budgets),
@@ -310,6 +317,39 @@ def _releases(records: Records) -> Iterator[Fault]:
         "releases",
         store_disclosure.left(broker),
         store_evidence.permitted_releases(broker),
+    )
+
+
+def _receipts(records: Records) -> Iterator[Fault]:
+    broker = records.disclosure
+    yield from receipts.receipt_faults(
+        store_disclosure.answered(broker), store_evidence.receipted(broker)
+    )
+    yield from receipts.key_faults(
+        store_disclosure.receipt_keys_kept(broker), used=store_disclosure.any_answered(broker)
+    )
+
+
+def _notices(records: Records) -> Iterator[Fault]:
+    broker = records.disclosure
+    yield from notices.notice_faults(
+        store_notices.noticed(broker), store_evidence.told_notices(broker)
+    )
+    yield from notices.untold_faults(store_notices.untold(broker))
+    yield from notices.change_faults(
+        store_notices.heard(broker), store_notices.changed(records.vault)
+    )
+
+
+def _order_documents(records: Records) -> Iterator[Fault]:
+    vault = records.vault
+    yield from order_documents.document_faults(
+        store_vault.kept_for_orders(vault), store_standing.held(vault, ORDERS)
+    )
+    yield from order_documents.message_faults(
+        store_disclosure.sealed_messages(records.disclosure),
+        store_standing.held(vault, ORDERS),
+        store_vault.kept_for_orders(vault),
     )
 
 

@@ -25,6 +25,7 @@ from services.disclosure.tables import (
     releases,
 )
 from services.disclosure.tables_authorities import authority_releases, authority_requests
+from services.disclosure.tables_receipts import receipt_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +191,39 @@ def asked_by_law(source: Snapshot) -> Iterator[AskedRow]:
 def sent_texts(source: Snapshot) -> Iterator[DocumentRow]:
     """Texts of requests on their way to the vault or there already, by (site, document)."""
     return sent_documents(source)
+
+
+def answered(source: Snapshot) -> Iterator[tuple[str, str]]:
+    """(site, release) of releases that were answered, and so have a receipt, by both."""
+    r = releases.c
+    statement = select(r.site_id, r.release_id).where(r.state == ReleaseState.RELEASED)
+    for row in source.stream(statement.order_by(plain(r.site_id), plain(r.release_id))):
+        yield row.site_id, row.release_id
+
+
+def any_answered(source: Snapshot) -> bool:
+    """Whether any release was answered."""
+    r = releases.c
+    return (
+        source.one(select(r.site_id).where(r.state == ReleaseState.RELEASED).limit(1)) is not None
+    )
+
+
+def receipt_keys_kept(source: Snapshot) -> Iterator[tuple[str, bytes]]:
+    """(key id, public key) that receipts were signed with."""
+    for row in source.stream(select(receipt_keys).order_by(receipt_keys.c.key_id)):
+        yield row.key_id, bytes(row.public_key)
+
+
+def sealed_messages(source: Snapshot) -> Iterator[tuple[str, str, str, str]]:
+    """(site, subject, order, document) of the open orders with a message, by the first three."""
+    o = orders.c
+    statement = select(o.site_id, o.subject_id, o.order_id, o.message_id).where(
+        o.state == OrderState.OPEN, o.message_id != ""
+    )
+    order = plain(o.site_id), plain(o.subject_id), plain(o.order_id)
+    for row in source.stream(statement.order_by(*order)):
+        yield row.site_id, row.subject_id, row.order_id, row.message_id
 
 
 def lines_that_left(source: Snapshot) -> Iterator[tuple[str, str]]:

@@ -19,6 +19,8 @@ from services.disclosure.tables import deliveries, orders, recipients
 from services.disclosure.tables_authorities import authorities, authority_requests
 
 _STORED = "data.stored"
+_NOTICED = "notice.created"
+_DETAILS = '"details":"[0-9a-f]{64}"'
 # By database and RPC: the column that holds what a first call under a key made.
 _RESULTS: dict[str, list[tuple[tuple[str, ...], ColumnElement[str]]]] = {
     "consent": [
@@ -93,6 +95,27 @@ def permitted_releases(source: Snapshot) -> Iterator[tuple[str, str, str]]:
     order = plain(e.site_id), plain(release), plain(e.entry_id)
     for row in source.stream(statement.order_by(*order)):
         yield row.site_id, row.release_id, row.entry_id
+
+
+def told_notices(broker: Snapshot) -> Iterator[str]:
+    """The notices that entries tell the creation of, by id."""
+    notice = _ref("notice_id")
+    statement = select(notice.label("notice_id")).where(
+        entries.c.event == _NOTICED, notice.is_not(None)
+    )
+    for row in broker.stream(statement.order_by(plain(notice))):
+        yield row.notice_id
+
+
+def receipted(broker: Snapshot) -> Iterator[tuple[str, str]]:
+    """(site, release) whose entry has the digest that its receipt has, by both."""
+    e = entries.c
+    release = _ref("release_id")
+    statement = select(e.site_id, release.label("release_id")).where(
+        release.is_not(None), e.outcome == PERMITTED, e.body.regexp_match(_DETAILS)
+    )
+    for row in broker.stream(statement.order_by(plain(e.site_id), plain(release))):
+        yield row.site_id, row.release_id
 
 
 def entries_of_acts(source: Snapshot) -> Iterator[tuple[str, str]]:

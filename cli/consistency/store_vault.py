@@ -118,6 +118,15 @@ def kept_documents(vault: Snapshot) -> Iterator[Sealed]:
         yield Sealed("documents", key, row.site_id, row.owner_id, name, 1, row.ciphertext)
 
 
+def kept_for_orders(vault: Snapshot) -> Iterator[tuple[str, str, str, str, str]]:
+    """(site, subject, order, document, kind) of what open orders keep, by the first three."""
+    d = documents.c
+    order = plain(d.site_id), plain(d.owner_id), plain(d.bound_to), plain(d.document_id)
+    statement = select(d.site_id, d.owner_id, d.bound_to, d.document_id, d.kind)
+    for row in vault.stream(statement.where(d.kind.in_(order_documents.KINDS)).order_by(*order)):
+        yield row.site_id, row.owner_id, row.bound_to, row.document_id, row.kind
+
+
 def staged_corrections(vault: Snapshot) -> Iterator[Sealed]:
     """Corrections by (site, subject, correction)."""
     c = corrections.c

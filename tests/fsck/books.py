@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ from tests.matrix.things import new_authority_request
 
 ROOT = Path(__file__).parents[2]
 COPY = "tampered_copy"
+_TOLD_SECONDS = 30.0
 _RUN = "import sys; from cli.fsck import fsck; sys.exit(fsck(as_json='--json' in sys.argv))"
 
 
@@ -97,6 +99,7 @@ def live(suite: Suite) -> None:
     _order, delivery = suite.new_order(ordering)
     for _ in range(2):
         _good(suite.as_("courier").post(f"/v1/deliveries/{delivery}:release", json={}))
+    told(suite)
     for how in ("destroy", "depersonalize"):
         leaving = suite.new_subject({"givenName": "Болат", "phone": "+77054445566"})
         _good(storefront.post(f"/v1/subjects/{leaving}/purchases", json=purchase))
@@ -106,6 +109,30 @@ def live(suite: Suite) -> None:
     suite.new_claim(claiming)
     suite.new_claim(claiming, kind="CONSUMER")
     _good(suite.as_("privacyOfficer").post("/v1/policies", json={"texts": [_TEXT]}))
+
+
+def told(suite: Suite) -> None:
+    """A courier who holds data of somebody blocked, and an open order with address and message."""
+    holding = suite.new_subject({"givenName": "Марат", "phone": "+77056667788"})
+    _order, delivery = suite.new_order(holding)
+    _good(suite.as_("courier").post(f"/v1/deliveries/{delivery}:release", json={}))
+    suite.new_claim(holding)
+    deadline = time.monotonic() + _TOLD_SECONDS
+    while not (found := suite.as_("courier").get("/v1/notices").json()["notices"]):
+        assert time.monotonic() < deadline, "the courier was not told"
+        time.sleep(0.2)
+    for notice in found[:1]:
+        path = f"/v1/notices/{notice['noticeId']}:acknowledge"
+        _good(suite.as_("courier").post(path, json={}))
+    address = {"country": "KZ", "locality": "Алматы", "street": "Абай даңғылы", "house": "10"}
+    ordering = suite.new_subject({"phone": "+77057778899", "address": address})
+    order = {
+        "orderId": "F-2",
+        "subjectId": ordering,
+        "deliveryAddress": "SNAPSHOT",
+        "messageText": "Курьер выехал",
+    }
+    _good(suite.as_("storefront").post("/v1/orders", json={"order": order}))
 
 
 def link(suite: Suite, account: str) -> None:
