@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clause 3.3.1: without cookies the site may not work; agreement does not hang on them."""
 
-from tests.policy.person import USE
+from tests.policy.person import USE, is_refused
 from tests.policy.site import Site
 
 
@@ -21,7 +21,8 @@ def test_a_person_who_disagreed_accepts_nothing_by_leaving_cookies_away(site: Si
     assert person.reject().status == 200
     for cookie in ({}, {"cookie": "sid=1"}):
         assert person.use(**cookie).json["acceptance"]["mode"] == "DISAGREED"
-    assert person.standing()["state"] == "DISAGREED"
+    assert person.standing()["disagreedTime"]
+    assert is_refused(person.read("IDENTIFY_FOR_ORDER"), 403, "POLICY_DISAGREED", "2.2")
 
 
 def test_nothing_but_a_use_is_taken_for_acceptance(own_site: Site) -> None:
