@@ -20,6 +20,7 @@ from services.chassis.refusal import Refusal
 _PAUSE_SECONDS = 0.1
 _PUSH_SECONDS = 2.0
 _BATCH = 200
+_TELLING_ROUNDS = 10  # about once a second
 _HOUSEKEEPING_ROUNDS = 36_000  # about once an hour
 _CompleteResync = Callable[
     [vault_pb2.CompleteResyncRequest, float], vault_pb2.CompleteResyncResponse
@@ -47,6 +48,7 @@ class Dispatcher:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
         self._rounds = 0
+        self._told: set[str] = set()
 
     def start(self) -> None:
         """Begin. The decider may serve at once; acts are PENDING until the vault answers."""
@@ -77,7 +79,7 @@ class Dispatcher:
             return self._pusher.renew(life)
         self._drain()
         self._rounds += 1
-        if not life.resynced or self._rounds % 10 == 0:
+        if not life.resynced or self._rounds % _TELLING_ROUNDS == 0:
             self._speak(life)
         if self._rounds % _HOUSEKEEPING_ROUNDS == 0:
             with self._database.transaction() as connection:
@@ -85,18 +87,21 @@ class Dispatcher:
         return True
 
     def _life(self) -> Life:
-        with self._database.transaction() as connection:
-            life = store_life.read_life(connection)
-            for topic, age in store_outbox.oldest_pending(connection, self._clock.now()).items():
-                self._metrics.oldest_pending.labels(topic).set(age)
-        return life
+        with self._database.look() as connection:
+            # Counts the whole outbox, which after a restore is everybody: once a second.
+            if self._rounds % _TELLING_ROUNDS == 0:
+                found = store_outbox.oldest_pending(connection, self._clock.now())
+                self._told |= found.keys()
+                for topic in self._told:
+                    self._metrics.oldest_pending.labels(topic).set(found.get(topic, 0.0))
+            return store_life.read_life(connection)
 
     def _restored(self, life: Life) -> bool:
         with self._database.transaction() as connection:
             return store_life.database_identity(connection) != life.database_identity
 
     def _drain(self) -> None:
-        with self._database.transaction() as connection:
+        with self._database.look() as connection:
             keys = store_outbox.due(connection, self._clock.now(), _BATCH)
         for key in keys:
             if self._stop.is_set() or not self._pusher.push(key, _PUSH_SECONDS):

@@ -74,7 +74,7 @@ class Courier:
     def round(self) -> float:
         """Deliver what is due; returns the seconds until the next round."""
         now = self._clock.now()
-        with self._database.transaction() as connection:
+        with self._database.look() as connection:
             documents = store.due(connection, now, _BATCH)
             age = store.oldest_undelivered(connection, now)
         self._metrics.oldest_pending.labels(TOPIC).set(age)
