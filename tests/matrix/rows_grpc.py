@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from google.protobuf.message import Message
 
-from qupia.consent.v1 import policy_reading_pb2
+from qupia.consent.v1 import consent_reading_pb2, policy_reading_pb2
 from qupia.subject.v1 import subject_pb2
 from qupia.vault.v1 import (
     authority_pb2,
@@ -174,7 +174,16 @@ def _policy(thing: Thing) -> Message:
     return request
 
 
+def _consent(thing: Thing) -> Message:
+    request = consent_reading_pb2.ReadConsentAtRequest(
+        site_id=_site(thing), subject_id=thing.subject_id, purpose=subject_pb2.Purpose.NEWS
+    )
+    request.at_time.GetCurrentTime()
+    return request
+
+
 PEER_ROWS: Mapping[str, PeerRow] = {
+    "ConsentReadingService.ReadConsentAt": PeerRow(_consent, absent="NOT_FOUND"),
     "PolicyReadingService.ReadPolicyAt": PeerRow(_policy),
     "VaultDeciderService.OpenIncarnation": PeerRow(lambda _: vault_pb2.OpenIncarnationRequest()),
     "VaultDeciderService.CompleteResync": PeerRow(_resync),

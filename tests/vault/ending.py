@@ -31,6 +31,8 @@ MEMORIALS = {
     ("vault", "subjects"),
     ("vault", "destructions"),
     ("vault", "proposal_verdicts"),
+    # Kinds and times, by which the broker recalls what others hold; append-only.
+    ("vault", "standing_changes"),
     ("key store", "tombstones"),
 }
 

@@ -26,6 +26,7 @@ _OTHERS = {
     "subjects": "the row stays, as destroyed",
     "destructions": "the certificate",
     "proposal_verdicts": "ids and verdicts; append-only",
+    "standing_changes": "kinds and times, for those who recall what others hold; append-only",
     "watched_blocks": "forgotten with the blocks",
     "provisional_blocks": "forgotten with the blocks",
 }
