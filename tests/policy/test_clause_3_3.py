@@ -46,6 +46,19 @@ def test_they_are_blocked_with_the_rest(person: Person) -> None:
     assert visited(person, visit()) == [{"problem": {"code": "SUBJECT_BLOCKED", "clause": "6.2.3"}}]
 
 
+@pytest.mark.parametrize("how", ["destroy", "depersonalize"])
+def test_they_are_destroyed_with_the_rest(person: Person, records: Records, how: str) -> None:
+    """T-3.3-a"""
+    visited(person, visit(), visit())
+    rows = "SELECT 1 FROM visits WHERE site_id=:s AND subject_id=:p"
+    where = {"s": person.site.site_id, "p": person.subject_id}
+    assert len(records.rows("vault", rows, **where)) >= 2
+    ended = person.ask("POST", f":{how}", {"ground": "DEMAND"}, who="privacyOfficer")
+    assert ended.json["outcome"] == "DESTROYED"
+    assert records.rows("vault", rows, **where) == []
+    assert is_refused(person.read("SECURITY_LOCATION"), 410, "SUBJECT_DESTROYED", "5.1")
+
+
 def test_nothing_is_collected_after_disagreement(person: Person) -> None:
     """T-2.2-a T-3.3-a"""
     assert person.reject().status == 200

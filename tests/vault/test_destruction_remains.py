@@ -64,6 +64,9 @@ def test_nothing_that_is_left_leads_back(house: House, vault: VaultProcess, how:
     person = settled(vault, shop)
     buys(shop, person.subject_id)
     shop.read(person.subject_id)
+    visitor = settled(vault, shop)
+    assert visitor.links_to(person) == "APPLIED"
+    assert ("vault", "links") in tables_naming(house, visitor.subject_id)
     name, sealed = pseudonym(house, person), ciphertexts(house, person)
     (index,) = zip(
         *house.rows(
@@ -83,6 +86,8 @@ def test_nothing_that_is_left_leads_back(house: House, vault: VaultProcess, how:
     # The ciphertexts and the digests are gone; the id stands beside ids, times and counts only.
     assert not tables_naming(house, *sealed, *(d.removeprefix("\\x") for d in index))
     assert tables_naming(house, person.subject_id) <= MEMORIALS
+    # Nor does anything tell that a visitor was the same person.
+    assert tables_naming(house, visitor.subject_id) <= MEMORIALS
     # The pseudonym stands in evidence alone, and nothing gives it the person's name: no entry that
     # has it knows the destruction, and the entry of the destruction does not have it.
     assert tables_naming(house, name) <= {

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from services.vault import destruction
 from services.vault.epoch_schedule import Epoch, EpochSchedule
 
 DAY = timedelta(days=1)
@@ -46,3 +47,14 @@ def test_by_hand_nothing_happens_by_itself_and_no_date_is_promised() -> None:
     assert BY_HAND.is_due(EPOCHS, late) is False
     assert BY_HAND.to_retire(EPOCHS, late) == []
     assert BY_HAND.all_end_time(EPOCHS) is None
+
+
+@pytest.mark.parametrize(("age", "left"), [(0, 12), (2, 10), (7, 5), (400, 5)])
+def test_a_certificate_names_the_day_on_which_the_epochs_last_backup_goes(
+    age: int, left: int
+) -> None:
+    """T-5.1-b: the days left of the epoch, none where it is overdue, and then those of a backup."""
+    schedule = destruction.KeySchedule(rotation=7 * DAY, backups=5 * DAY)
+    now = BEGAN + 400 * DAY
+    epoch = destruction.Epoch("current", "kek", now - age * DAY)
+    assert schedule.destroyed_by(epoch, now) == now + left * DAY

@@ -65,6 +65,20 @@ def test_an_index_key_is_not_retired_above_zero_rows(scene: KeyScene) -> None:
     scene.retirement().retire_index_key("demo", Field.PHONE, 1)
 
 
+def test_of_all_old_index_keys_none_is_retired_while_one_has_a_row(scene: KeyScene) -> None:
+    """What the custodian's RetireKey asks for: all of them, or none."""
+    scene.add(120)
+    scene.rotations().rotate_index_key("demo", Field.EMAIL)
+    with pytest.raises(InterruptedError):
+        scene.rotations().rotate_index_key("demo", Field.PHONE, _stop_at_once)
+    with pytest.raises(KeyStillUsed, match=r"20 rows"):
+        scene.retirement().retire_index_keys()
+    for field in (Field.EMAIL, Field.PHONE):
+        assert set(scene.keys.index_keys("demo", field)) == {1, 2}
+    scene.rotations().resume()
+    assert scene.retirement().retire_index_keys() == 2
+
+
 def test_the_database_itself_refuses_an_epoch_to_go_before_its_data_keys(scene: KeyScene) -> None:
     scene.add(1)
     scene.rotations().rotate_epoch()
