@@ -13,8 +13,15 @@ from datetime import UTC, datetime, timedelta
 from services.chassis.contract import Method
 from tests.harness.suite import USE
 from tests.matrix.callers import ANONYMOUS, Caller, second_claims_officer
-from tests.matrix.rows import OK, Row, name_of, row_of
-from tests.matrix.things import Thing, World, email_of, new_claim, new_data
+from tests.matrix.rows import OK, ROWS, Row, name_of, row_of
+from tests.matrix.things import (
+    Thing,
+    World,
+    email_of,
+    new_authority_request,
+    new_claim,
+    new_data,
+)
 
 _SECONDS = 30.0
 # The first of these roles that may call does.
@@ -184,6 +191,17 @@ def _with_notice(world: World, thing: Thing) -> Thing:
         time.sleep(0.05)
 
 
+def _asked_by_an_active_body(world: World, thing: Thing) -> object:
+    return new_authority_request(world.active_authority(thing.site), thing.subject_id)
+
+
+def _approved(world: World, thing: Thing) -> Thing:
+    """A state body's request that a second officer approved."""
+    path = f"/v1/authority-requests/{thing.authority_request_id}:approve"
+    _done(world, "secondPrivacyOfficer", path, {"categories": ["PHONE"]})
+    return thing
+
+
 # -- claims -------------------------------------------------------------------------------------
 
 
@@ -258,6 +276,37 @@ def _answered(world: World, thing: Thing) -> Thing:
     return thing
 
 
+def _of_the_site(world: World, thing: Thing) -> Thing:
+    """A claim of the site against the person."""
+    return _entered(world, thing, claimant="SITE", kind="OTHER")
+
+
+def _received_by_the_user(world: World, thing: Thing) -> Thing:
+    thing = _of_the_site(world, thing)
+    received = {"receiptTime": datetime.now(UTC).isoformat(), "proof": "Уведомление № 7"}
+    _done(world, "claimsOfficer", f"/v1/claims/{thing.claim_id}:recordReceipt", received)
+    return thing
+
+
+def _with_incident(world: World, thing: Thing) -> Thing:
+    """The matrix names an incident by the thing's claim."""
+    row = ROWS["IncidentService.RegisterIncident"]
+    assert row.body is not None
+    made = _done(world, "secondPrivacyOfficer", "/v1/incidents", row.body(thing))
+    incident = made["incident"]
+    assert isinstance(incident, Mapping)
+    return replace(thing, claim_id=str(incident["incidentId"]))
+
+
+def _with_notice_sent(world: World, thing: Thing) -> Thing:
+    thing = _with_incident(world, thing)
+    row = ROWS["IncidentService.AddIncidentNotice"]
+    assert row.body is not None
+    path = f"/v1/incidents/{thing.claim_id}/notices"
+    _done(world, "secondPrivacyOfficer", path, row.body(thing))
+    return thing
+
+
 def _reply_address(_world: World, _thing: Thing) -> object:
     return {"replyAddress": f"claimant-{secrets.token_hex(6)}@example.kz"}
 
@@ -283,6 +332,23 @@ PREPARATIONS: Mapping[str, Preparation] = {
     "DisclosureService.ReleaseDelivery": _RELEASE,
     "DisclosureManifestService.ReleaseManifest": _RELEASE,
     "DisclosureNoticeService.AcknowledgeNotice": Preparation(_with_notice, blocked=True),
+    "DisclosureAuthorityRequestService.SubmitAuthorityRequest": Preparation(
+        body=_asked_by_an_active_body
+    ),
+    # Its texts reach the vault in the meantime.
+    "DisclosureAuthorityRequestService.RejectAuthorityRequest": Preparation(
+        passing=frozenset({"stored"})
+    ),
+    # The code is shown once, to whoever asked first.
+    "DisclosureAuthorityRequestService.ReleaseToAuthority": Preparation(
+        _approved, passing=frozenset({"code", "codeExpireTime", "stored"})
+    ),
+    "IncidentService.AssessIncident": Preparation(_with_incident),
+    "IncidentService.AddIncidentNotice": Preparation(_with_incident),
+    "IncidentService.ProposeExemption": Preparation(_with_incident),
+    "IncidentService.CloseIncident": Preparation(_with_notice_sent),
+    "SiteClaimService.RecordReceipt": Preparation(_of_the_site),
+    "SiteClaimService.RecordUserAnswer": Preparation(_received_by_the_user),
     "ClaimsService.ConcludeVerification": Preparation(blocked=True),
     "ClaimsVerificationService.SettleSameContact": Preparation(body=_same_contact, blocked=True),
     "ClaimsVerificationService.SettleAuthority": Preparation(_by_a_representative),

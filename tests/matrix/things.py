@@ -196,12 +196,16 @@ class World:
         made = self.ask(self._officer(site), "POST", "/v1/authorities", body)
         return str(made["authority"]["authorityId"])
 
-    def _authority_request(self, site: str, subject_id: str) -> str:
+    def active_authority(self, site: str) -> str:
+        """A state body of the site that may ask."""
         if site not in self._authorities:
             self._authorities[site] = self._authority(site)
             path = f"/v1/authorities/{self._authorities[site]}:activate"
             self.ask(self._officer(site, second=True), "POST", path, {})
-        body = new_authority_request(self._authorities[site], subject_id)
+        return self._authorities[site]
+
+    def _authority_request(self, site: str, subject_id: str) -> str:
+        body = new_authority_request(self.active_authority(site), subject_id)
         made = self.ask(self._officer(site), "POST", "/v1/authority-requests", body)
         return str(made["request"]["requestId"])
 
