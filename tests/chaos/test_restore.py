@@ -99,9 +99,11 @@ def _told(
     return str(answer.json()["code"])
 
 
-def _await_told(suite: Suite, subject_id: str, *codes: str) -> None:
+def _await_told(
+    suite: Suite, subject_id: str, code: str, purpose: str = "IDENTIFY_FOR_ORDER"
+) -> None:
     deadline = time.monotonic() + _PATIENCE_SECONDS
-    while (told := _told(suite, subject_id)) not in codes:
+    while (told := _told(suite, subject_id, purpose)) != code:
         assert told in ("UNAVAILABLE", "DEADLINE_EXCEEDED", "VAULT_NOT_READY"), told
         assert time.monotonic() < deadline, f"still {told}"
         time.sleep(0.05)
@@ -165,14 +167,13 @@ def test_a_book_of_consents_that_was_set_back_is_mended_with_what_the_vault_carr
     _consent(patient, subject_id, "withdraw", {})
     with without(patient, "consent"):
         backup.restore(patient, "consent")
-    _await_told(patient, subject_id, "OK")
-    assert _told(patient, subject_id, "NEWS") == "CONSENT_WITHDRAWN"
+    _await_told(patient, subject_id, "CONSENT_WITHDRAWN", "NEWS")
     path = f"/v1/subjects/{subject_id}/consents"
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while _states(patient, path).get("NEWS") != "WITHDRAWN":
         assert time.monotonic() < deadline, _states(patient, path)
         time.sleep(0.05)
-    assert _told(patient, subject_id, "NEWS") == "CONSENT_WITHDRAWN"
+    _await_told(patient, subject_id, "CONSENT_WITHDRAWN", "NEWS")
 
 
 def _states(suite: Suite, path: str) -> dict[str, str]:

@@ -148,4 +148,29 @@ def test_free_text_that_is_not_personal_was_looked_at_by_somebody() -> None:
         "GroupCount.group",
         # What a datum is called, from the site's configuration.
         "FieldLabel.text",
+        # A mailbox or phone of a recipient's organisation, of no person, and its contract.
+        "Recipient.contact",
+        "Terms.agreement",
+        "Terms.contact",
+        # Of a state body: its name, and the act that it invokes (5.3).
+        "Authority.legal_name",
+        "AuthorityCount.legal_name",
+        "Disclosure.legal_act",
+        "Disclosure.legal_article",
+        "LegalDocument.number",
+        "LegalGround.act",
+        "LegalGround.article",
+        # Written by the services themselves: ids, events, and words from their own tables.
+        "TimelineEntry.decided_on",
+        "SigningKey.pem",
+        "DestroyedCategory.basis",
+        "Destruction.executed_by",
+        "DestructionCertificate.executed_by",
+        "DestructionCertificate.document",
+        "DestructionHold.basis",
+        "ExportSubjectResponse.key_id",
+        "GetKeyStatusResponse.provider_fault",
+        "ProcessingAct.event",
+        "ProcessingAct.principal",
+        "ProcessingAct.words",
     }

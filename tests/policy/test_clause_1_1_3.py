@@ -11,6 +11,7 @@ from tests.policy.own_view import export, handed_code, opened, printed, processi
 from tests.policy.person import DATA, Person, is_refused, release
 from tests.policy.records import Records
 from tests.policy.site import Site
+from tests.policy.state_body import authority, pick_up, submitted
 from tests.policy.visiting import bought, visit, visited
 
 VERBS = {
@@ -82,6 +83,7 @@ def _one_of_each(site: Site) -> list[Request]:
     terms = {"terms": {"agreement": "ДГ-2027/1"}}
     site.good("privacyOfficer", "POST", f"/v1/recipients/{suspended}:renew", terms)
     site.good("privacyOfficer", "POST", f"/v1/recipients/{suspended}:suspend", {})
+    _state_body(person)
     claim_id = person.claimed()["claimId"]
     verification = {"subjectId": person.subject_id}
     site.good("claimsOfficer", "POST", f"/v1/claims/{claim_id}/data:read", verification)
@@ -95,6 +97,17 @@ def _one_of_each(site: Site) -> list[Request]:
         site.good("privacyOfficer", "POST", f"{gone.path}:{how}", {"ground": "DEMAND"})
         site.good("auditor", "GET", f"{gone.path}/destruction")
     return [(a.verb, a.path, a.body) for a in site.asked if a.status == 200]
+
+
+def _state_body(person: Person) -> None:
+    body = authority(person.site)
+    request = submitted(person, body).approved("NAME", "PHONE")
+    request.shown()
+    code = request.released()
+    assert is_refused(pick_up(person.site, code, "971240001315"), 404, "NOT_AVAILABLE")
+    assert pick_up(person.site, code).status == 200
+    assert submitted(person, body).act("reject", {"reason": "Нет санкции."}).status == 200
+    person.site.good("privacyOfficer", "POST", f"/v1/authorities/{body}:suspend", {})
 
 
 def _keys(site: Site) -> None:

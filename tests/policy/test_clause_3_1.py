@@ -27,7 +27,10 @@ TO_THE_SITE = {
     # What stood when, for the verification of a claim and for audit (6.1.2).
     "ListDataVersions": {"CLAIMS_OFFICER", "AUDITOR"},
     # In the officer's own words.
-    "GetAnswer": {"CLAIMS_OFFICER"},
+    "GetAnswer": {"CLAIMS_OFFICER", "SUBJECT"},
+    # What came and went in a claim: an officer's note of it, and the papers themselves.
+    "GetAttachment": {"CLAIMS_OFFICER"},
+    "ReadDocument": {"CLAIMS_OFFICER"},
     # For a court, clause 8.3.
     "ExportBundle": {"CLAIMS_OFFICER"},
 }
@@ -52,7 +55,12 @@ OF_STATE_BODIES = {
 }
 # Of nobody's data but the operator's own contact and responsible person, whom it names itself.
 OF_THE_OPERATOR = {
-    "ProveConsent": {"STOREFRONT", "PRIVACY_OFFICER", "AUDITOR", "CLAIMS_OFFICER"},
+    "ProveConsent": {"STOREFRONT", "PRIVACY_OFFICER", "AUDITOR", "CLAIMS_OFFICER", "SUBJECT"},
+}
+# What happened in the house and who answers for it, in the operator's own words (7.1).
+OF_INCIDENTS = {
+    "GetIncident": {"PRIVACY_OFFICER", "AUDITOR"},
+    "GetIncidentNotice": {"PRIVACY_OFFICER"},
 }
 OUTSIDERS = {"RECIPIENT", "PARTNER"}
 BETWEEN_PROCESSES = {
@@ -67,7 +75,7 @@ def test_only_the_broker_answers_outsiders_with_personal_data() -> None:
     """T-3.1-a"""
     answering = [m for m in load_contract().methods.values() if _tells(m)]
     routes = {m.name: set(m.roles or {"anyone"}) for m in answering if m.http}
-    inside = TO_THE_SITE | TO_THE_PERSON | OF_THE_OPERATOR | OF_STATE_BODIES
+    inside = TO_THE_SITE | TO_THE_PERSON | OF_THE_OPERATOR | OF_STATE_BODIES | OF_INCIDENTS
     assert routes == inside | TO_OTHERS
     for method in answering:
         if method.http and OUTSIDERS & set(method.roles or OUTSIDERS):
@@ -114,7 +122,8 @@ def test_a_recipient_is_refused_by_every_door_but_its_own(site: Site, name: str)
     person.assigned()
     [method] = [m for m in load_contract().methods.values() if m.name == name]
     assert method.http is not None
-    path = method.http.path.format(subject_id=person.subject_id, claim_id=new_uuid())
+    ids = {"subject_id": person.subject_id, "claim_id": new_uuid(), "document_id": new_uuid()}
+    path = method.http.path.format(**ids)
     item = {"subjectId": person.subject_id, "purpose": "IDENTIFY_FOR_ORDER"}
     body: object = {
         "ReadData": {"purpose": "IDENTIFY_FOR_ORDER"},

@@ -55,6 +55,8 @@ _OTHERS = {
         delivery_id=world.DELIVERY,
         recipient_id=world.RECIPIENT,
     ),
+    "release to a state body": Question(Operation.READ_FOR_AUTHORITY),
+    "release on a compulsory act": Question(Operation.READ_FOR_AUTHORITY, compelled=True),
     "store data": Question(Operation.STORE),
     "record a visit": Question(Operation.RECORD_VISIT),
     "store a purchase": Question(Operation.STORE_PURCHASE),
