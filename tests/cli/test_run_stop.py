@@ -71,7 +71,12 @@ def test_a_process_that_ends_again_and_again_stops_the_suite_with_its_log(home: 
 def test_a_stop_ends_everything_and_leaves_nothing_but_the_data(
     home: Path, number: signal.Signals
 ) -> None:
-    own = Suite(home=home)
+    # Tests that were started under nohup hand on that a hangup is ignored.
+    before = signal.signal(number, signal.SIG_DFL)
+    try:
+        own = Suite(home=home)
+    finally:
+        signal.signal(number, before)
     pids, sockets = _pids(own), Path(own.state["sockets"])
     # As a terminal does: to the whole group of the command.
     os.killpg(own.supervisor.pid, number)
