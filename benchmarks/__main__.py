@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import psutil
 from rich.progress import Progress
@@ -193,8 +194,8 @@ def _batches(bench: Bench, subjects: list[str]) -> list[Figure]:
     for turn in _rounds(bench, "batches of 1,000"):
         echoes.append(bench.echo(payloads))
         count = len(chosen)
-        stored.append(work_round(lambda t=turn: batches.store(chosen, t), count, bench.servers))  # type: ignore[misc]
-        read.append(work_round(lambda: batches.read(chosen), count, bench.servers))
+        stored.append(work_round(partial(batches.store, chosen, turn), count, bench.servers))
+        read.append(work_round(partial(batches.read, chosen), count, bench.servers))
     batches.close()
     return [
         _batch_figure("BatchStoreData, data changed", stored, echoes, 3_000, "subjects"),

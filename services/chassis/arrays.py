@@ -8,7 +8,8 @@ thousand values cost one pass; the statement keeps one shape whatever their numb
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
@@ -24,7 +25,7 @@ _YEAR_2000, _MICROSECOND = datetime(2000, 1, 1, tzinfo=UTC), timedelta(microseco
 _INT4, _INT8 = struct.Struct("!ii").pack, struct.Struct("!iq").pack
 
 
-class Array:
+class Array(ABC):
     """The values of one column. `kind` is the type of an element, `array` that of the whole."""
 
     kind: ClassVar[int]
@@ -35,9 +36,9 @@ class Array:
     def __init__(self, values: Iterable[Any]) -> None:
         self.values = values if isinstance(values, list | tuple) else list(values)
 
+    @abstractmethod
     def elements(self) -> list[bytes]:
         """Each element's length and bytes."""
-        raise NotImplementedError
 
     def dump(self) -> bytes:
         """The array as PostgreSQL receives it."""
@@ -117,7 +118,9 @@ class Instants(Array):
 
 
 def _dumper(kind: type[Array]) -> type[Dumper]:
-    dump: Callable[[Any, Array], bytes] = lambda _, value: value.dump()  # noqa: E731
+    def dump(_: Dumper, value: Array) -> bytes:
+        return value.dump()
+
     members = {"oid": kind.array, "format": Format.BINARY, "dump": dump}
     return type(f"{kind.__name__}Dumper", (Dumper,), members)
 
