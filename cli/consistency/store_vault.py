@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import select
 
-from cli.consistency.matching import Reference
 from cli.consistency.store_claims import CorrectionRow, DocumentRow
 from cli.consistency.store_snapshot import Snapshot, plain
 from services.vault import order_documents
@@ -191,11 +190,3 @@ def releases(vault: Snapshot) -> Iterator[tuple[str, str, str]]:
         select(release_entries).order_by(plain(r.site_id), plain(r.release_id))
     ):
         yield row.site_id, row.release_id, row.entry_id
-
-
-def releases_by_entry(vault: Snapshot) -> Iterator[Reference]:
-    """The same by the entry they name."""
-    r = release_entries.c
-    for row in vault.stream(select(release_entries).order_by(plain(r.entry_id))):
-        key = ("site_id", row.site_id), ("release_id", row.release_id)
-        yield Reference("release_entries", key, row.entry_id)

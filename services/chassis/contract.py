@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import cast
 
 from google.api import annotations_pb2, field_behavior_pb2, httpbody_pb2
-from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
+from google.protobuf import descriptor_pb2, message, message_factory
 from google.protobuf.descriptor import (
     Descriptor,
     FieldDescriptor,
@@ -374,8 +374,3 @@ def _check_request(descriptor: Descriptor, seen: frozenset[str] = frozenset()) -
             raise ContractError(f"{descriptor.full_name}.{field.name} is an opaque text: use bytes")
         if field.message_type is not None and not is_map(field):
             _check_request(field.message_type, seen | {descriptor.full_name})
-
-
-def find_message(full_name: str) -> Descriptor:
-    """A message of the contract by its full name. Raises KeyError."""
-    return descriptor_pool.Default().FindMessageTypeByName(full_name)

@@ -64,15 +64,6 @@ def plus_working_days(receipt_time: datetime, n: int, calendar: WorkingCalendar)
     return _deadline(day, calendar)
 
 
-def on_day(day: date, calendar: WorkingCalendar) -> Deadline:
-    """The term that ends with a day that was given (a state body's), worked or not.
-
-    Raises DateOutsideCalendar (a ValueError) when the day is beyond the calendar.
-    """
-    calendar.require(day)
-    return _deadline(day, calendar)
-
-
 def days_before(deadline: Deadline, days: int) -> datetime:
     """Return the first UTC instant of the local day `days` calendar days before the last one."""
     day = deadline.due_date - timedelta(days=days)

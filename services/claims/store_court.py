@@ -56,16 +56,6 @@ def end(
     return act_ids
 
 
-def ends_of(connection: Connection, site_id: str, claim_id: str) -> list[End]:
-    """What followed the answer of a claim, the oldest first."""
-    rows = connection.execute(
-        select(claim_ends)
-        .filter_by(site_id=site_id, claim_id=claim_id)
-        .order_by(claim_ends.c.record_time)
-    )
-    return [End(EndKind(row.kind), row.recorded_by, row.record_time) for row in rows]
-
-
 def entries_of(connection: Connection, site_id: str, claim_id: str) -> list[tuple[datetime, str]]:
     """(record time, body) of the entries of evidence of a claim, the oldest first."""
     rows = connection.execute(

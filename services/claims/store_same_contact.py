@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """SQL of subjects that the vault blocked with a claim's, for their contact (clause 6.2.3)."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -135,12 +134,3 @@ def settle(
         .filter_by(site_id=site_id, claim_id=claim_id, subject_id=subject_id)
         .values(state=state, settled_by=by, settle_time=now)
     )
-
-
-def unsettled_of(connection: Connection, site_id: str, claim_id: str) -> Sequence[str]:
-    """The subjects that an officer has still to settle."""
-    return [
-        each.subject_id
-        for each in of_claim(connection, site_id, claim_id)
-        if each.state is SameContactState.PROVISIONAL
-    ]

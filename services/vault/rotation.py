@@ -128,10 +128,6 @@ class Rotations:
         """A new version of an index key, for all digests of the field. Raises as `resume`."""
         return self._rotate(RotationKind.INDEX, site, str(indexed), report)
 
-    def rotate_index_keys(self, report: Report = lambda _: None) -> Rotated:
-        """New versions of all index keys of all sites, for all digests. Raises as `resume`."""
-        return self._rotate(RotationKind.INDEX, "", "", report)
-
     def resume(self, report: Report = lambda _: None) -> Rotated | None:
         """Go on with what was stopped; None where nothing was.
 
