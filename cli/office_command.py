@@ -9,7 +9,7 @@ import typer
 
 from cli.exit_codes import CONFIGURATION, NOT_ALLOWED, NOT_YET, REFUSED, UNREACHABLE
 from cli.office import Answer, Office, Problem, Unanswered
-from cli.office_place import Place, find_place
+from cli.office_place import Place, find_place, safe
 from cli.terminal import Terminal
 from services.chassis.config import ConfigError
 from services.chassis.process import StartError
@@ -46,7 +46,7 @@ def at_office(
     """
     terminal = Terminal(as_json=as_json)
     try:
-        with Office(place or find_place(caller, chosen)) as office:
+        with Office(safe(place) if place else find_place(caller, chosen)) as office:
             yield office, terminal
     except Problem as problem:
         terminal.complain(said(problem), problem.document or {"status": problem.status})

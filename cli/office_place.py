@@ -57,9 +57,9 @@ def find_place(caller: str, chosen: str = "", environ: Mapping[str, str] | None 
             "QUPIA_TOKEN"
         )
     if token:
-        return _safe(Place(gateway.rstrip("/"), token, site, language))
+        return safe(Place(gateway.rstrip("/"), token, site, language))
     found_gateway, found_token = _of_the_suite(chosen or caller, environ)
-    return _safe(Place((gateway or found_gateway).rstrip("/"), found_token, site, language))
+    return safe(Place((gateway or found_gateway).rstrip("/"), found_token, site, language))
 
 
 def _token(environ: Mapping[str, str]) -> str:
@@ -91,7 +91,8 @@ def _of_the_suite(name: str, environ: Mapping[str, str]) -> tuple[str, str]:
     return gateway, str(credentials[name]["token"])
 
 
-def _safe(place: Place) -> Place:
+def safe(place: Place) -> Place:
+    """The place, where its token goes to it unheard. Raises ConfigError."""
     parts = urlsplit(place.gateway)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigError("QUPIA_GATEWAY is no URL such as https://qupia.example.kz")

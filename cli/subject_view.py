@@ -50,7 +50,7 @@ def export(
     owner only. A block does not close a person's own view.
     """
     if code:
-        _save(subject, code, out, language, as_json=as_json)
+        _save(subject, code, out, language, request_id=request_id, as_json=as_json)
         return
     if not identified_by or not reference:
         raise typer.BadParameter(
@@ -66,13 +66,16 @@ def export(
         terminal.result(answer, [("code", told), ("works for", minutes)])
 
 
-def _save(subject: str, code: str, out: Path, language: str, *, as_json: bool) -> None:
+def _save(
+    subject: str, code: str, out: Path, language: str, *, request_id: str, as_json: bool
+) -> None:
     given = sys.stdin.readline().strip() if code == "-" else code
     gateway = os.environ.get("QUPIA_GATEWAY") or find_place("storefront").gateway
     # The code is the credential: any other is left out.
     nobody = Place(gateway, "none", language=language)
     with at_office("", as_json=as_json, place=nobody) as (office, _):
-        session = office.act("/v1/access-codes:redeem", {"code": given}).document["session"]
+        path = "/v1/access-codes:redeem"
+        session = office.act(path, {"code": given}, request_id=request_id).document["session"]
     person = Place(gateway, str(session), language=language)
     with at_office("", as_json=as_json, place=person) as (office, terminal):
         out.mkdir(parents=True, exist_ok=True)

@@ -132,6 +132,10 @@ class Notifier:
         sent = sending is Sending.SENT
         with self._database.transaction() as connection:
             claim = store.read_claim(connection, claim.site_id, claim.claim_id, lock=True) or claim
+            place = (claim.site_id, claim.claim_id)
+            if store_clock.read_notice(connection, place, notice.kind, lock=True) != notice:
+                # An officer has told it meanwhile, or it is told of another term.
+                return
             notice = replace(
                 notice,
                 sending=sending,
@@ -144,8 +148,9 @@ class Notifier:
             by = itself(TOLD if sent else UNDELIVERABLE)
             store_acts.append_evidence(connection, claim, by, {}, {}, {}, now)
             if not sent:
-                self._metrics.alarms.labels("no_answer_undeliverable").inc()
                 give_to_tell(connection, claim, self._calendar, now)
+        if not sent:
+            self._metrics.alarms.labels("no_answer_undeliverable").inc()
 
 
 def _is_due(notice: Notice, now: datetime) -> bool:

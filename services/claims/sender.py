@@ -10,6 +10,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from sqlalchemy import Connection
+
 from services.chassis.clock import Clock
 from services.chassis.database import Database
 from services.chassis.mail import Attachment, LetterNotSent, Mailer
@@ -145,8 +147,9 @@ class Sender:
             key = sealed_store.current_key(connection)
             if key is None:
                 raise RuntimeError("a letter was sealed, so there is a key to seal with")
-            way = replace(way, sending=Sending.SENT)
-            store_answers.write_way(connection, claim.site_id, claim.claim_id, way)
+            if self._is_still(connection, claim, way):
+                sent = replace(way, sending=Sending.SENT)
+                store_answers.write_way(connection, claim.site_id, claim.claim_id, sent)
             dispatch = Dispatch("EMAIL", now, proof.text)
             step = self._step(key, locked, DISPATCHED, [proof])
             try:
@@ -158,12 +161,21 @@ class Sender:
     def _give_up(self, claim: Claim, way: Way) -> None:
         """It will never be taken there: an officer has to see to it."""
         now = self._clock.now()
-        self._metrics.alarms.labels("answer_undeliverable").inc()
         with self._database.transaction() as connection:
+            locked = store.read_claim(connection, claim.site_id, claim.claim_id, lock=True)
+            if locked is None or not self._is_still(connection, claim, way):
+                return
             way = replace(way, sending=Sending.UNDELIVERABLE)
             store_answers.write_way(connection, claim.site_id, claim.claim_id, way)
             by = _itself(UNDELIVERABLE)
             store_acts.append_evidence(connection, claim, by, {}, {}, {}, now)
+        self._metrics.alarms.labels("answer_undeliverable").inc()
+
+    @staticmethod
+    def _is_still(connection: Connection, claim: Claim, way: Way) -> bool:
+        """Whether no officer has said meanwhile that it goes elsewhere, or by another way."""
+        place = (claim.site_id, claim.claim_id)
+        return store_answers.read_way(connection, *place, lock=True) == way
 
     def _step(self, key: SealingKey, claim: Claim, event: str, texts: list[Text]) -> Step:
         sealed = seal_documents(key, claim, texts)

@@ -64,6 +64,8 @@ class Gathering(Generic[T, R]):
         try:
             return future.result(timeout)
         except TimeoutError:
+            # Nobody waits for it any more: what has not begun is not done.
+            future.cancel()
             raise Unavailable(retry_after=1) from None
 
     def _run(self) -> None:
@@ -84,6 +86,9 @@ class Gathering(Generic[T, R]):
             self._answer(batch)
 
     def _answer(self, batch: Sequence[tuple[T, Future[R]]]) -> None:
+        batch = [each for each in batch if each[1].set_running_or_notify_cancel()]
+        if not batch:
+            return
         try:
             results = self._work([item for item, _ in batch])
         except BaseException as error:  # noqa: BLE001 - handed to whoever waits

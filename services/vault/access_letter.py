@@ -51,11 +51,14 @@ class Sending:
     code: str = field(repr=False)
 
 
-def letter_of(sending: Sending, site: str, language: str) -> Letter:
-    """The letter in a language; Kazakh for one that is none of the three."""
+def letter_of(sending: Sending, site: str, language: str, code_id: str) -> Letter:
+    """The letter in a language; Kazakh for one that is none of the three.
+
+    Sent again, it is the same letter to the mail server and the reader.
+    """
     chosen = language if language in _TEXTS else DEFAULT_LANGUAGE
     text = _TEXTS[chosen].format(site=site, code=sending.code, minutes=_MINUTES)
-    return Letter(sending.address, _SUBJECTS[chosen], text)
+    return Letter(sending.address, _SUBJECTS[chosen], text, letter_id=code_id)
 
 
 def seal_sending(key: SecretKey, site: str, subject: str, code_id: str, sending: Sending) -> bytes:
