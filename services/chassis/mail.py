@@ -102,8 +102,11 @@ def mailer_of(settings: MailSettings, clock: Clock, *, development: bool) -> Mai
         return FolderMailer(settings.mail_folder, settings.mail_from or "qupia@localhost", clock)
     if not settings.smtp_host:
         return None
-    if "@" not in settings.mail_from:
-        raise ConfigError("mail_from: missing; set the address that letters come from")
+    if not is_address(settings.mail_from):
+        raise ConfigError(
+            "mail_from: missing, or no plain address; set the one that letters come from, such as "
+            "privacy@example.kz"
+        )
     if settings.smtp_security == "none" and settings.smtp_host not in {"127.0.0.1", "localhost"}:
         raise ConfigError("smtp_security: none is for a server on this machine only")
     return SmtpMailer(settings, clock)

@@ -93,6 +93,13 @@ def people(keys: KeyStore, subjects: Sequence[Subject]) -> list[Person]:
     ]
 
 
+def begins_with(begin: Stop, persons: Sequence[Person]) -> bool:
+    """Whether a part can go on there: its subject is the person's still."""
+    return begin.list_name == _PROCESSING or any(
+        person.subject[1] == begin.subject for person in persons
+    )
+
+
 def read_part(
     connection: Connection,
     persons: Sequence[Person],

@@ -22,7 +22,13 @@ from services.chassis.evidence_reading import Place, Recorded, Span, read_entrie
 from services.chassis.ids import new_uuid
 from services.chassis.paging import PageTokens, page_size
 from services.chassis.pipeline import Handler
-from services.chassis.refusal import NotFound, VaultNotReady, refusal_of
+from services.chassis.refusal import (
+    FieldViolation,
+    InvalidArgument,
+    NotFound,
+    VaultNotReady,
+    refusal_of,
+)
 from services.chassis.signing import Signer
 from services.chassis.signing_keys import PublicKey, signing_keys_message
 from services.chassis.sites import Sites
@@ -32,7 +38,15 @@ from services.vault.access import OWN_VIEW, require_live
 from services.vault.decide import Denial
 from services.vault.fields import configured
 from services.vault.gate import decide_case
-from services.vault.own_view import Person, Stop, act_of, people, read_newest, read_part
+from services.vault.own_view import (
+    Person,
+    Stop,
+    act_of,
+    begins_with,
+    people,
+    read_newest,
+    read_part,
+)
 from services.vault.own_view_document import Heading, document_of
 from services.vault.own_view_page import MOST, Told, page_of, sentence
 from services.vault.own_view_words import DEFAULT_LANGUAGE
@@ -99,6 +113,16 @@ class OwnViewServicer:
         place = self._tokens.open(scope, request.page_token)
         with self._view(call, request.subject_id) as view:
             heading, begin = self._heading(call, request.subject_id, place, view.now)
+            if begin is not None and not begins_with(begin, view.persons):
+                raise InvalidArgument(
+                    fields=[
+                        FieldViolation(
+                            "pageToken",
+                            "page_token",
+                            "a visitor was unlinked meanwhile; start without one",
+                        )
+                    ]
+                )
             part = read_part(view.connection, view.persons, begin, heading.export_time, view.now)
             first = {s[1]: standing_of(view.cases[s]) for s in view.subjects}
             document = document_of(heading, part, first if begin is None else {})

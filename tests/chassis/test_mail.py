@@ -138,6 +138,7 @@ def test_production_refuses_what_is_made_for_development(tmp_path: Path) -> None
     ("values", "key"),
     [
         ({"smtp_host": "mail.example.kz"}, "mail_from"),
+        ({"smtp_host": "mail.example.kz", "mail_from": "Qupia <a@example.kz>"}, "mail_from"),
         (
             {
                 "smtp_host": "mail.example.kz",

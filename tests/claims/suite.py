@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -88,10 +89,15 @@ class MailerStandIn:
 
     letters: list[Letter] = field(default_factory=list)
     failure: LetterNotSent | None = None
+    # What happens elsewhere while the letter is on its way.
+    meanwhile: Callable[[], object] | None = None
 
     def send(self, letter: Letter, seconds: float) -> str:
         """The Message-ID. Raises LetterNotSent."""
         assert seconds > 0
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
         if self.failure is not None:
             raise self.failure
         self.letters.append(letter)

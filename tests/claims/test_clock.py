@@ -131,6 +131,21 @@ def test_a_letter_that_nobody_takes_becomes_an_officers_task(suite: Suite) -> No
     assert _tasks(suite) == [Task.TELL_NO_ANSWER]
 
 
+@pytest.mark.parametrize("failure", [None, LetterNotSent("no such mailbox", for_good=True)])
+def test_what_an_officer_told_while_a_letter_was_tried_stands(
+    suite: Suite, failure: LetterNotSent | None
+) -> None:
+    """T-8.2-e"""
+    claim = _claim(suite, reply_address=ADDRESS)
+    _at(suite, instant(claim.due_time))
+    suite.mailer.failure = failure
+    told = []
+    suite.mailer.meanwhile = lambda: told.append(_tell(suite, claim, instant(claim.due_time)))
+    _round(suite)
+    assert _notices(suite, claim) == told
+    assert _tasks(suite) == []
+
+
 def test_a_mail_server_that_is_away_is_tried_again(suite: Suite) -> None:
     claim = _claim(suite, reply_address=ADDRESS)
     _at(suite, instant(claim.due_time))

@@ -249,6 +249,24 @@ def test_an_address_that_takes_nothing_is_told_to_the_officer(suite: Suite) -> N
     assert suite.rows("SELECT state FROM claims") == [("ANSWERED",)]
 
 
+@pytest.mark.parametrize("failure", [None, LetterNotSent("no such mailbox", for_good=True)])
+def test_an_address_given_while_the_former_is_tried_gets_its_letter(
+    suite: Suite, failure: LetterNotSent | None
+) -> None:
+    claim_id = _claim(suite, reply_address=ADDRESS)
+    _answer(suite, claim_id)
+    suite.mailer.failure = LetterNotSent("no such mailbox", for_good=True)
+    suite.sender.round()
+    _send(suite, claim_id, "second@example.kz")
+    suite.mailer.failure = failure
+    suite.mailer.meanwhile = lambda: _send(suite, claim_id, "third@example.kz")
+    suite.sender.round()
+    assert _status(suite, claim_id).sending == Letter.UNDER_WAY
+    suite.mailer.failure = None
+    suite.sender.round()
+    assert suite.mailer.letters[-1].to == "third@example.kz"
+
+
 def test_a_letter_that_left_by_post_is_not_sent_as_well(suite: Suite) -> None:
     claim_id = _claim(suite, reply_address=ADDRESS)
     suite.mailer.failure = LetterNotSent("the mail server cannot be reached", for_good=False)

@@ -2,6 +2,7 @@
 """Law 24(1)(3), clause 6.2.3: a block reaches those who hold the data, and asks them to answer."""
 
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 from services.chassis.ids import new_uuid
@@ -92,6 +93,8 @@ def test_a_second_block_and_a_claim_that_blocks_nothing_tell_nobody_anew(own_sit
     second = person.claimed()
     person.claimed("OTHER")
     person.concluded(first["claimId"], "NOT_CONFIRMED")
+    blocked_still = datetime.now(UTC)
     person.concluded(second["claimId"], "NOT_CONFIRMED")
     told = _notices(own_site, count=2)
     assert [each["instruction"] for each in reversed(told)] == ["STOP_USING", "RESUME"]
+    assert datetime.fromisoformat(str(told[0]["createTime"])) >= blocked_still

@@ -33,6 +33,7 @@ def stuck(house: House, vault: VaultProcess, shop: Storefront) -> Iterator[list[
         until = time.monotonic() + 5.0
         while sum(call.done() for call in calls) < _TURNED_AWAY and time.monotonic() < until:
             time.sleep(0.02)
+        assert sum(call.done() for call in calls) >= _TURNED_AWAY, "the pool never filled"
         yield calls
     for call in calls:
         call.exception()
