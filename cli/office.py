@@ -114,6 +114,11 @@ class Office:
             headers=_headers(place),
         )
 
+    @property
+    def gateway(self) -> str:
+        """The gateway that it calls, as a URL."""
+        return self._place.gateway
+
     def get(self, path: str, query: Mapping[str, object] | None = None) -> Mapping[str, Any]:
         """What stands at `path`; parameters that are None are left out."""
         return self._ask("GET", path, query=query).document

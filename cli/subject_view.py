@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from cli.exit_codes import REFUSED
 from cli.office import Office
 from cli.office_command import As, Json, RequestId, at_office
-from cli.office_place import Place, find_place
+from cli.office_place import Place
 from cli.private_file import write_private
 from cli.subject_ends import SubjectId
 from cli.terminal import Terminal
@@ -70,7 +70,7 @@ def _save(
     subject: str, code: str, out: Path, language: str, *, request_id: str, as_json: bool
 ) -> None:
     given = sys.stdin.readline().strip() if code == "-" else code
-    gateway = os.environ.get("QUPIA_GATEWAY") or find_place("storefront").gateway
+    gateway = _gateway(as_json=as_json)
     # The code is the credential: any other is left out.
     nobody = Place(gateway, "none", language=language)
     with at_office("", as_json=as_json, place=nobody) as (office, _):
@@ -87,6 +87,14 @@ def _save(
         pem = out / f"signing-key-{key['kid']}.pem"
         write_private(pem, str(key["pem"]).encode())
         _done(terminal, [*saved, pdf, pem])
+
+
+def _gateway(*, as_json: bool) -> str:
+    named = os.environ.get("QUPIA_GATEWAY")
+    if named:
+        return named
+    with at_office("storefront", as_json=as_json) as (office, _):
+        return office.gateway
 
 
 def _save_parts(office: Office, subject: str, out: Path) -> list[Path]:

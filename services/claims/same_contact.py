@@ -13,7 +13,7 @@ from services.chassis.decider.pusher import Pusher
 from services.chassis.evidence import Entry
 from services.chassis.metrics import Metrics
 from services.chassis.pseudonym import pseudonym_of
-from services.chassis.refusal import Refusal
+from services.chassis.refusal import Refusal, Unavailable
 from services.claims import store, store_acts, store_same_contact, store_tasks
 from services.claims.claim import Claim
 from services.claims.store_acts import Compose
@@ -74,9 +74,10 @@ class SameContacts:
                 for found in blocks:
                     self.take_in(found)
             self._end_destructions()
-        except Refusal:
-            # The vault is away: what it has to tell waits there.
-            pass
+        except Refusal as refusal:
+            # What the vault has to tell waits there. That it is away is told elsewhere.
+            if not isinstance(refusal, Unavailable):
+                self._log.warning("the vault tells nothing", reason=refusal.reason)
         return _PAUSE_SECONDS
 
     def take_in(self, found: ProvisionalBlock) -> None:

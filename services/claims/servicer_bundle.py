@@ -20,6 +20,7 @@ from services.chassis.call import Call
 from services.chassis.refusal import NotFound, Refusal, StateConflict, SubjectDestroyed, Unavailable
 from services.chassis.sealed import store as sealed_store
 from services.chassis.sealed.document import StoredDocument
+from services.chassis.sites import Operator
 from services.claims import store, store_acts, store_answers, store_court, store_work, wire
 from services.claims.answer import LetterStatus
 from services.claims.bundle_page import Case, Exhibit, page
@@ -42,6 +43,7 @@ class _Known:
     """What the book knows of a claim."""
 
     claim: Claim
+    operator: Operator
     documents: Sequence[tuple[StoredDocument, datetime]]
     letter: LetterStatus | None
     entries: Sequence[tuple[datetime, str]]
@@ -69,6 +71,10 @@ class Bundles:
             claim = store.read_claim(connection, call.principal.site_id, request.claim_id)
             if claim is None:
                 raise NotFound
+            try:
+                operator = self._correspondence.operator_of(claim.site_id)
+            except NoOperator:
+                raise StateConflict from None
             by, permitted = attribution(call), evidence.PERMITTED
             # First the entry: the archive tells of itself too.
             store_acts.append_evidence(connection, claim, by, {}, {}, {}, now, permitted)
@@ -81,7 +87,7 @@ class Bundles:
             letter = store_answers.read_status(connection, *place)
             papers = store_work.papers_of(connection, claim)
             entries = store_court.entries_of(connection, *place)
-        known = _Known(claim, documents, letter, entries, papers)
+        known = _Known(claim, operator, documents, letter, entries, papers)
         files = self._files(call, known, now)
         archive = pack(files, self._correspondence.signer, now, _PUBLISHED)
         return HttpBody(content_type="application/zip", data=archive)
@@ -90,11 +96,7 @@ class Bundles:
         claim = known.claim
         exhibits, files = self._exhibits(call, known)
         policy = self._policy(call, claim)
-        try:
-            operator = self._correspondence.operator_of(claim.site_id)
-        except NoOperator:
-            raise StateConflict from None
-        case = Case(claim, operator, exhibits, known.entries, policy and policy.version, now)
+        case = Case(claim, known.operator, exhibits, known.entries, policy and policy.version, now)
         if policy is not None:
             files += [
                 ArchiveFile(

@@ -119,7 +119,7 @@ class SubjectServicer:
         else:
             act_id = latest.act_id
         salt = self._salt(page, event_id, use)
-        known = use_of(use, salt)
+        known = use_of(use, salt, kept=not page.book.agreement.disagreed)
         return Event(
             event_id,
             kind,

@@ -44,7 +44,7 @@ class Use:
 
 
 def standing_salt(secret: bytes, site_id: str, subject_id: str) -> str:
-    """The salt of a person's uses that bring nothing technical, from the service's secret."""
+    """The salt of a person's uses of which nothing technical is kept, from the service's secret."""
     message = f"use\0{site_id}\0{subject_id}".encode()
     return hmac.digest(secret, message, hashlib.sha256).hex()
 

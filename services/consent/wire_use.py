@@ -19,10 +19,15 @@ _TECHNICAL = ("ip", "cookie", "user_agent", "referrer")
 _SALT_BYTES = 16
 
 
-def use_of(message: consent_pb2.Use, salt: str) -> Use:
-    """A use without what is personal: salted digests stand for it. Raises InvalidArgument."""
+def use_of(message: consent_pb2.Use, salt: str, *, kept: bool) -> Use:
+    """A use without what is personal: salted digests stand for what is kept of it.
+
+    Of technical data that the vault does not keep, not even a digest is. Raises InvalidArgument.
+    """
     _refuse_malformed_ip(message.ip)
-    technical = {name: value for name in _TECHNICAL if (value := getattr(message, name))}
+    technical = {
+        name: value for name in (_TECHNICAL if kept else ()) if (value := getattr(message, name))
+    }
     return Use(
         UseKind(consent_pb2.Use.Kind.Name(message.kind)),
         page_digest(salt, message.page),

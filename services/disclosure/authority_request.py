@@ -14,6 +14,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from services.chassis.deadline import local_date
 from services.disclosure.recipient import Fault
 
 EXPIRES_AFTER: Final = timedelta(days=30)
@@ -158,7 +159,7 @@ def time_faults(
         yield Fault("expireTime", "range", "a time to come, within a year")
     if secret_until is not None and secret_until <= now:
         yield Fault("secretUntilTime", "range", "a time to come")
-    if day is not None and day > (now + timedelta(hours=5)).date():
+    if day is not None and day > local_date(now):
         yield Fault("document.date", "range", "a day that has come")
 
 

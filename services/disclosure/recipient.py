@@ -6,13 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Final
-from zoneinfo import ZoneInfo
 
+from services.chassis.deadline import local_date
 from services.chassis.registration_number import bin_is_valid
 
-# The days of an agreement are days in Kazakhstan.
-_LOCAL: Final = ZoneInfo("Asia/Almaty")
 _MAILBOX = re.compile(r"[^@\s]{1,64}@[^@\s]+\.[^@\s]+")
 _PHONE = re.compile(r"\+?[0-9 ()-]{5,30}")
 
@@ -58,7 +55,7 @@ class Terms:
 
     def validity(self, now: datetime) -> Validity:
         """Where `now` stands, by the calendar of Almaty."""
-        today = now.astimezone(_LOCAL).date()
+        today = local_date(now)
         if self.begin_date is not None and today < self.begin_date:
             return Validity.NOT_BEGUN
         lapsed = self.end_date is not None and today > self.end_date

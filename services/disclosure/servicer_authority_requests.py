@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import cast
-from zoneinfo import ZoneInfo
 
 from qupia.disclosure.v1 import authority_requests_pb2
 from services.chassis import evidence
 from services.chassis.call import Call
 from services.chassis.database import Connection
+from services.chassis.deadline import local_time
 from services.chassis.ids import new_uuid
 from services.chassis.paging import page_size
 from services.chassis.pipeline import Handler
@@ -55,7 +55,6 @@ from services.disclosure.servicer_authority_desk import Desk, proof
 _R = authority_requests_pb2
 _PAGE, _MOST = 50, 100
 _READ_SECONDS = 2.0
-_LOCAL = ZoneInfo("Asia/Almaty")
 _FIRST_YEAR = 2020
 _Decided = Callable[[Connection, AuthorityRequest, datetime], None]
 
@@ -234,14 +233,14 @@ class AuthorityRequestServicer:
         asked = cast(_R.SummarizeAuthorityRequestsRequest, call.request)
         require_person(call)
         now = self._desk.clock.now()
-        this_year = now.astimezone(_LOCAL).year
-        year = asked.year or this_year
-        if not _FIRST_YEAR <= year <= this_year:
+        local = local_time(now)
+        year = asked.year or local.year
+        if not _FIRST_YEAR <= year <= local.year:
             raise _wrong("year", "a year that has begun")
-        span = (datetime(year, 1, 1, tzinfo=_LOCAL), datetime(year + 1, 1, 1, tzinfo=_LOCAL))
+        begin, end = (datetime(each, 1, 1, tzinfo=local.tzinfo) for each in (year, year + 1))
         with self._desk.database.transaction() as connection:
             tallies, secret = store_authority_requests.tallies(
-                connection, call.principal.site_id, span, now
+                connection, call.principal.site_id, (begin, end), now
             )
         return _R.SummarizeAuthorityRequestsResponse(
             year=year,

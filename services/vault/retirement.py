@@ -100,7 +100,10 @@ class Retirement:
                 self._keys.delete_index_key(site, indexed, key_version)
 
     def retire_index_keys(self, record: Record = lambda _: None) -> int:
-        """Remove all old versions of all index keys, or none; returns their number."""
+        """Remove all old versions of all index keys, or none where rows are left under one.
+
+        Returns their number. Cut short, the next call goes on.
+        """
         with store_rotation.only_runner(self._keys.database):
             old = self._old_index_keys()
             if not old:

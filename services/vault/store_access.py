@@ -150,13 +150,6 @@ def end_sessions(connection: Connection, subject: Subject, now: datetime) -> lis
     return sorted(row.session_id for row in rows)
 
 
-def forget_access(connection: Connection, subject: Subject) -> None:
-    """Remove every code and session of a subject that is destroyed."""
-    place = {"site_id": subject[0], "subject_id": subject[1]}
-    connection.execute(delete(access_codes).filter_by(**place))
-    connection.execute(delete(access_sessions).filter_by(**place))
-
-
 def lock_code(connection: Connection, locator: str) -> CodeRow | None:
     """The code that a locator finds, held to the transaction's end; None where there is none."""
     row = connection.execute(

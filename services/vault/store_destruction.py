@@ -19,7 +19,6 @@ from services.chassis.idempotency import idempotency_keys
 from services.vault import store_blocks
 from services.vault.retention import Category, Held
 from services.vault.store import Subject
-from services.vault.store_access import forget_access
 from services.vault.tables import (
     blind_index,
     corrections,
@@ -120,7 +119,6 @@ def clear(connection: Connection, subject: Subject, now: datetime) -> None:
     mine = or_(links.c.visitor_id == subject_id, links.c.account_id == subject_id)
     connection.execute(delete(links).where(links.c.site_id == site, mine))
     store_blocks.forget(connection, subject)
-    forget_access(connection, subject)
     members = {"life": "DESTROYED", "data_version": 0}
     connection.execute(
         upsert(subjects)

@@ -145,6 +145,21 @@ def test_the_digests_in_evidence_are_shown_by_the_salt_that_only_the_vault_has(
     assert salt not in _everything(suite)
 
 
+@pytest.mark.usefixtures("door")
+def test_who_has_disagreed_leaves_no_digest_of_technical_data(suite: Suite) -> None:
+    """T-2.2-a"""
+    subject = suite.register().subject_id
+    suite.reject(subject)
+    told = use(consent_pb2.Use.FORM_SUBMIT, page=PAGE)
+    for name, value in TECHNICAL.items():
+        setattr(told, name, value)
+    request = consent_pb2.RecordUseRequest(subject_id=subject, use=told)
+    suite.ask(request, consent_pb2.RecordUseResponse)
+    [entry] = [b for b in map(json.loads, suite.evidence()) if b["event"] == "use.recorded"]
+    assert set(entry["digests"]) == {"page"}
+    assert _waiting(suite) == 0
+
+
 @pytest.mark.parametrize("refusal", [Unavailable(), SubjectBlocked()])
 def test_a_vault_that_does_not_take_them_now_loses_nothing(
     suite: Suite, door: Door, refusal: Exception
