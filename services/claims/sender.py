@@ -10,10 +10,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection
-
 from services.chassis.clock import Clock
-from services.chassis.database import Database
+from services.chassis.database import Connection, Database
 from services.chassis.mail import Attachment, LetterNotSent, Mailer
 from services.chassis.mail import Letter as MailLetter
 from services.chassis.metrics import Metrics
