@@ -92,6 +92,14 @@ class ClaimFact:
     court_time: datetime | None = None
     hold_end_time: datetime | None = None
 
+    @property
+    def hold_time(self) -> datetime:
+        """Since when it holds: from its recording, or from an earlier receipt.
+
+        A user has the site's claim later than it was recorded; what is disputed was held all along.
+        """
+        return min(self.receipt_time, self.record_time)
+
 
 @dataclass(frozen=True, slots=True)
 class Attribution:

@@ -118,7 +118,7 @@ def _hold(fact: ClaimFact) -> vault_pb2.LegalHold:
         hold_id=fact.hold_id,
         claim_id=fact.claim_id,
         kind=vault_pb2.LegalHold.COURT if in_court else vault_pb2.LegalHold.CLAIM,
-        since_time=stamp(fact.receipt_time),
+        since_time=stamp(fact.hold_time),
     )
     if fact.hold_end_time is not None:
         hold.ended_time.CopyFrom(stamp(fact.hold_end_time))

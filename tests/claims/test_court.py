@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 from google.api.httpbody_pb2 import HttpBody
 
-from qupia.claims.v1 import claims_pb2, court_pb2
+from qupia.claims.v1 import claims_pb2, court_pb2, site_claims_pb2
 from qupia.vault.v1 import vault_pb2
 from services.chassis.clock import FixedClock
 from services.chassis.refusal import (
@@ -98,6 +98,26 @@ def test_an_answered_claim_goes_to_court_and_is_held_until_the_case_ends(suite: 
     assert _close(suite, claim_id).claim.state == Claim.CLOSED
     assert instant(_hold(suite, subject).ended_time) == NOW + timedelta(days=100)
     assert suite.vault.texts(claim_id)["COURT_CASE"] == "Алматы МЭС, № 7511-26"
+
+
+def test_the_sites_claim_holds_from_its_recording_however_late_the_user_has_it(
+    suite: Suite,
+) -> None:
+    """T-8.3-a"""
+    subject, claim_id = _filed(suite, claimant=Claim.SITE, metadata=suite.person())
+    assert isinstance(suite.clock, FixedClock)
+    suite.clock.instant += timedelta(days=10)
+    received = site_claims_pb2.RecordReceiptRequest(
+        claim_id=claim_id, receipt_time=stamp(suite.clock.instant), proof="RR123456789KZ"
+    )
+    told = suite.ask("RecordReceipt", received, suite.person())
+    assert instant(told.claim.receipt_time) == suite.clock.instant
+    answered = site_claims_pb2.RecordUserAnswerRequest(
+        claim_id=claim_id, decision=Claim.REJECTED, text="Келіспеймін"
+    )
+    suite.ask("RecordUserAnswer", answered, suite.storefront())
+    _sue(suite, claim_id)
+    assert instant(_hold(suite, subject).since_time) == NOW
 
 
 def test_agreement_ends_the_dispute_and_its_hold(suite: Suite) -> None:

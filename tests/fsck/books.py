@@ -108,7 +108,24 @@ def live(suite: Suite) -> None:
     claiming = suite.new_subject({"familyName": "Өтегенов", "phone": "+77053334455"})
     suite.new_claim(claiming)
     suite.new_claim(claiming, kind="CONSUMER")
+    claim_of_the_site(suite)
     _good(suite.as_("privacyOfficer").post("/v1/policies", json={"texts": [_TEXT]}))
+
+
+def claim_of_the_site(suite: Suite) -> None:
+    """The site claims, and its user has the claim a moment after it was recorded."""
+    officer = suite.as_("claimsOfficer")
+    claim = {
+        "subjectIds": [suite.new_subject({"givenName": "Гүлнар"})],
+        "kind": "OTHER",
+        "claimant": "SITE",
+        "statement": "Тапсырыс төленбеді.",
+        "demand": "Төлеуді сұраймыз.",
+        "language": "kk",
+    }
+    filed = _good(officer.post("/v1/claims", json={"claim": claim}))["claim"]["claimId"]
+    received = {"receiptTime": datetime.now(UTC).isoformat(), "proof": "Хабарлама № 7"}
+    _good(officer.post(f"/v1/claims/{filed}:recordReceipt", json=received))
 
 
 def told(suite: Suite) -> None:
