@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 from services.chassis.clock import Clock
 from services.chassis.database import Connection, Database
-from services.vault import store_index, store_keks, store_rotation
+from services.vault import store_index, store_keks, store_rotation, store_tombstones
 from services.vault.fields import Field
 from services.vault.provider import KeyProvider, KeyStillCurrent
 from services.vault.rotation import SMALL_KEYS
@@ -47,7 +47,9 @@ class Retirement:
     def retire_epoch(self, epoch: str, record: Record = lambda _: None) -> list[str]:
         """Remove an epoch's key and destroy its KEK; returns the KEKs destroyed.
 
-        A KEK that wraps another old epoch too goes with the last of them.
+        With it goes every earlier KEK that wraps nothing any more: a backup from before a rotation
+        of the KEK has the epoch's key under it. A KEK that wraps another old epoch too goes with
+        the last of them.
         """
         with store_rotation.only_runner(self._keys.database):
             self._clear(epoch)
@@ -61,8 +63,8 @@ class Retirement:
                 if rows:
                     raise KeyStillUsed(f"epoch {epoch}", rows)
                 store_rotation.delete_epoch(connection, epoch)
-                shared = self._shared(connection, found.key.wrapper_id)
-                going = [] if shared else [found.key.wrapper_id]
+                store_tombstones.set_last_kek(connection, epoch, found.key.wrapper_id)
+                going = self._going(connection, found.key.wrapper_id)
                 for kek_id in going:
                     self._retire_kek(connection, kek_id)
                 record(going)
@@ -151,9 +153,17 @@ class Retirement:
         for kind in SMALL_KEYS:
             self._kek_rewrap.walk(kind, new.key.wrapper_id).run(Pace(), lambda *_: None)
 
-    def _shared(self, connection: Connection, kek_id: str) -> bool:
+    def _going(self, connection: Connection, kek_id: str) -> list[str]:
+        """The KEKs that go with an epoch that is removed, oldest first; `kek_id` wrapped it."""
+        wrapping = store_keks.rows_by_kek(connection)
+        idle = [
+            each
+            for each, (retired, _) in store_keks.read_keks(connection).items()
+            if each not in wrapping and not retired and each != self._provider.kek_id()
+        ]
         others = store_rotation.read_epochs(connection)
-        return any(each.key.wrapper_id == kek_id and not each.current for each in others)
+        shared = any(each.key.wrapper_id == kek_id and not each.current for each in others)
+        return idle if shared or kek_id in idle else [*idle, kek_id]
 
     def _retire_kek(self, connection: Connection, kek_id: str) -> None:
         if kek_id == self._provider.kek_id():

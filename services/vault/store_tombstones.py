@@ -31,7 +31,11 @@ class Restriction:
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
-    """Who was destroyed, by which end, and the certificate of it."""
+    """Who was destroyed, by which end, and the certificate of it.
+
+    `kek_id`: what wraps the epoch's key at the burial, and once the epoch is retired what wrapped
+    it last.
+    """
 
     subject: Subject
     ending: Ending
@@ -150,13 +154,30 @@ def standing(connection: Connection, wanted: Collection[Subject]) -> set[Subject
     return {(row.site_id, row.owner_id) for row in rows}
 
 
+def set_last_kek(connection: Connection, epoch: str, kek_id: str) -> None:
+    """Which KEK wrapped an epoch's key last: at the burial it may have been an earlier one."""
+    connection.execute(
+        update(tombstones)
+        .where(tombstones.c.epoch == epoch, tombstones.c.kek_id != kek_id)
+        .values(kek_id=kek_id)
+    )
+
+
 def epoch_key_destroyed(connection: Connection, stone: Tombstone) -> datetime | None:
-    """When the provider destroyed the key that wrapped the epoch's; None while one stands."""
+    """When the last key that ever wrapped the epoch's was destroyed; None while one stands.
+
+    A backup has the epoch's key under the KEK of its day, so each that was in use until the last
+    one has to be gone.
+    """
     stands = select(func.count()).select_from(epoch_keys).filter_by(epoch=stone.epoch)
     if not stone.epoch or connection.execute(stands).scalar_one():
         return None
-    gone = select(keks.c.destroy_time).filter_by(kek_id=stone.kek_id)
-    return connection.execute(gone).scalar_one_or_none()
+    last = select(keks.c.first_use_time).filter_by(kek_id=stone.kek_id).scalar_subquery()
+    until_then = connection.execute(
+        select(keks.c.destroy_time).where(keks.c.first_use_time <= last)
+    )
+    times = list(until_then.scalars())
+    return None if not times or None in times else max(times)
 
 
 def _stone(row: object) -> Tombstone:

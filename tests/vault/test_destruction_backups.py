@@ -5,6 +5,8 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from services.chassis.clock import SystemClock
 from services.chassis.database import Database
 from services.chassis.metrics import Metrics
 from services.vault.keyring import Keyring
+from services.vault.provider import KeyUnavailable
 from services.vault.provider_file import FileKeyProvider
 from services.vault.retirement import Retirement
 from services.vault.rotation import Rotations
@@ -85,17 +88,36 @@ def _running(house: House) -> Iterator[VaultProcess]:
         process.stop()
 
 
-def _epoch_ends(house: House) -> None:
-    """A new epoch for the living; the old one's key is destroyed in the provider."""
+@dataclass(frozen=True)
+class Custodian:
+    """Who rotates and retires a stopped house's keys."""
+
+    provider: FileKeyProvider
+    keys: KeyStore
+    rotations: Rotations
+    retirement: Retirement
+
+    def epoch_ends(self) -> list[str]:
+        """A new epoch for the living; the old one's key is gone with the KEKs returned."""
+        old = self.keys.open_epoch()
+        self.rotations.rotate_epoch()
+        return self.retirement.retire_epoch(old)
+
+
+@contextmanager
+def _custodian(house: House) -> Iterator[Custodian]:
     with (
         closing(Database(house.vault.runtime_url, pool_size=4)) as database,
         closing(Database(house.key_store.runtime_url, pool_size=4)) as key_store,
     ):
-        provider = FileKeyProvider(house.key_file)
-        keys = KeyStore(key_store, Keyring(provider, EpochRows(key_store)), SystemClock())
-        old = keys.open_epoch()
-        Rotations(database, keys, provider, SystemClock(), Metrics(), Pace()).rotate_epoch()
-        assert Retirement(database, keys, provider, SystemClock()).retire_epoch(old)
+        provider, clock = FileKeyProvider(house.key_file), SystemClock()
+        keys = KeyStore(key_store, Keyring(provider, EpochRows(key_store)), clock)
+        yield Custodian(
+            provider,
+            keys,
+            Rotations(database, keys, provider, clock, Metrics(), Pace()),
+            Retirement(database, keys, provider, clock),
+        )
 
 
 def _settled(process: VaultProcess) -> Person:
@@ -156,7 +178,8 @@ def test_once_the_epochs_key_is_gone_an_old_pair_opens_nobody(
         certificate = Officer(process).destroys(person.subject_id).certificate
         assert not certificate.HasField("epoch_key_destroyed_time")
         assert certificate.unrecoverable_time.ToDatetime() > certificate.end_time.ToDatetime()
-    _epoch_ends(own_house)
+    with _custodian(own_house) as custodian:
+        assert custodian.epoch_ends()
     with _running(own_house) as process:
         told = Officer(process).asks(person.subject_id).certificate
         assert told.HasField("epoch_key_destroyed_time")
@@ -172,3 +195,59 @@ def test_once_the_epochs_key_is_gone_an_old_pair_opens_nobody(
     else:
         assert process.process.exitcode != 0
         assert "key" in process.output
+
+
+def _destroy_time(house: House, kek_id: str) -> datetime:
+    ((time,),) = house.rows(
+        "SELECT destroy_time FROM keks WHERE kek_id = %s", kek_id, key_store=True
+    )
+    assert isinstance(time, datetime)
+    return time
+
+
+def test_a_certificate_tells_when_the_last_kek_of_its_epoch_was_destroyed(
+    own_house: House,
+) -> None:
+    """T-5.1-b: not when the one was that wrapped the epoch's key on the day of the end."""
+    with _running(own_house) as process:
+        person = _settled(process)
+        Officer(process).destroys(person.subject_id)
+    with _custodian(own_house) as custodian:
+        first = custodian.provider.kek_id()
+        last = custodian.rotations.rotate_kek().rotation.target
+        assert custodian.retirement.retire_kek(first) == [first]
+    with _running(own_house) as process:
+        told = Officer(process).asks(person.subject_id).certificate
+        assert not told.HasField("epoch_key_destroyed_time")
+    with _custodian(own_house) as custodian:
+        assert custodian.epoch_ends() == [last]
+    with _running(own_house) as process:
+        told = Officer(process).asks(person.subject_id).certificate
+    assert told.epoch_key_destroyed_time.ToDatetime(UTC) == _destroy_time(own_house, last)
+    assert _destroy_time(own_house, last) > _destroy_time(own_house, first)
+
+
+def test_an_epoch_takes_the_keks_with_it_that_wrapped_it_before(
+    own_house: House, backups: Backups
+) -> None:
+    """T-5.1-b: or a backup from before a rotation of the KEK would open whom it names."""
+    with _running(own_house) as process:
+        person = _settled(process)
+        backups.take()
+        Officer(process).destroys(person.subject_id)
+    with _custodian(own_house) as custodian:
+        first = custodian.provider.kek_id()
+        last = custodian.rotations.rotate_kek().rotation.target
+        assert custodian.epoch_ends() == [first, last]
+        assert custodian.provider.kek_ids() == (custodian.provider.kek_id(),)
+    with _running(own_house) as process:
+        told = Officer(process).asks(person.subject_id).certificate
+    assert told.epoch_key_destroyed_time.ToDatetime(UTC) == _destroy_time(own_house, last)
+    for name in ("vault", "keystore"):
+        backups.restore(name)
+    with _custodian(own_house) as custodian:
+        owner = (person.site, person.subject_id)
+        key = custodian.keys.owner_key(*owner)
+        assert key, "the backup has the person's key"
+        with pytest.raises(KeyUnavailable):
+            custodian.keys.keyring.open_data_key(*owner, key.wrapped)
