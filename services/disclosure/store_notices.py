@@ -13,11 +13,8 @@ from sqlalchemy.engine import Connection, Row
 
 from services.chassis.ids import new_uuid
 from services.disclosure.notice import INSTRUCTIONS, Instruction, Notice, NoticeState, Recall
-from services.disclosure.release import ReleaseState
-from services.disclosure.tables import releases
+from services.disclosure.tables import HAS_LEFT, IS_PREPARED, releases
 from services.disclosure.tables_notices import notices, recall_cursor, recalls
-
-_LEFT = (ReleaseState.RELEASED, ReleaseState.RELEASED_UNCERTAIN)
 
 
 def cursor(connection: Connection) -> tuple[str, str]:
@@ -64,15 +61,13 @@ def notify(connection: Connection, recall: Recall, now: datetime) -> list[Notice
     """
     subject = {"site_id": recall.site_id, "subject_id": recall.subject_id}
     of_subject = select(releases).filter_by(**subject)
-    pending = connection.execute(
-        select(exists(of_subject.where(releases.c.state == ReleaseState.PREPARED)))
-    ).scalar_one()
+    pending = connection.execute(select(exists(of_subject.where(IS_PREPARED)))).scalar_one()
     told = select(notices.c.delivery_id).where(notices.c.change_id == recall.change_id)
     r = releases.c
     rows = connection.execute(
         select(r.recipient_id, r.order_id, r.delivery_id)
         .filter_by(**subject)
-        .where(r.state.in_(_LEFT), r.delivery_id.not_in(told))
+        .where(HAS_LEFT, r.delivery_id.not_in(told))
         .distinct()
     )
     made = [

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Text, and_, func, select, text, true, tuple_
+from sqlalchemy import Text, and_, func, literal_column, select, true, tuple_
 from sqlalchemy.engine import Connection
 
 from services.chassis.arrays import Texts
@@ -20,7 +20,7 @@ from services.chassis.prepared import Prepared, given
 from services.disclosure.order import Delivery, OrderState
 from services.disclosure.permission import Fetches
 from services.disclosure.recipient import Kind
-from services.disclosure.tables import deliveries, orders, releases
+from services.disclosure.tables import HAS_LEFT, MAY_HAVE_LEFT, deliveries, orders, releases
 
 Key = tuple[str, str]
 """(site, delivery)"""
@@ -55,20 +55,15 @@ _LOCK = Prepared(
 _of_it = and_(
     releases.c.site_id == deliveries.c.site_id, releases.c.delivery_id == deliveries.c.delivery_id
 )
-# Constants of the program, in the words of the indexes: a parameter would not match them.
-_MAY_HAVE_LEFT = text("releases.state IN ('PREPARED', 'RELEASED', 'RELEASED_UNCERTAIN')")
-_FIRST = text(
-    "releases.state IN ('RELEASED', 'RELEASED_UNCERTAIN') AND releases.first_release_id = ''"
-)
 _fetched = (
     select(func.count().label("fetches"), func.max(releases.c.prepare_time).label("last_fetch"))
-    .where(_of_it, releases.c.counted, _MAY_HAVE_LEFT)
+    .where(_of_it, releases.c.counted, MAY_HAVE_LEFT)
     .correlate(deliveries)
     .lateral("fetched")
 )
 _first = (
     select(releases.c.release_id)
-    .where(_of_it, _FIRST)
+    .where(_of_it, HAS_LEFT, releases.c.first_release_id == literal_column("''"))
     .order_by(releases.c.end_time)
     .limit(1)
     .correlate(deliveries)

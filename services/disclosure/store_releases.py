@@ -18,7 +18,6 @@ from sqlalchemy import (
     insert,
     literal_column,
     select,
-    text,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -29,7 +28,7 @@ from services.chassis.prepared import Prepared, given
 from services.disclosure.permission import Denial
 from services.disclosure.recipient import Kind
 from services.disclosure.release import Release, ReleaseState
-from services.disclosure.tables import releases
+from services.disclosure.tables import IS_PREPARED, MAY_HAVE_LEFT, releases
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +100,8 @@ _END_LEFT = Prepared(
     .where(
         releases.c.site_id == _ended.c.site_id,
         releases.c.release_id == _ended.c.release_id,
-        releases.c.state == literal_column("'PREPARED'"),
+        # Not by its state, which has an index: each would be compared with all that are PREPARED.
+        releases.c.end_time.is_(None),
     )
     .values(
         state=bindparam("end_state", type_=Text),
@@ -161,7 +161,7 @@ def left_prepared(connection: Connection, before: datetime, limit: int) -> list[
     """Releases that were prepared before a time and have not ended, the oldest first."""
     rows = connection.execute(
         select(releases)
-        .where(releases.c.state == ReleaseState.PREPARED, releases.c.prepare_time < before)
+        .where(IS_PREPARED, releases.c.prepare_time < before)
         .order_by(releases.c.prepare_time)
         .limit(limit)
     )
@@ -172,25 +172,24 @@ def oldest_prepared(connection: Connection) -> datetime | None:
     """When the oldest release was prepared that has not ended."""
     row = connection.execute(
         select(releases.c.prepare_time)
-        .where(releases.c.state == ReleaseState.PREPARED)
+        .where(IS_PREPARED)
         .order_by(releases.c.prepare_time)
         .limit(1)
     ).one_or_none()
     return None if row is None else row.prepare_time
 
 
-_FETCHES = text(
-    "SELECT site_id, delivery_id, count(*) AS fetches FROM releases "
-    "WHERE site_id = :site AND delivery_id = ANY(CAST(:ids AS text[])) AND counted "
-    "AND state IN ('PREPARED', 'RELEASED', 'RELEASED_UNCERTAIN') GROUP BY site_id, delivery_id"
-)
-
-
 def fetches(connection: Connection, site_id: str, delivery_ids: Sequence[str]) -> Mapping[str, int]:
     """How often deliveries were fetched, as far as it counts; those that never were are absent."""
     if not delivery_ids:
         return {}
-    rows = connection.execute(_FETCHES, {"site": site_id, "ids": list(delivery_ids)})
+    r = releases.c
+    rows = connection.execute(
+        select(r.delivery_id, func.count().label("fetches"))
+        .filter_by(site_id=site_id)
+        .where(r.delivery_id.in_(delivery_ids), r.counted, MAY_HAVE_LEFT)
+        .group_by(r.delivery_id)
+    )
     return {row.delivery_id: row.fetches for row in rows}
 
 

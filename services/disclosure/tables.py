@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tables of the broker."""
 
+from typing import Final
+
 from sqlalchemy import (
     Boolean,
     Column,
@@ -122,10 +124,12 @@ releases = Table(
             "counted AND state IN ('PREPARED', 'RELEASED', 'RELEASED_UNCERTAIN')"
         ),
     ),
+    # The subject first: with the site first it would serve whatever has a site, before the table
+    # is counted for the first time.
     Index(
         "releases_by_subject",
-        "site_id",
         "subject_id",
+        "site_id",
         postgresql_where=text("state IN ('PREPARED', 'RELEASED', 'RELEASED_UNCERTAIN')"),
     ),
     Index(
@@ -144,6 +148,12 @@ releases = Table(
     ),
 )
 """Every attempt to release, PREPARED before the vault is asked; `entry_id` is the vault's."""
+
+# What may be asked of many releases, in the words of their indexes: a state that is a parameter
+# matches none of them, once PostgreSQL keeps the plan.
+IS_PREPARED: Final = text("releases.state = 'PREPARED'")
+MAY_HAVE_LEFT: Final = text("releases.state IN ('PREPARED', 'RELEASED', 'RELEASED_UNCERTAIN')")
+HAS_LEFT: Final = text("releases.state IN ('RELEASED', 'RELEASED_UNCERTAIN')")
 
 disclosures = Table(
     "disclosures",

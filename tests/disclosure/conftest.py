@@ -12,7 +12,7 @@ from sqlalchemy import create_engine, text
 
 import services.disclosure
 from cli import postgres
-from cli.postgres import DatabaseAccess, ensure_database
+from cli.postgres import Cluster, DatabaseAccess, ensure_database
 from services.chassis import migration
 from services.chassis.database import Database
 from services.disclosure.tables import metadata
@@ -22,20 +22,29 @@ MIGRATIONS = Path(services.disclosure.__file__).parent / "migrations"
 
 
 @pytest.fixture(scope="session")
-def access() -> Iterator[DatabaseAccess]:
-    """The broker's database at its newest schema."""
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL for all tests."""
     folder = Path(tempfile.mkdtemp(prefix="qupia-disclosure-"))
     folder.chmod(0o755)
     cluster = postgres.start(folder / "postgres", fsync=False)
     try:
-        found = ensure_database(
-            cluster, "disclosure", "disclosure_owner", "disclosure", cluster.passwords
-        )
-        migration.upgrade(found.owner_url, MIGRATIONS, "disclosure")
-        yield found
+        yield cluster
     finally:
         cluster.stop()
         shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def access(cluster: Cluster) -> DatabaseAccess:
+    """The broker's database at its newest schema."""
+    return broker_database(cluster, "disclosure")
+
+
+def broker_database(cluster: Cluster, name: str) -> DatabaseAccess:
+    """A database of that name, at a broker's newest schema."""
+    found = ensure_database(cluster, name, f"{name}_owner", name, cluster.passwords)
+    migration.upgrade(found.owner_url, MIGRATIONS, name)
+    return found
 
 
 @pytest.fixture

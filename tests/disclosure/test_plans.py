@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A release reads as many blocks as there is to find, however many orders and releases there are.
+
+The plans are made while the tables are small and kept while they grow; made anew of large tables
+that nobody has counted yet; and of tables that were counted.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import psycopg
+import pytest
+
+from cli.postgres import Cluster, DatabaseAccess
+from services.chassis.database import Connection
+from services.chassis.evidence import Entry
+from services.chassis.ids import new_uuid
+from services.disclosure import (
+    store_deliveries,
+    store_ledger,
+    store_notices,
+    store_places,
+    store_recipients,
+    store_releases,
+)
+from services.disclosure.ledger import Outcome, left
+from services.disclosure.notice import Recall
+from services.disclosure.recipient import Kind
+from services.disclosure.release import Release, ReleaseState
+from tests.disclosure.conftest import broker_database
+from tests.vault.plans import Observed, Plan
+
+_FEW, _MANY = 60, 20_000
+_MOST_BLOCKS: Final = 60
+"""A look into an index costs three or four; the smallest of the tables has over a hundred."""
+NOW = datetime.now(UTC)
+_KEY = ("demo", "d30")
+_ROWS = {
+    "orders (site_id, registration_id, order_id, subject_id, policy_version, state, "
+    "register_time, act_id, close_act_id)": (
+        "'demo', 'r' || n, 'o' || n, 's' || n, 1, 'OPEN', now(), 'a' || n, ''"
+    ),
+    "deliveries (site_id, delivery_id, registration_id, order_id, subject_id, recipient_id, kind, "
+    "assign_time, act_id)": (
+        "'demo', 'd' || n, 'r' || n, 'o' || n, 's' || n, 'c' || mod(n, 50), 'COURIER', now(), "
+        "'b' || n"
+    ),
+    "releases (site_id, release_id, subject_id, order_id, delivery_id, recipient_id, kind, state, "
+    "prepare_time, end_time, entry_id, fields, first_release_id, reason, clause)": (
+        "'demo', 'x' || n, 's' || n, 'o' || n, 'd' || n, 'c' || mod(n, 50), 'COURIER', 'RELEASED', "
+        "now(), now(), 'e' || n, '{}', '', '', ''"
+    ),
+    "subject_pseudonyms": "'demo', 's' || n, 'p' || n",
+}
+
+
+def _release() -> Release:
+    return Release("demo", new_uuid(), "s30", "o30", "d30", "c30", Kind.COURIER, NOW, counted=False)
+
+
+def _read(connection: Connection) -> None:
+    store_places.lock(connection, [_KEY])
+    place = store_places.read(connection, [_KEY])[_KEY]
+    assert (place.first_release_id, place.fetches.count) == ("x30", 1)
+
+
+def _released(connection: Connection) -> None:
+    release = _release()
+    store_releases.prepare(connection, [release], NOW)
+    way = store_releases.Left(release, new_uuid(), ["phone"], "x30")
+    assert store_releases.end_left(connection, [way], ReleaseState.RELEASED, NOW)
+    proof = Entry("delivery.released", "TRANSFER", "PERMITTED", "demo", "key")
+    line = left(release, Outcome.REPEAT, NOW, ["phone"], "x30")
+    store_ledger.record_left(connection, [(line, proof)], NOW)
+
+
+_ACTS: Mapping[str, Callable[[Connection], object]] = {
+    "read": _read,
+    "released": _released,
+    "asker": lambda c: store_recipients.find_all(c, {("demo", "c30")}),
+    "live": lambda c: store_deliveries.live_of(c, "demo", "c30", NOW, "", 10),
+    "fetches": lambda c: store_releases.fetches(c, "demo", ["d30"]),
+    "oldest": store_releases.oldest_prepared,
+    "left prepared": lambda c: store_releases.left_prepared(c, NOW, 10),
+    "recall": lambda c: store_notices.notify(c, Recall("x", "demo", "s30", "BLOCKED", NOW), NOW),
+}
+Plans = dict[str, dict[str, list[Plan]]]
+
+
+@pytest.fixture(scope="module")
+def plans(cluster: Cluster) -> Plans:
+    """By the circumstances in which they were made, by act."""
+    access = broker_database(cluster, "plans")
+    _grow(access, 1, _FEW)
+    kept = Observed(cluster, access, generic=True)
+    # From the third time on the driver lets PostgreSQL keep a plan.
+    for _ in range(4):
+        _done(kept)
+    _grow(access, _FEW + 1, _MANY)
+    fresh = Observed(cluster, access, generic=False)
+    found = {"kept of small tables": _done(kept), "uncounted": _done(fresh)}
+    _count(access)
+    found["counted"] = _done(fresh)
+    kept.close()
+    fresh.close()
+    return found
+
+
+@pytest.mark.parametrize("act", _ACTS)
+def test_no_act_of_a_release_reads_more_than_it_finds(plans: Plans, act: str) -> None:
+    """Issue 4: a million open orders cost nothing per release."""
+    for circumstances, found in plans.items():
+        assert found[act], f"{circumstances}: no plan was heard"
+        for plan in found[act]:
+            told = f"{circumstances}: {plan.blocks} blocks, {plan.read_whole}: {plan.statement}"
+            assert plan.blocks <= _MOST_BLOCKS, told
+
+
+def _done(observed: Observed) -> dict[str, list[Plan]]:
+    def in_transaction(act: Callable[[Connection], object]) -> Callable[[Any], None]:
+        def done(database: Any) -> None:
+            with database.transaction() as connection:
+                act(connection)
+
+        return done
+
+    return {name: observed.plans(in_transaction(act)) for name, act in _ACTS.items()}
+
+
+def _owner(access: DatabaseAccess) -> psycopg.Connection[Any]:
+    return psycopg.connect(access.owner_url.replace("+psycopg", ""), autocommit=True)
+
+
+def _grow(access: DatabaseAccess, first: int, last: int) -> None:
+    with _owner(access) as owner:
+        for table, row in _ROWS.items():
+            owner.execute(
+                f"INSERT INTO {table} SELECT {row} FROM generate_series(%s::bigint, %s) n",
+                (first, last),
+            )
+
+
+def _count(access: DatabaseAccess) -> None:
+    with _owner(access) as owner:
+        owner.execute("VACUUM ANALYZE")
