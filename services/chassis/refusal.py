@@ -375,6 +375,12 @@ class FetchLimitReached(Refusal):
     reason = "FETCH_LIMIT_REACHED"
 
 
+class ClaimLimitReached(Refusal):
+    """The storefront has filed as many claims as it may: an officer takes further ones."""
+
+    reason = "CLAIM_LIMIT_REACHED"
+
+
 _BY_REASON: dict[str, type[Refusal]] = {c.reason: c for c in Refusal.__subclasses__()}
 
 

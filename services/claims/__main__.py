@@ -26,9 +26,10 @@ from services.chassis.sealed.courier import Courier
 from services.chassis.sealed.keeper import SealingKeyKeeper
 from services.chassis.signing import Signer
 from services.chassis.sites import load_sites
-from services.claims import store_acts, wire
+from services.claims import flooding, store_acts, wire
 from services.claims.clock import ClaimClock
 from services.claims.correspondence import Correspondence
+from services.claims.flooding import Limits
 from services.claims.incident_clock import IncidentClock
 from services.claims.intake import FAR_BACK_WORKING_DAYS
 from services.claims.notifier import Notifier
@@ -40,6 +41,7 @@ from services.claims.servicer_bundle import Bundles
 from services.claims.servicer_common import Office
 from services.claims.servicer_court import Disputes
 from services.claims.servicer_filing import Filing
+from services.claims.servicer_flooding import FloodGate
 from services.claims.servicer_incident_reading import IncidentReading
 from services.claims.servicer_incidents import Incidents
 from services.claims.servicer_letters import Letters
@@ -65,7 +67,8 @@ class ClaimsSettings(ProcessSettings, MailSettings):
     (`services.chassis.sites`), `calendar` is the override file of the working calendar
     (`services.chassis.calendar`). A time of receipt that lies more than `far_back_working_days`
     back waits for a second officer. `officers_email` is reminded before a term ends;
-    where it is empty the task stands in the list only.
+    where it is empty the task stands in the list only. The three limits are those of
+    `services.claims.flooding`; 0: none.
     """
 
     vault: str
@@ -74,6 +77,9 @@ class ClaimsSettings(ProcessSettings, MailSettings):
     calendar: Path | None = None
     far_back_working_days: int = Field(FAR_BACK_WORKING_DAYS, ge=0, le=250)
     officers_email: str = ""
+    open_claims_per_subject: int = Field(flooding.OPEN_PER_SUBJECT, ge=0)
+    daily_claims_per_subject: int = Field(flooding.DAILY_PER_SUBJECT, ge=0)
+    daily_subjects_per_credential: int = Field(flooding.DAILY_SUBJECTS_PER_CREDENTIAL, ge=0)
 
     @field_validator("officers_email")
     @classmethod
@@ -81,6 +87,15 @@ class ClaimsSettings(ProcessSettings, MailSettings):
         if value and not is_address(value):
             raise ValueError("is no e-mail address")
         return value
+
+    @property
+    def limits(self) -> Limits:
+        """How many claims a storefront may file."""
+        return Limits(
+            self.open_claims_per_subject,
+            self.daily_claims_per_subject,
+            self.daily_subjects_per_credential,
+        )
 
 
 def main(ready: Callable[[], None] = lambda: None) -> int:
@@ -112,7 +127,11 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     mailer = mailer_of(settings, parts.clock, development=settings.development)
     correspondence = Correspondence(signer, sites, mailer, settings.officers_email)
     rpcs = handlers(
-        Filing(office, settings.far_back_working_days),
+        Filing(
+            office,
+            FloodGate(office, parts.refusals, settings.limits),
+            settings.far_back_working_days,
+        ),
         Verifying(office),
         Answering(office, correspondence),
         Letters(office, signer),

@@ -8,6 +8,7 @@ from typing import cast
 from qupia.claims.v1 import claims_pb2
 from services.chassis.calendar import DateOutsideCalendar
 from services.chassis.call import Call
+from services.chassis.database import Connection
 from services.chassis.deadline import due
 from services.chassis.ids import new_uuid
 from services.chassis.mail import is_address
@@ -31,7 +32,9 @@ from services.claims import (
 from services.claims.authority import AuthorityState
 from services.claims.claim import Claim
 from services.claims.documents import DocumentKind, Text
+from services.claims.flooding import TooManyFiled
 from services.claims.servicer_common import Office, blank_texts, is_officer, refuse
+from services.claims.servicer_flooding import FloodGate
 from services.claims.state import Claimant, ClaimKind, ClaimState, term_days
 from services.claims.store_steps import TooManyClaims
 from services.claims.store_verification import Desk
@@ -42,11 +45,24 @@ _PUSH_SECONDS = 2.0
 _PUSH_SECONDS_WITHOUT_VAULT = 0.3
 
 
+class _TurnedAway(Exception):
+    """The claim goes beyond a limit; nothing of it is kept but the evidence."""
+
+    def __init__(self, claim: Claim, texts: list[Text], beyond: TooManyFiled) -> None:
+        super().__init__()
+        self.claim = claim
+        self.texts = texts
+        self.beyond = beyond
+
+
 class Filing:
     """Takes claims."""
 
-    def __init__(self, office: Office, far_back: int = intake.FAR_BACK_WORKING_DAYS) -> None:
+    def __init__(
+        self, office: Office, gate: FloodGate, far_back: int = intake.FAR_BACK_WORKING_DAYS
+    ) -> None:
         self._office = office
+        self._gate = gate
         self._calendar = office.calendar
         self._far_back = far_back
 
@@ -54,7 +70,7 @@ class Filing:
         """File a claim: recorded first, then brought into force; PENDING while the vault is away.
 
         Raises InvalidArgument, NotEntitledToFile, NotFound (a subject the site does not have),
-        StateConflict (more claims than a subject can carry), Unavailable.
+        StateConflict (more claims than a subject can carry), ClaimLimitReached, Unavailable.
         """
         office = self._office
         given = cast(claims_pb2.FileClaimRequest, call.request).claim
@@ -63,30 +79,50 @@ class Filing:
         if not intake.may_file(claimant, officer=is_officer(call)):
             raise NotEntitledToFile
         known = self._look_up(call, given.subject_ids)
-        claim_id = new_uuid()
-        with office.database.transaction() as connection:
-            now = office.clock.now()
-            stood = office.keys.begin(connection, call, claim_id, now)
-            if stood == claim_id:
-                if known is not None and not known.issuperset(given.subject_ids):
-                    raise NotFound
-                claim = self._claim(call, given, claim_id, now)
-                key = sealed_store.current_key(connection)
-                texts = _texts(given)
-                step = office.step(call, key, claim, texts)
-                desk = Desk(wire.slice_bytes, self._calendar, now)
-                try:
-                    store_steps.file(connection, claim, step, wire.slice_bytes)
-                except TooManyClaims:
-                    raise StateConflict from None
-                paper = wire.authority(given.authority) if given.HasField("authority") else None
-                store_verification.filed(connection, claim, paper, step.by.principal, desk)
-                for text in texts:
-                    if text.kind is DocumentKind.REPLY_ADDRESS and is_address(text.text):
-                        store_answers.keep_email_address(
-                            connection, claim.site_id, claim_id, text.document_id
-                        )
+        try:
+            with office.database.transaction() as connection:
+                stood = self._file(connection, call, given, known)
+        except _TurnedAway as turned:
+            raise self._gate.turn_away(call, turned.claim, turned.texts, turned.beyond) from None
         return self._answer(call, stood, vault_away=known is None)
+
+    def _file(
+        self,
+        connection: Connection,
+        call: Call,
+        given: claims_pb2.NewClaim,
+        known: frozenset[str] | None,
+    ) -> str:
+        """Write the claim once per idempotency key; its id. Raises _TurnedAway and refusals."""
+        office, now, claim_id = self._office, self._office.clock.now(), new_uuid()
+        stood = office.keys.begin(connection, call, claim_id, now)
+        if stood != claim_id:
+            return stood
+        if known is not None and not known.issuperset(given.subject_ids):
+            raise NotFound
+        claim = self._claim(call, given, claim_id, now)
+        texts = _texts(given)
+        step = office.step(call, sealed_store.current_key(connection), claim, texts)
+
+        def require_room() -> None:
+            if not is_officer(call):
+                self._gate.require_room(connection, claim, step.by.principal)
+
+        try:
+            store_steps.file(connection, claim, step, wire.slice_bytes, require_room)
+        except TooManyClaims:
+            raise StateConflict from None
+        except TooManyFiled as beyond:
+            raise _TurnedAway(claim, texts, beyond) from None
+        paper = wire.authority(given.authority) if given.HasField("authority") else None
+        desk = Desk(wire.slice_bytes, self._calendar, now)
+        store_verification.filed(connection, claim, paper, step.by.principal, desk)
+        for text in texts:
+            if text.kind is DocumentKind.REPLY_ADDRESS and is_address(text.text):
+                store_answers.keep_email_address(
+                    connection, claim.site_id, claim_id, text.document_id
+                )
+        return claim_id
 
     def _look_up(self, call: Call, subject_ids: Sequence[str]) -> frozenset[str] | None:
         """Those of the subjects that the site has; None where the vault cannot say."""

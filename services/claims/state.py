@@ -164,6 +164,8 @@ def _refuse_missing(parts: Mapping[str, object]) -> None:
 
 WAITING = frozenset({ClaimState.RECEIVED, ClaimState.VERIFIED, ClaimState.ANSWER_WRITTEN})
 """The states in which the term of clause 8.2 runs."""
+UNANSWERED = WAITING | {ClaimState.NO_ANSWER}
+"""The states in which the claimant waits for the written answer."""
 
 _BLOCKING_KINDS = frozenset({ClaimKind.INACCURATE_DATA, ClaimKind.UNLAWFUL_ACTS})
 _BLOCKING_CLAIMANTS = frozenset(

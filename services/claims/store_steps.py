@@ -5,7 +5,7 @@ and evidence.
 Every function runs in the caller's transaction, after its idempotency key was taken.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -44,14 +44,25 @@ class Conclusion:
     correction_id: str
 
 
-def file(connection: Connection, claim: Claim, step: Step, compose: store_acts.Compose) -> None:
-    """Write a new claim, whose number is given here. Raises TooManyClaims, Unavailable."""
+def file(
+    connection: Connection,
+    claim: Claim,
+    step: Step,
+    compose: store_acts.Compose,
+    require_room: Callable[[], None] = lambda: None,
+) -> None:
+    """Write a new claim, whose number is given here.
+
+    `require_room` refuses it, with whatever it raises, once the subjects are locked. Raises
+    TooManyClaims, Unavailable.
+    """
     now = claim.record_time
     counters = store_acts.lock(connection, claim.site_id, claim.subject_ids)
     for subject_id in claim.subject_ids:
         known = store.facts_of(connection, claim.site_id, subject_id)
         if sum(not fact.same_contact for fact in known) >= CLAIMS_PER_SUBJECT:
             raise TooManyClaims
+    require_room()
     sealed_store.insert_documents(connection, step.documents, now)
     year = local_date(now).year
     ordinal = store.next_ordinal(connection, claim.site_id, year)

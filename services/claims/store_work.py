@@ -16,13 +16,11 @@ from services.claims.claim import Claim
 from services.claims.documents import DocumentKind
 from services.claims.intake import CLAIMS_PER_SUBJECT
 from services.claims.paper import FILES_BYTES, NOTES, Paper
-from services.claims.state import WAITING, ClaimState
+from services.claims.state import UNANSWERED, ClaimState
 from services.claims.store_steps import Step, TooManyClaims
 from services.claims.store_verification import Acts, Desk, NotOpen
 from services.claims.tables import claims
 from services.claims.tables_work import claim_papers
-
-_OPEN = WAITING | {ClaimState.NO_ANSWER}
 
 
 class TooManyPapers(Exception):
@@ -52,7 +50,7 @@ def attach_subject(
     counters = store_acts.lock(connection, claim.site_id, [*claim.subject_ids, subject_id])
     claim = store.read_claim(connection, claim.site_id, claim.claim_id, lock=True) or claim
     # What a verification found it found of those who were named.
-    if subject_id in claim.subject_ids or claim.state not in _OPEN or _is_settled(claim):
+    if subject_id in claim.subject_ids or claim.state not in UNANSWERED or _is_settled(claim):
         raise NotOpen
     known = store.facts_of(connection, claim.site_id, subject_id)
     if sum(not fact.same_contact for fact in known) >= CLAIMS_PER_SUBJECT:

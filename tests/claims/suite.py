@@ -46,6 +46,7 @@ from services.chassis.sites import Operator, Sites
 from services.claims import store_acts, wire
 from services.claims.clock import ClaimClock
 from services.claims.correspondence import Correspondence
+from services.claims.flooding import Limits
 from services.claims.incident_clock import IncidentClock
 from services.claims.notifier import Notifier
 from services.claims.same_contact import SameContacts
@@ -56,6 +57,7 @@ from services.claims.servicer_bundle import Bundles
 from services.claims.servicer_common import Office
 from services.claims.servicer_court import Disputes
 from services.claims.servicer_filing import Filing
+from services.claims.servicer_flooding import FloodGate
 from services.claims.servicer_incident_reading import IncidentReading
 from services.claims.servicer_incidents import Incidents
 from services.claims.servicer_letters import Letters
@@ -122,7 +124,8 @@ class Context:
 class Suite:
     """Everything of the claims process but its server and its threads."""
 
-    def __init__(self, url: str, clock: Clock | None = None) -> None:
+    def __init__(self, url: str, clock: Clock | None = None, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
         self.clock = clock or FixedClock(NOW)
         self.vault = VaultStandIn()
         self.database = Database(url)
@@ -192,7 +195,7 @@ class Suite:
         )
         pages = PageTokens(secret)
         rpcs = handlers(
-            Filing(office),
+            Filing(office, FloodGate(office, RefusalLog(1000), self.limits)),
             Verifying(office),
             Answering(office, self.correspondence),
             Letters(office, self.correspondence.signer),
