@@ -16,7 +16,7 @@ from services.chassis.database import Connection, Database
 from services.chassis.evidence import Entry
 from services.chassis.metrics import Metrics
 from services.chassis.pipeline import Handler
-from services.chassis.refusal import FieldViolation, InvalidArgument, KeyUnavailable
+from services.chassis.refusal import FieldViolation, InvalidArgument, KeyUnavailable, Unavailable
 from services.chassis.slices import Verdict, completes, next_incarnation
 from services.vault import store, store_life, store_releases, store_slices, wire
 from services.vault.decide import Life, Operation, Question
@@ -209,14 +209,23 @@ class DeciderServicer:
         outcomes = self._gate.read(reads)
         return vault_pb2.ReadForReleaseResponse(
             outcomes=[
-                self._release_outcome(read, outcome)
+                self._release_outcome(call, read, outcome)
                 for read, outcome in zip(reads, outcomes, strict=True)
             ]
         )
 
-    def _release_outcome(self, read: Read, outcome: Outcome) -> vault_pb2.ReleaseOutcome:
+    def _release_outcome(
+        self, call: Call, read: Read, outcome: Outcome
+    ) -> vault_pb2.ReleaseOutcome:
         if isinstance(outcome, Contended):
-            outcome = self._gate.read_alone(read)
+            if call.remaining() <= 0:
+                # Nobody waits for it any more, so it is not begun.
+                return vault_pb2.ReleaseOutcome()
+            try:
+                outcome = self._gate.read_alone(read)
+            except Unavailable:
+                # Whether its entry stands is not known; what the others were given is.
+                return vault_pb2.ReleaseOutcome()
         if not isinstance(outcome, Given):
             return vault_pb2.ReleaseOutcome(problem=problem_of(outcome))
         return vault_pb2.ReleaseOutcome(

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 import pytest
 from google.protobuf.message import Message
 
-from qupia.vault.v1 import vault_pb2
+from qupia.vault.v1 import authority_pb2, vault_pb2
 from services.chassis.call import Call
 from services.chassis.client import Client
 from services.chassis.contract import load_contract, reasons
+from services.chassis.ids import new_uuid
 from services.chassis.refusal import (
     FieldViolation,
     InvalidArgument,
@@ -19,23 +20,49 @@ from services.chassis.refusal import (
     refusal_of,
 )
 from services.chassis.server import Certificate
-from tests.chassis.desk import BLOCK, Desk
+from tests.chassis.desk import BLOCK, SUBJECT, Desk
 from tests.chassis.test_server import SLICE
 
 OPEN = "/qupia.vault.v1.VaultDeciderService/OpenIncarnation"
+RELEASE = "/qupia.vault.v1.VaultDisclosureService/ReadForRelease"
+AUTHORITY = "/qupia.vault.v1.VaultAuthorityService/ReadForAuthority"
 ANSWER = vault_pb2.ApplyClaimsSliceResponse
+_RELEASED = vault_pb2.ReadForReleaseRequest(
+    items=[
+        vault_pb2.ReleaseItem(
+            site_id="demo",
+            subject_id=SUBJECT,
+            release_id=new_uuid(),
+            order_id="A-1",
+            delivery_id=new_uuid(),
+            recipient_id=new_uuid(),
+        )
+    ]
+)
+_RELEASED_BY_LAW = authority_pb2.ReadForAuthorityRequest(
+    question=authority_pb2.AuthorityQuestion(
+        site_id="demo", subject_id=SUBJECT, categories=[authority_pb2.DataCategory.NAME]
+    ),
+    request_id=new_uuid(),
+    authority_id=new_uuid(),
+    release_id=new_uuid(),
+)
 
 
 @pytest.fixture
 def client(desk: Desk) -> Iterator[Client]:
     """The claims service's way to the vault."""
-    leaf = desk.leaf("claims")
-    chain, key = desk.folder / "claims.pem", desk.folder / "claims.key"
-    chain.write_bytes(leaf.certificate)
-    key.write_bytes(leaf.key)
-    client = Client("vault", desk.address, Certificate(desk.folder / "ca.pem", chain, key))
+    client = _client_of(desk, "claims")
     yield client
     client.close()
+
+
+def _client_of(desk: Desk, process: str) -> Client:
+    leaf = desk.leaf(process)
+    chain, key = desk.folder / f"{process}.pem", desk.folder / f"{process}.key"
+    chain.write_bytes(leaf.certificate)
+    key.write_bytes(leaf.key)
+    return Client("vault", desk.address, Certificate(desk.folder / "ca.pem", chain, key))
 
 
 def _failing(times: int, error: Refusal) -> Callable[[Call], Message]:
@@ -86,6 +113,17 @@ def test_what_may_not_be_repeated_is_asked_once(desk: Desk, client: Client) -> N
     desk.answer = _failing(1, Unavailable())
     with pytest.raises(Unavailable):
         client.call(OPEN, vault_pb2.OpenIncarnationRequest(), vault_pb2.OpenIncarnationResponse, 2)
+    assert len(desk.calls) == 1
+
+
+@pytest.mark.parametrize(("path", "asked"), [(RELEASE, _RELEASED), (AUTHORITY, _RELEASED_BY_LAW)])
+def test_data_for_a_release_are_asked_for_once(desk: Desk, path: str, asked: Message) -> None:
+    """An answer that was lost had its entry: asked again, one release would have two."""
+    desk.answer = _failing(1, Unavailable())
+    client = _client_of(desk, "disclosure")
+    with pytest.raises(Unavailable):
+        client.call(path, asked, type(load_contract().methods[path].output_class()), 2)
+    client.close()
     assert len(desk.calls) == 1
 
 

@@ -2,12 +2,14 @@
 """Purpose-bound reads through a real vault over mutual TLS (clauses 4.1, 6.2.1, 2.3)."""
 
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 
 from qupia.contract.v1 import contract_pb2
 from qupia.subject.v1 import subject_pb2
 from qupia.vault.v1 import vault_pb2
+from services.vault.store import lock_key
 from tests.vault.person import DATA, Person, problem_of, release, settled
 from tests.vault.vault_process import House, VaultProcess
 from tests.vault.wire_client import Refused, Storefront, read_request, reason_of
@@ -245,3 +247,16 @@ def test_a_problem_in_a_batch_names_its_clause(shop: Storefront, person: Person)
     [outcome] = shop.batch(read_request(person.subject_id))
     assert outcome.problem.code == contract_pb2.Refusal.SUBJECT_BLOCKED
     assert outcome.problem.clause == "6.2.3"
+
+
+def test_a_release_that_has_to_wait_leaves_its_neighbours_what_they_got(
+    house: House, vault: VaultProcess, shop: Storefront
+) -> None:
+    """Nothing is told of it, so the broker asks later whether there is an entry."""
+    busy, free = settled(vault, shop), settled(vault, shop)
+    items = [busy.orders_goods().item(), free.orders_goods().item()]
+    with closing(house.owner()) as owner:
+        owner.execute("SELECT pg_advisory_lock(%s)", (lock_key("demo", busy.subject_id),))
+        told, given = release(vault, *items)
+    assert told.WhichOneof("outcome") is None
+    assert given.read.entry_id
