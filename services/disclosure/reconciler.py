@@ -19,7 +19,7 @@ from services.chassis.evidence import Entry
 from services.chassis.metrics import Metrics
 from services.chassis.pseudonym import pseudonym_of
 from services.chassis.refusal import Refusal, Unavailable
-from services.disclosure import store_ledger, store_releases
+from services.disclosure import store_fetches, store_ledger, store_places, store_releases
 from services.disclosure.ledger import Outcome, left, references
 from services.disclosure.permission import Denial
 from services.disclosure.release import CLAUSE, FIELDS, Release, ReleaseState, reconciled
@@ -100,9 +100,11 @@ class Reconciler:
         now, state = self._clock.now(), reconciled(entry_id)
         with self._database.transaction() as connection:
             if state is ReleaseState.WITHDRAWN:
+                store_places.lock(connection, [(release.site_id, release.delivery_id)])
                 nothing = Denial("UNAVAILABLE", CLAUSE)
                 ended = store_releases.end_unleft(connection, release, state, nothing, now)
                 if ended:
+                    store_fetches.hand_on(connection, release)
                     subject = pseudonym_of(connection, release.site_id, release.subject_id)
                     evidence.append(connection, _proof(release, "", subject), now)
                 return ended

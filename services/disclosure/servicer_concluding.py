@@ -18,7 +18,7 @@ from services.chassis.evidence import RefusalLog
 from services.chassis.pipeline import is_decision
 from services.chassis.refusal import Unavailable, refusal_of
 from services.chassis.signing import Signer
-from services.disclosure import store_ledger, store_places, store_releases, wire
+from services.disclosure import store_fetches, store_ledger, store_places, store_releases, wire
 from services.disclosure.ledger import Disclosure, Outcome, left
 from services.disclosure.permission import Denial, withheld
 from services.disclosure.receipt import make_receipt
@@ -51,9 +51,8 @@ class Concluding:
         outcomes: dict[int, Released | Exception] = {}
         with self._database.transaction() as connection:
             given = [each for each in answered if each.given]
-            keys = [each.key for each in given]
-            store_places.lock(connection, keys)
-            places = store_places.read(connection, keys)
+            store_places.lock(connection, [each.key for each in answered])
+            places = store_places.read(connection, [each.key for each in given])
             leaving = _leaving(given, places, now)
             for each in answered:
                 if id(each) not in leaving:
@@ -107,7 +106,11 @@ class Concluding:
             against, decided = Denial(reason, refusal.clause), is_decision(refusal)
             state = ReleaseState.REFUSED if decided else ReleaseState.WITHDRAWN
         entry_id = each.outcome.read.entry_id
-        store_releases.end_unleft(connection, each.release, state, against, now, entry_id)
+        ended = store_releases.end_unleft(connection, each.release, state, against, now, entry_id)
+        if not ended:
+            # The reconciler was faster, or the same was written before and not heard.
+            return Turned(Unavailable(retry_after=1))
+        store_fetches.hand_on(connection, each.release)
         if not decided:
             return Turned(refusal)
         return record_refusal(

@@ -253,6 +253,46 @@ def test_killed_at_any_step_no_data_leave_without_a_record(
     assert house.reconciler.reconcile() == 0
 
 
+def _counted(house: House) -> list[bool]:
+    return [r.counted for r in house.rows("SELECT counted FROM releases ORDER BY release_id")]
+
+
+def test_a_repeat_counts_where_nothing_left_by_what_it_repeats(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipient = house.recipient()
+    delivery_id = house.delivery(recipient)
+    with monkeypatch.context() as patch:
+        patch.setattr(wire, "release_item", _kill)
+        with pytest.raises(Killed):
+            house.call(recipient, release(delivery_id))
+    house.pass_time(5)
+    for _ in range(2):
+        house.call(recipient, release(delivery_id))
+        house.pass_time(1)
+    assert _counted(house) == [True, False, False]
+    house.pass_time(6)
+    assert house.reconciler.reconcile() == 1
+    assert _states(house) == ["WITHDRAWN", "RELEASED", "RELEASED"]
+    assert _counted(house) == [True, True, False]
+
+
+def test_a_repeat_counts_where_the_vault_refused_what_it_repeats(house: House) -> None:
+    recipient = house.recipient()
+    delivery_id = house.delivery(recipient)
+
+    def repeated() -> None:
+        house.vault.after_read = lambda: None
+        refuses, house.vault.refuses_releases = house.vault.refuses_releases, ""
+        house.call(recipient, release(delivery_id))
+        house.vault.refuses_releases = refuses
+
+    house.vault.refuses_releases, house.vault.after_read = "SUBJECT_BLOCKED", repeated
+    assert house.refused(recipient, release(delivery_id)) == "NOT_AVAILABLE"
+    assert _states(house) == ["REFUSED", "RELEASED"]
+    assert _counted(house) == [True, True]
+
+
 def test_a_killed_refusal_is_withdrawn(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     recipient = house.recipient()
     delivery_id = house.delivery(recipient)
