@@ -38,6 +38,7 @@ from services.claims.incident import (
 from services.claims.servicer_common import Office, attribution, blank_texts, refuse
 from services.claims.servicer_dispatch import given_dispatch, time_faults
 from services.claims.wire_incidents import Kinds, incident_message
+from services.claims.wire_vault import AWAY
 
 _ASK_SECONDS = 2.0
 _CHUNK = 20
@@ -274,7 +275,8 @@ class Incidents:
             return incident_message(incident, store_incidents.subjects_of(connection, incident))
 
     def _require_known(self, call: Call, subject_ids: Sequence[str]) -> None:
-        """Refuses subjects that the site does not have; a vault that is away keeps none out."""
+        """Raises NotFound for subjects that the site does not have; a vault that is away keeps
+        none out. Raises Unavailable where it refuses to say."""
         for start in range(0, len(subject_ids), _CHUNK):
             some = subject_ids[start : start + _CHUNK]
             seconds = min(_ASK_SECONDS, call.remaining())
@@ -282,8 +284,10 @@ class Incidents:
                 known = self._office.vault.look_up(
                     call.principal.site_id, some, seconds, call.reference
                 )
-            except Refusal:
+            except AWAY:
                 return
+            except Refusal:
+                raise Unavailable(retry_after=1) from None
             if not known.issuperset(some):
                 raise NotFound
 
