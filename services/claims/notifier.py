@@ -6,7 +6,7 @@ once more under the same Message-ID. What can never be delivered becomes a task 
 """
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from services.chassis.calendar import WorkingCalendar
@@ -29,6 +29,7 @@ from services.claims.notice import (
     no_answer_message,
     reminder_message,
 )
+from services.claims.retry import next_try
 from services.claims.store_clock import Place
 from services.claims.wire_vault import Vault
 
@@ -38,9 +39,6 @@ _BATCH: Final = 20
 _PAUSE_SECONDS: Final = 1.0
 _VAULT_SECONDS: Final = 2.0
 _MAIL_SECONDS: Final = 20.0
-# Longer than a try can take: nobody else takes the notice meanwhile.
-_LEASE_SECONDS: Final = 60
-_LONGEST_PAUSE: Final = timedelta(hours=1)
 _DAYS: Final = {kind: days for days, kind in REMINDERS.items()}
 
 
@@ -111,7 +109,7 @@ class Notifier:
                     # The courier has not brought it to the vault yet.
                     return None
             notice = replace(
-                notice, attempts=notice.attempts + 1, next_time=_next_time(notice, now)
+                notice, attempts=notice.attempts + 1, next_time=next_try(notice.attempts, now)
             )
             store_clock.write_notice(connection, claim, notice)
         return claim, notice, address
@@ -155,9 +153,3 @@ class Notifier:
 
 def _is_due(notice: Notice, now: datetime) -> bool:
     return notice.sending is Sending.UNDER_WAY and notice.next_time <= now
-
-
-def _next_time(notice: Notice, now: datetime) -> datetime:
-    """When it is tried again unless this try succeeds: twice as long each time."""
-    pause = timedelta(seconds=_LEASE_SECONDS * 2 ** min(notice.attempts, 6))
-    return now + min(pause, _LONGEST_PAUSE)

@@ -7,7 +7,7 @@ between the acceptance and its record sends the letter once more under the same 
 """
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from services.chassis.clock import Clock
@@ -29,6 +29,7 @@ from services.claims.documents import (
     salted_digests,
     seal_documents,
 )
+from services.claims.retry import next_try
 from services.claims.servicer_answer import DISPATCHED
 from services.claims.state import Dispatch, IllegalTransition
 from services.claims.store_steps import Step
@@ -39,9 +40,6 @@ _BATCH: Final = 20
 _PAUSE_SECONDS: Final = 0.5
 _VAULT_SECONDS: Final = 2.0
 _MAIL_SECONDS: Final = 20.0
-# Longer than a try can take: nobody else takes the letter meanwhile.
-_LEASE_SECONDS: Final = 60
-_LONGEST_PAUSE: Final = timedelta(hours=1)
 
 
 class Sender:
@@ -117,7 +115,7 @@ class Sender:
             if address is None or file is None:
                 # The courier has not brought them to the vault yet.
                 return None
-            way = replace(way, attempts=way.attempts + 1, next_time=_next_time(way, now))
+            way = replace(way, attempts=way.attempts + 1, next_time=next_try(way.attempts, now))
             store_answers.write_way(connection, site_id, claim_id, way)
         return claim, letter, way, (address, file)
 
@@ -186,9 +184,3 @@ def _itself(event: str) -> Attribution:
 
 def _is_due(way: Way, now: datetime) -> bool:
     return way.sending is Sending.UNDER_WAY and way.next_time <= now
-
-
-def _next_time(way: Way, now: datetime) -> datetime:
-    """When it is tried again unless this try succeeds: twice as long each time."""
-    pause = timedelta(seconds=_LEASE_SECONDS * 2 ** min(way.attempts, 6))
-    return now + min(pause, _LONGEST_PAUSE)
