@@ -25,6 +25,7 @@ from gateway.identity import Identity
 from gateway.pages import reference_pages
 from gateway.problem import ProblemWriter
 from gateway.protocol import BoundedProtocol
+from gateway.refused import Note, RefusedCredentials
 from gateway.settings import GatewaySettings
 from gateway.tls import Door, TlsError
 from services.chassis import log
@@ -35,6 +36,8 @@ from services.chassis.database import Database
 from services.chassis.metrics import Metrics
 from services.chassis.migration import check
 from services.chassis.process import StartError, certificate_of, run
+from services.chassis.refusal import Unavailable
+from services.chassis.rounds import Rounds
 from services.chassis.server import AddressInUse
 
 PROCESS = "gateway"
@@ -58,14 +61,15 @@ def _serve(settings: GatewaySettings, ready: Callable[[], None], stop: threading
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     log.configure(PROCESS)
     database = _database(settings)
-    door = _door(settings)
+    refused = RefusedCredentials(database, SystemClock())
+    door = _door(settings, refused.note)
     listener = _listen(settings.listen)
     executor = ThreadPoolExecutor(_LOOKUP_THREADS, thread_name_prefix="lookup")
     try:
         with database.transaction() as connection:
             check(connection, MIGRATIONS)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_run(settings, door, database, executor, listener, ready, stop))
+            runner.run(_run(settings, door, database, refused, executor, listener, ready, stop))
     finally:
         listener.close()
         executor.shutdown(wait=False, cancel_futures=True)
@@ -83,9 +87,9 @@ def _database(settings: GatewaySettings) -> Database:
         raise ConfigError(f"QUPIA_{PROCESS.upper()}_DATABASE_URL is no URL") from None
 
 
-def _door(settings: GatewaySettings) -> Door | None:
+def _door(settings: GatewaySettings, refused: Note) -> Door | None:
     try:
-        return Door(settings.tls_files) if settings.tls_files else None
+        return Door(settings.tls_files, refused) if settings.tls_files else None
     except TlsError as error:
         raise StartError(str(error)) from None
 
@@ -94,6 +98,7 @@ async def _run(
     settings: GatewaySettings,
     door: Door | None,
     database: Database,
+    refused: RefusedCredentials,
     executor: Executor,
     listener: socket,
     ready: Callable[[], None],
@@ -111,7 +116,9 @@ async def _run(
     gateway = Gateway(
         contract,
         backend,
-        Identity(CredentialBook(database, SystemClock()), executor),
+        Identity(
+            CredentialBook(database, SystemClock(), refused=refused.note), executor, refused.note
+        ),
         ProblemWriter(explanations(comments)),
         pages,
         Figures(metrics, log.get_logger(PROCESS)),
@@ -125,12 +132,17 @@ async def _run(
         # The signal came before the loop could take it.
         server.drain()
     renewal = asyncio.create_task(_renew(door, settings.tls_refresh_seconds)) if door else None
+    rounds = Rounds("refused_credentials", refused.write, metrics, log.get_logger(PROCESS))
+    rounds.start()
     try:
         await server.serve(sockets=[listener])
     finally:
         if renewal is not None:
             renewal.cancel()
         await backend.close()
+        rounds.stop()
+        with contextlib.suppress(Unavailable):
+            refused.write()
 
 
 async def _renew(door: Door, seconds: float) -> None:

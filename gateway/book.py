@@ -16,6 +16,7 @@ from gateway.credential import (
     new_key,
     same,
 )
+from gateway.refused import Note, RefusedCredential, Rule, unheard
 from qupia.contract.v1 import contract_pb2
 from services.chassis import evidence
 from services.chassis.clock import Clock
@@ -44,25 +45,41 @@ class Issued:
 class CredentialBook:
     """The keys in a gateway's database.
 
-    `operator` is recorded as who made a change. Every method raises Unavailable where the database
-    cannot serve.
+    `operator` is recorded as who made a change, `refused` hears of keys that open nothing. Every
+    method raises Unavailable where the database cannot serve.
     """
 
-    def __init__(self, database: Database, clock: Clock, operator: str = "process/gateway") -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        operator: str = "process/gateway",
+        refused: Note = unheard,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._operator = operator
+        self._refused = refused
 
-    def holder_of(self, key: str) -> Holder:
-        """Who holds a live key. Raises Unauthenticated for any other, after the same work."""
+    def credential_of(self, key: str) -> Credential:
+        """The credential of a live key; Unauthenticated for any other, after the same work."""
         presented = digest(key)
         with self._database.transaction() as connection:
             found = store.find(connection, presented)
         stored, credential = found or (_NO_DIGEST, None)
         matches = same(presented, stored)
-        if credential is None or not matches or not credential.is_live(self._clock.now()):
+        if credential is None or not matches:
+            self._refused(RefusedCredential(Rule.KEY_UNKNOWN))
             raise Unauthenticated
-        return credential.holder
+        if not credential.is_live(self._clock.now()):
+            rule = Rule.KEY_REVOKED if credential.revoke_time else Rule.KEY_EXPIRED
+            self._refused(RefusedCredential(rule, credential))
+            raise Unauthenticated
+        return credential
+
+    def holder_of(self, key: str) -> Holder:
+        """Who holds a live key. Raises as `credential_of`."""
+        return self.credential_of(key).holder
 
     def issue(self, holder: Holder, lifetime: timedelta | None = None) -> Issued:
         """A first key for a principal. Raises CredentialRefused where one lives already."""

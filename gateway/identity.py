@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from typing import Protocol
 
-from gateway.credential import Holder, is_key
+from gateway.credential import Credential, Holder, is_key
 from gateway.headers import Headers
+from gateway.refused import Note, RefusedCredential, Rule, unheard
 from qupia.contract.v1 import contract_pb2
 from services.chassis.pipeline import AUTHORIZATION_KEY, PRINCIPAL_KEY, SITE_KEY
 from services.chassis.refusal import PermissionDenied, Unauthenticated, Unavailable
@@ -27,16 +28,26 @@ _MAX_HEADER = 8192 + 64
 class KeyHolders(Protocol):
     """Knows the holders of API keys."""
 
-    def holder_of(self, key: str) -> Holder:
-        """Who holds a live key. Raises Unauthenticated for any other. May block."""
+    def credential_of(self, key: str) -> Credential:
+        """The credential of a live key. Raises Unauthenticated for any other. May block."""
         ...
 
 
 class Identity:
-    """Turns credentials into gRPC metadata; keys are looked up in threads of `executor`."""
+    """Turns credentials into gRPC metadata; keys are looked up in threads of `executor`.
 
-    def __init__(self, holders: KeyHolders, executor: Executor, timeout: float = 2.0) -> None:
+    `refused` hears of a key that is used for a site that is not its own.
+    """
+
+    def __init__(
+        self,
+        holders: KeyHolders,
+        executor: Executor,
+        refused: Note = unheard,
+        timeout: float = 2.0,
+    ) -> None:
         self._holders = holders
+        self._refused = refused
         self._executor = executor
         self._timeout = timeout
 
@@ -50,20 +61,21 @@ class Identity:
         token = _bearer(headers.one("Authorization"))
         site = headers.site()
         if is_key(token):
-            holder = await self._holder(token)
-            if site is not None and site != holder.site_id:
+            credential = await self._credential(token)
+            if site is not None and site != credential.holder.site_id:
+                self._refused(RefusedCredential(Rule.SITE_ANOTHER, credential))
                 raise PermissionDenied
-            return [(PRINCIPAL_KEY, _principal(holder, certificate_sha256))]
+            return [(PRINCIPAL_KEY, _principal(credential.holder, certificate_sha256))]
         person: list[tuple[str, str | bytes]] = [(AUTHORIZATION_KEY, f"Bearer {token}")]
         if site is not None:
             person.append((SITE_KEY, site))
         return person
 
-    async def _holder(self, key: str) -> Holder:
+    async def _credential(self, key: str) -> Credential:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._timeout):
-                return await loop.run_in_executor(self._executor, self._holders.holder_of, key)
+                return await loop.run_in_executor(self._executor, self._holders.credential_of, key)
         except TimeoutError:
             raise Unavailable(retry_after=1) from None
 

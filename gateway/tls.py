@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from gateway.refused import Note, RefusedCredential, Rule, unheard
+
 _Stamp = tuple[tuple[int, int, int], ...]
+_EXPIRED = 10  # X509_V_ERR_CERT_HAS_EXPIRED of OpenSSL
 
 
 class TlsError(Exception):
@@ -57,15 +60,19 @@ class TlsFiles:
 
 
 class Door:
-    """The context to listen with; it hands every handshake to the newest files."""
+    """The context to listen with; it hands every handshake to the newest files.
 
-    def __init__(self, files: TlsFiles) -> None:
+    `refused` hears of client certificates that do not verify: no request will tell of them.
+    """
+
+    def __init__(self, files: TlsFiles, refused: Note = unheard) -> None:
         """Raises TlsError where the files cannot be used."""
         self._files = files
         self._stamp = files.stamp()
         self._newest = files.context()
         self.context = files.context()
         self.context.sni_callback = self._choose
+        self.context.sslobject_class = _handshake(refused)
 
     def refresh(self) -> bool:
         """Whether there were new files and they are taken. Raises TlsError: the old ones stay.
@@ -81,6 +88,22 @@ class Door:
 
     def _choose(self, handshake: ssl.SSLObject, _name: str | None, _: ssl.SSLContext) -> None:
         handshake.context = self._newest
+
+
+def _handshake(refused: Note) -> type[ssl.SSLObject]:
+    """The handshakes of a door."""
+
+    class Handshake(ssl.SSLObject):
+        def do_handshake(self) -> None:
+            try:
+                super().do_handshake()
+            except ssl.SSLCertVerificationError as error:
+                expired = error.verify_code == _EXPIRED
+                rule = Rule.CERTIFICATE_EXPIRED if expired else Rule.CERTIFICATE_UNVERIFIED
+                refused(RefusedCredential(rule))
+                raise
+
+    return Handshake
 
 
 @dataclass(frozen=True, slots=True)

@@ -364,7 +364,7 @@ def _evidence(records: Records) -> Iterator[Fault]:
 
 
 def _tallies(records: Records) -> Iterator[Fault]:
-    for name in (*_DECIDERS, "vault"):
+    for name in (*_DECIDERS, "vault", "gateway"):
         source = records.named(name)
         yield from _dangling(
             name, store_evidence.tallied(source), store_evidence.entry_ids(source), "entry"

@@ -206,6 +206,23 @@ def append_all(connection: Connection, batch: Sequence[Entry], record_time: date
         raise Unavailable(retry_after=1) from None
 
 
+def append_counted(
+    connection: Connection, counted: Sequence[tuple[Entry, int]], now: datetime
+) -> None:
+    """Record refusals that were counted before, in the caller's transaction and without a budget.
+
+    Each entry is of another kind, with how often it was. Of a kind there is one entry a minute.
+    Raises Unavailable where they cannot be written.
+    """
+    kinds = {tally_key(entry): (entry, times) for entry, times in counted}
+    try:
+        standing = _tally(connection, kinds, now.replace(second=0, microsecond=0))
+    except (DBAPIError, psycopg.Error):
+        raise Unavailable(retry_after=1) from None
+    fresh = [entry for key, (entry, times) in kinds.items() if standing[key][1] == times]
+    append_all(connection, fresh, now)
+
+
 class RefusalLog:
     """Records refusals: repeats coalesce per minute, behind a budget per principal.
 
@@ -246,7 +263,8 @@ class RefusalLog:
                 if spent.get(principal, 0) < self._budget:
                     spent[principal] = spent.get(principal, 0) + 1
                     counted.setdefault(tally_key(entry), []).append(entry)
-            standing = self._count(connection, counted, minute)
+            kinds = {key: (each[0], len(each)) for key, each in counted.items()}
+            standing = _tally(connection, kinds, minute)
         except (DBAPIError, psycopg.Error):
             raise Unavailable(retry_after=1) from None
         fresh = [each[0] for key, each in counted.items() if standing[key][1] == len(each)]
@@ -266,22 +284,26 @@ class RefusalLog:
         )
         return {(site, principal): int(count) for site, principal, count in rows}
 
-    def _count(
-        self, connection: Connection, counted: Mapping[TallyKey, list[Entry]], minute: datetime
-    ) -> dict[TallyKey, tuple[str, int]]:
-        """The entry that stands for each kind of refusal in this minute, and how often it was."""
-        if not counted:
-            return {}
-        rows = _COUNT.rows(
-            connection,
-            site_id=Texts([site for site, _, _ in counted]),
-            principal=Texts([principal for _, principal, _ in counted]),
-            fingerprint=Texts([fingerprint for _, _, fingerprint in counted]),
-            entry_id=Texts([each[0].entry_id for each in counted.values()]),
-            count=Integers([len(each) for each in counted.values()]),
-            this_minute=minute,
-        )
-        return {(row[0], row[1], row[2]): (row[3], row[4]) for row in rows}
+
+def _tally(
+    connection: Connection, kinds: Mapping[TallyKey, tuple[Entry, int]], minute: datetime
+) -> dict[TallyKey, tuple[str, int]]:
+    """The entry that stands for each kind of refusal in this minute, and how often it was.
+
+    They are counted in one order everywhere: two who count never wait for each other's tallies.
+    """
+    if not kinds:
+        return {}
+    rows = _COUNT.rows(
+        connection,
+        site_id=Texts([site for site, _, _ in kinds]),
+        principal=Texts([principal for _, principal, _ in kinds]),
+        fingerprint=Texts([fingerprint for _, _, fingerprint in kinds]),
+        entry_id=Texts([entry.entry_id for entry, _ in kinds.values()]),
+        count=Integers([times for _, times in kinds.values()]),
+        this_minute=minute,
+    )
+    return {(row[0], row[1], row[2]): (row[3], row[4]) for row in rows}
 
 
 def tally_key(entry: Entry) -> TallyKey:

@@ -3,9 +3,13 @@
 
 import asyncio
 import io
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,16 +17,23 @@ import pytest
 import structlog
 from google.protobuf.message import Message
 
+from cli import postgres
+from cli.postgres import ensure_database
+from gateway import store
 from gateway.app import Gateway, Limits, make_app
 from gateway.backend import CallFailed
 from gateway.comments import default_path, explanations, read_comments
-from gateway.credential import Holder, KeyRole
+from gateway.credential import Credential, Holder, KeyRole
 from gateway.figures import Figures
 from gateway.health import Health
 from gateway.identity import Identity, Metadata
 from gateway.pages import reference_pages
 from gateway.problem import ProblemWriter
+from gateway.refused import RefusedCredential
+from services.chassis import migration
 from services.chassis.contract import Method, load_contract
+from services.chassis.database import Database
+from services.chassis.ids import new_uuid
 from services.chassis.metrics import Metrics
 from services.chassis.refusal import Refusal, Unauthenticated
 
@@ -34,17 +45,18 @@ HOLDERS = {
         "courier-1", "demo", KeyRole.RECIPIENT, (), "01890000-0000-7000-8000-000000000001"
     ),
 }
+MIGRATIONS = Path(store.__file__).parent / "migrations"
 Answerer = Callable[[Message], Message]
 
 
 class Holders:
     """Keys without a database."""
 
-    def holder_of(self, key: str) -> Holder:
-        """Who holds the key. Raises Unauthenticated."""
+    def credential_of(self, key: str) -> Credential:
+        """The credential of the key. Raises Unauthenticated."""
         if key not in HOLDERS:
             raise Unauthenticated
-        return HOLDERS[key]
+        return Credential(new_uuid(), HOLDERS[key], datetime.now(UTC), None, None)
 
 
 @dataclass
@@ -105,7 +117,18 @@ def log_lines() -> io.StringIO:
 
 
 @pytest.fixture
-def gateway(services: Services, metrics: Metrics, log_lines: io.StringIO) -> Iterator[Gateway]:
+def gateway_refused() -> list[RefusedCredential]:
+    """The credentials that the gateway refused and noted."""
+    return []
+
+
+@pytest.fixture
+def gateway(
+    services: Services,
+    metrics: Metrics,
+    log_lines: io.StringIO,
+    gateway_refused: list[RefusedCredential],
+) -> Iterator[Gateway]:
     contract = load_contract()
     comments = read_comments(default_path())
     log = structlog.wrap_logger(
@@ -122,7 +145,7 @@ def gateway(services: Services, metrics: Metrics, log_lines: io.StringIO) -> Ite
         yield Gateway(
             contract,
             services,
-            Identity(Holders(), executor),
+            Identity(Holders(), executor, gateway_refused.append),
             ProblemWriter(explanations(comments)),
             pages,
             Figures(metrics, log),
@@ -161,3 +184,25 @@ def method() -> Callable[[str], Method]:
         return found[0]
 
     return find
+
+
+@pytest.fixture(scope="session")
+def url() -> Iterator[str]:
+    """The gateway's database, as its runtime role sees it."""
+    folder = Path(tempfile.mkdtemp(prefix="qupia-test-"))
+    folder.chmod(0o755)
+    server = postgres.start(folder / "postgres", fsync=False)
+    try:
+        access = ensure_database(server, "gateway", "gateway_owner", "gateway", server.passwords)
+        migration.upgrade(access.owner_url, MIGRATIONS, "gateway")
+        yield access.runtime_url
+    finally:
+        server.stop()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
+    database = Database(url, pool_size=4)
+    yield database
+    database.close()

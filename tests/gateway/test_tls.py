@@ -4,6 +4,7 @@
 A second gateway, with TLS, before the services of the session's suite.
 """
 
+import json
 import os
 import secrets
 import signal
@@ -12,6 +13,7 @@ import ssl
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -23,7 +25,7 @@ import pytest
 
 from cli.authority import Authority
 from gateway.book import CredentialBook
-from gateway.credential import Holder, KeyRole
+from gateway.credential import Holder, KeyRole, new_key
 from gateway.tls import ClientCertificate
 from services.chassis.clock import SystemClock
 from services.chassis.database import Database
@@ -216,6 +218,36 @@ def test_an_expired_and_a_strange_certificate_end_the_handshake(door: Door) -> N
         with pytest.raises(httpx.TransportError):
             door.serves(held)
     assert door.serves()
+
+
+def test_a_refused_certificate_and_a_refused_key_are_evidence_within_seconds(door: Door) -> None:
+    """T-1.1.1-a"""
+    expired = issued(door.folder, door.partners, "ended", expired=True)
+    strange = issued(door.folder, Authority.create(datetime.now(UTC)), "stranger")
+    before = _refused(door)
+    for held in (expired, strange, strange):
+        with pytest.raises(httpx.TransportError):
+            door.serves(held)
+    assert door.ask(new_key(), "GET", "/v1/recipients").status_code == 401
+    wanted = before + Counter(
+        {"certificate-expired": 1, "certificate-unverified": 2, "key-unknown": 1}
+    )
+    # The tests before this one were refused too, and may not have been written down.
+    _await(lambda: _refused(door) >= wanted)
+
+
+def _refused(door: Door) -> Counter[str]:
+    """How many credentials were refused by each rule."""
+    counted: Counter[str] = Counter()
+    query = "SELECT e.body, t.count FROM refusal_tallies t JOIN evidence_entries e USING (entry_id)"
+    with (
+        closing(Database(door.site.suite.database_url("gateway"), pool_size=1)) as database,
+        database.transaction() as connection,
+    ):
+        rows = connection.exec_driver_sql(query).all()
+    for body, count in rows:
+        counted[json.loads(body)["refs"]["rule"]] += count
+    return counted
 
 
 def test_notices_go_to_the_certificate_that_the_keys_are_bound_to(door: Door) -> None:
