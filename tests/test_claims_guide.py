@@ -15,8 +15,8 @@ import pytest
 
 from tests.harness.running import ROOT
 from tests.harness.suite import Suite
+from tests.harness.waiting import wait_until
 from tests.matrix.things import new_data
-from tests.policy.waiting import wait_until
 
 GUIDE = ROOT / "docs" / "claims.md"
 _BLOCK = re.compile(r"<!-- walk: ([a-z-]+) -->\n```sh\n(.*?)```", re.DOTALL)

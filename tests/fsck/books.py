@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,11 +29,11 @@ from cli.postgres import Cluster
 from cli.story import Story
 from services.chassis.calendar import load_calendar
 from tests.harness.suite import Suite
+from tests.harness.waiting import awaited, wait_until
 from tests.matrix.things import new_authority_request
 
 ROOT = Path(__file__).parents[2]
 COPY = "tampered_copy"
-_TOLD_SECONDS = 30.0
 _RUN = "import sys; from cli.fsck import fsck; sys.exit(fsck(as_json='--json' in sys.argv))"
 
 
@@ -134,13 +133,11 @@ def told(suite: Suite) -> None:
     _order, delivery = suite.new_order(holding)
     _good(suite.as_("courier").post(f"/v1/deliveries/{delivery}:release", json={}))
     suite.new_claim(holding)
-    deadline = time.monotonic() + _TOLD_SECONDS
-    while not (found := suite.as_("courier").get("/v1/notices").json()["notices"]):
-        assert time.monotonic() < deadline, "the courier was not told"
-        time.sleep(0.2)
-    for notice in found[:1]:
-        path = f"/v1/notices/{notice['noticeId']}:acknowledge"
-        _good(suite.as_("courier").post(path, json={}))
+    courier = suite.as_("courier")
+    found = awaited(
+        lambda: courier.get("/v1/notices").json()["notices"] or None, "the courier was not told"
+    )
+    _good(courier.post(f"/v1/notices/{found[0]['noticeId']}:acknowledge", json={}))
     address = {"country": "KZ", "locality": "Алматы", "street": "Абай даңғылы", "house": "10"}
     ordering = suite.new_subject({"phone": "+77057778899", "address": address})
     order = {
@@ -191,7 +188,7 @@ def at_work(suite: Suite) -> Iterator[None]:
 
 @contextmanager
 def pending_claim(suite: Suite) -> Iterator[None]:
-    """Within, the vault is frozen and a claim waits to come into force."""
+    """Within, the vault is frozen and a claim waits to come into force; afterwards it has."""
     subject = suite.new_subject({"givenName": "Сәуле"})
     suite.stop_process("vault")
     claim = {
@@ -208,6 +205,12 @@ def pending_claim(suite: Suite) -> Iterator[None]:
         yield
     finally:
         suite.continue_process("vault")
+    path = f"/v1/claims/{filed.json()['claim']['claimId']}"
+    officer = suite.as_("claimsOfficer")
+    wait_until(
+        lambda: officer.get(path).json().get("claim", {}).get("enforcement") == "IN_FORCE",
+        "the claim did not come into force",
+    )
 
 
 _TEXT = {"language": "ru", "title": "Вторая редакция", "body": "Всё остаётся как было."}

@@ -9,6 +9,8 @@ FLIPPED = "set_byte({0}, 20, get_byte({0}, 20) # 1)"
 """A byte string with one bit of its 21st byte turned."""
 PHONES = "SELECT min(subject_id) FROM data WHERE field = 'phone'"
 OTHER_PHONE = "SELECT max(subject_id) FROM data WHERE field = 'phone'"
+PRESENT = "SELECT min(subject_id) FROM subjects WHERE life = 'PRESENT'"
+"""Ids are random: a row has to be chosen by what makes the fault one, not by its id alone."""
 
 
 @dataclass(frozen=True)

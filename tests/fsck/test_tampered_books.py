@@ -9,7 +9,11 @@ from tests.fsck.tampering import Case, name_of, require_named
 # Each case copies a database; data and standing are tampered with in every run.
 pytestmark = pytest.mark.deep
 
-_ORDERED = "SELECT subject_id FROM orders WHERE state = 'OPEN' ORDER BY order_id LIMIT 1"
+_ORDERED = (
+    "SELECT max(d.subject_id) FROM deliveries d JOIN orders o"
+    " USING (site_id, registration_id)"
+    " WHERE o.state = 'OPEN' AND d.ended_time IS NULL"
+)
 _NEWS = "SELECT subject_id FROM consents WHERE slot = 'standing' AND withdraw_time IS NULL"
 
 BOOKS = [

@@ -4,7 +4,15 @@
 import pytest
 
 from tests.fsck.books import Books
-from tests.fsck.tampering import FLIPPED, OTHER_PHONE, PHONES, Case, name_of, require_named
+from tests.fsck.tampering import (
+    FLIPPED,
+    OTHER_PHONE,
+    PHONES,
+    PRESENT,
+    Case,
+    name_of,
+    require_named,
+)
 
 DATA = [
     Case(
@@ -81,19 +89,18 @@ DATA = [
     Case(
         "a subject's data version was raised",
         "vault",
-        "UPDATE subjects SET data_version = data_version + 1 WHERE subject_id ="
-        " (SELECT min(subject_id) FROM subjects)",
+        f"UPDATE subjects SET data_version = data_version + 1 WHERE subject_id = ({PRESENT})",
         "ciphertexts",
         "vault.subjects",
-        "SELECT min(subject_id) FROM subjects",
+        PRESENT,
     ),
     Case(
         "an address of a visit was put where the cookie is",
         "vault",
-        "UPDATE visits SET cookie = ip",
+        "UPDATE visits SET cookie = ip WHERE ip IS NOT NULL",
         "ciphertexts",
         "vault.visits",
-        "SELECT min(visit_id) FROM visits",
+        "SELECT min(visit_id) FROM visits WHERE ip IS NOT NULL",
     ),
     Case(
         "a line's byte was flipped",
@@ -115,7 +122,7 @@ DATA = [
     Case(
         "a document was given to another subject",
         "vault",
-        "UPDATE documents SET owner_id = (SELECT max(subject_id) FROM subjects"
+        "UPDATE documents SET owner_id = (SELECT max(subject_id) FROM data"
         " WHERE subject_id <> owner_id)"
         " WHERE document_id = (SELECT min(document_id) FROM documents)",
         "ciphertexts",

@@ -10,7 +10,8 @@ from tests.fsck.tampering import FLIPPED, PHONES, Case, name_of, require_named
 pytestmark = pytest.mark.deep
 
 _WITHOUT_DOCUMENTS = (
-    "SELECT min(subject_id) FROM subjects WHERE subject_id NOT IN (SELECT owner_id FROM documents)"
+    "SELECT min(subject_id) FROM subjects WHERE site_id = 'demo' AND life = 'PRESENT'"
+    " AND subject_id NOT IN (SELECT owner_id FROM documents)"
 )
 
 _ROTATION = "01a217e7-0f5d-742e-966d-0d1230bf3576"

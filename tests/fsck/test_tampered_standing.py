@@ -5,11 +5,17 @@ import pytest
 
 from qupia.vault.v1 import vault_pb2
 from tests.fsck.books import Books
-from tests.fsck.tampering import FLIPPED, Case, name_of, require_named
+from tests.fsck.tampering import FLIPPED, PRESENT, Case, name_of, require_named
 
-_BLOCKED = "SELECT max(subject_id) FROM claim_subjects"
-_TWICE = "SELECT max(subject_id) FROM slices WHERE counter > 1"
-_CLAIMED = "SELECT max(subject_id) FROM slices WHERE topic = 'claims'"
+_CLAIMANT = "SELECT max(subject_id) FROM claim_subjects"
+# In the vault: whoever was destroyed has no slice there any more, though the deciders' remain.
+_CLAIMED = "SELECT max(subject_id) FROM slices WHERE topic = 'claims' AND counter > 0"
+_CLAIMED_TWICE = "SELECT max(subject_id) FROM slices WHERE topic = 'claims' AND counter > 1"
+_BLOCKED = "SELECT max(subject_id) FROM watched_blocks"
+_A_BLOCK = (
+    "SELECT subject_id, claim_id, body FROM slices JOIN watched_blocks USING (site_id, subject_id)"
+    " WHERE topic = 'claims' AND site_id = 'demo' ORDER BY claim_id LIMIT 1"
+)
 _APPLIED = "SELECT max(proposal_id) FROM proposal_verdicts WHERE verdict = 'APPLIED'"
 
 STANDING = [
@@ -24,7 +30,8 @@ STANDING = [
     Case(
         "a visitor points to another account",
         "vault",
-        "UPDATE links SET account_id = (SELECT min(subject_id) FROM subjects)",
+        "UPDATE links SET account_id ="
+        " (SELECT min(subject_id) FROM subjects WHERE subject_id <> account_id)",
         "standing",
         "vault.links",
         "SELECT max(visitor_id) FROM links",
@@ -60,10 +67,10 @@ STANDING = [
         "the digest of a slice was altered",
         "vault",
         f"UPDATE slices SET digest = {FLIPPED.format('digest')}"
-        " WHERE topic = 'consent' AND subject_id = (SELECT min(subject_id) FROM subjects)",
+        f" WHERE topic = 'consent' AND subject_id = ({PRESENT})",
         "standing",
         "vault.slices",
-        "SELECT min(subject_id) FROM subjects",
+        PRESENT,
     ),
     Case(
         "a slice's body was emptied",
@@ -92,10 +99,10 @@ STANDING = [
     Case(
         "a deleted slice leaves a claim without block",
         "vault",
-        f"DELETE FROM slices WHERE topic = 'claims' AND subject_id = ({_CLAIMED})",
+        f"DELETE FROM slices WHERE topic = 'claims' AND subject_id = ({_BLOCKED})",
         "blocks",
         "claims.claim_subjects",
-        _CLAIMED,
+        _BLOCKED,
     ),
     Case(
         "a slice was given to another subject",
@@ -141,10 +148,10 @@ STANDING = [
     Case(
         "a subject's row was deleted",
         "vault",
-        "DELETE FROM subjects WHERE subject_id = (SELECT min(subject_id) FROM subjects)",
+        f"DELETE FROM subjects WHERE subject_id = ({PRESENT})",
         "standing",
         "vault.subjects",
-        "SELECT min(subject_id) FROM subjects",
+        PRESENT,
     ),
     Case(
         "the contact of somebody blocked is watched no longer",
@@ -152,7 +159,7 @@ STANDING = [
         "DELETE FROM watched_blocks",
         "blocks",
         "vault.watched_blocks",
-        "SELECT max(subject_id) FROM watched_blocks",
+        _BLOCKED,
     ),
     Case(
         "a contact is watched for no block",
@@ -174,18 +181,19 @@ STANDING = [
     Case(
         "a decider's slice was altered",
         "claims",
-        f"UPDATE slices SET body = '' WHERE subject_id = ({_BLOCKED})",
+        f"UPDATE slices SET body = '' WHERE subject_id = ({_CLAIMANT})",
         "claims",
         "claims.slices",
-        _BLOCKED,
+        _CLAIMANT,
     ),
     Case(
         "a decider's slice was set back",
         "claims",
-        f"UPDATE slices SET counter = counter - 1 WHERE subject_id = ({_TWICE})",
+        "UPDATE slices SET counter = counter - 1 WHERE counter > 1",
         "standing",
         "claims.slices",
-        _TWICE,
+        _CLAIMED_TWICE,
+        "vault",
     ),
     Case(
         "an outbox row without slice",
@@ -230,16 +238,10 @@ def test_fsck_names_it(books: Books, case: Case) -> None:
 
 
 def test_an_outcome_that_was_forged_in_the_standing_is_named(books: Books) -> None:
-    rows = books.query("vault", "SELECT subject_id, body FROM slices WHERE topic = 'claims'")
-    found = [
-        (subject, slice_)
-        for subject, body in rows
-        for slice_ in [vault_pb2.ClaimsSlice.FromString(body)]
-        if any(not block.outcome for block in slice_.blocks)
-    ]
-    subject, slice_ = found[0]
-    claim_id = slice_.blocks[0].claim_id
-    slice_.blocks[0].outcome = vault_pb2.Block.NOT_CONFIRMED
+    ((subject, claim_id, body),) = books.query("vault", _A_BLOCK)
+    slice_ = vault_pb2.ClaimsSlice.FromString(body)
+    block = next(block for block in slice_.blocks if block.claim_id == claim_id)
+    block.outcome = vault_pb2.Block.NOT_CONFIRMED
     forged = slice_.SerializeToString(deterministic=True).hex()
     statement = (
         f"UPDATE slices SET body = decode('{forged}', 'hex')"

@@ -9,6 +9,7 @@ import pypdf
 import pytest
 
 from services.chassis.ids import new_subject_id, new_uuid
+from tests.harness.waiting import wait_until
 from tests.policy.incidents import (
     DESCRIPTION,
     MEASURES,
@@ -22,7 +23,6 @@ from tests.policy.incidents import (
 from tests.policy.person import Person, is_refused
 from tests.policy.records import Records
 from tests.policy.site import Site
-from tests.policy.waiting import wait_until
 
 ALMATY = timezone(timedelta(hours=5))
 

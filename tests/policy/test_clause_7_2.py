@@ -8,11 +8,11 @@ import pytest
 
 from cli.conversation import Answered
 from services.chassis.ids import new_uuid
+from tests.harness.waiting import wait_until
 from tests.policy.incidents import days_ago, registered, stands, step
 from tests.policy.person import Person, is_refused
 from tests.policy.records import Records
 from tests.policy.site import Site
-from tests.policy.waiting import wait_until
 
 REFERENCE = "Публикация на сайте stat.example.kz"
 CODES = {

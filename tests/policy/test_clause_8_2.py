@@ -10,9 +10,9 @@ import pytest
 from cli.conversation import Answered
 from services.chassis.calendar import load_calendar
 from services.chassis.deadline import due
+from tests.harness.waiting import wait_until
 from tests.policy.person import Person, is_refused
 from tests.policy.site import Site
-from tests.policy.waiting import wait_until
 
 # Kazakhstan has one time since 1 March 2024.
 ALMATY = timezone(timedelta(hours=5))
