@@ -109,7 +109,8 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     recalls = Rounds("recall", recaller.round, parts.metrics, parts.log)
     forgetting = Forgetting(parts.database, asking(client))
     forget = Rounds("forgetting", forgetting.round, parts.metrics, parts.log)
-    beside: list[Background] = [recalls, forget, dispatcher, reconciler, single, keeper]
+    deliveries = Rounds("reconciler", reconciler.round, parts.metrics, parts.log)
+    beside: list[Background] = [recalls, forget, dispatcher, deliveries, single, keeper]
     couriers = Rounds("courier", courier.round, parts.metrics, parts.log)
     reconciling = Rounds("authority_releases", authorities.round, parts.metrics, parts.log)
     beside += [couriers, reconciling]

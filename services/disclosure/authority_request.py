@@ -70,6 +70,9 @@ _RELEASABLE: Final = frozenset(
     {RequestState.APPROVED, RequestState.HELD, RequestState.READY, RequestState.UNCERTAIN}
 )
 
+# The vault's reasons by which a request is HELD.
+HOLDING: Final = frozenset({"SUBJECT_BLOCKED", "SUBJECT_RESTRICTED"})
+
 
 @dataclass(frozen=True, slots=True)
 class LegalGround:

@@ -16,13 +16,14 @@ from services.chassis.clock import Clock
 from services.chassis.database import Connection, Database
 from services.chassis.evidence import Entry
 from services.chassis.pseudonym import pseudonym_of
-from services.chassis.refusal import Refusal
+from services.chassis.refusal import DeadlineExceeded, InvalidArgument, Overloaded, Unavailable
 from services.disclosure import store_notices
 from services.disclosure.notice import Notice, Recall
 
 _VAULT_SECONDS = 2.0
 _PAUSE_SECONDS = 1.0
 _MOST_ROUNDS, _BATCH = 20, 100
+_LATER = (Unavailable, Overloaded, DeadlineExceeded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,15 @@ class Recaller:
         self._clock = clock
 
     def round(self) -> float:
-        """Hear what is new and tell whom it concerns; returns the seconds until the next round."""
-        self._hear()
-        self._tell()
+        """Hear what is new and tell whom it concerns; returns the seconds until the next round.
+
+        Raises the vault's Refusal where it is not for the moment: whoever is known to be
+        concerned has been told all the same.
+        """
+        try:
+            self._hear()
+        finally:
+            self._tell()
         return _PAUSE_SECONDS
 
     def _hear(self) -> None:
@@ -57,15 +64,24 @@ class Recaller:
             with self._database.transaction() as connection:
                 life, place = store_notices.cursor(connection)
             try:
-                heard = self._listen(place, _VAULT_SECONDS)
+                heard = self._listen_from(place)
                 if place and heard.vault_incarnation != life:
                     heard = self._listen("", _VAULT_SECONDS)
-            except Refusal:
+            except _LATER:
                 return
             if heard.cursor == place and heard.vault_incarnation == life:
                 return
             with self._database.transaction() as connection:
                 store_notices.keep(connection, heard.recalls, heard.vault_incarnation, heard.cursor)
+
+    def _listen_from(self, place: str) -> Heard:
+        try:
+            return self._listen(place, _VAULT_SECONDS)
+        except InvalidArgument:
+            # No cursor of this vault's: what was heard before changes nothing.
+            if not place:
+                raise
+            return self._listen("", _VAULT_SECONDS)
 
     def _tell(self) -> None:
         with self._database.transaction() as connection:

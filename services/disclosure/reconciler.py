@@ -7,7 +7,6 @@ the release becomes RELEASED_UNCERTAIN; where it has none, WITHDRAWN.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -32,7 +31,7 @@ FindEntry = Callable[[str, str, float], str]
 
 
 class Reconciler:
-    """A thread that looks every second for releases older than `after`."""
+    """`round` looks for releases older than `after`."""
 
     def __init__(
         self,
@@ -49,20 +48,14 @@ class Reconciler:
         self._metrics = metrics
         self._log = log
         self._after = after
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
 
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End after the present release."""
-        self._stop.set()
-        self._thread.join(timeout=_VAULT_SECONDS + 1)
+    def round(self) -> float:
+        """End what is due; returns the seconds until the next round."""
+        self.reconcile()
+        return _PAUSE_SECONDS
 
     def reconcile(self) -> int:
-        """One round; returns how many releases it ended.
+        """End what is due; returns how many releases that were.
 
         Stops where the vault cannot be reached. Raises
         Unavailable where the broker's own database cannot be used.
@@ -75,8 +68,6 @@ class Reconciler:
         self._metrics.oldest_pending.labels("releases").set(age)
         ended = 0
         for release in due:
-            if self._stop.is_set():
-                break
             try:
                 entry_id = self._find_entry(release.site_id, release.release_id, _VAULT_SECONDS)
             except Unavailable:
@@ -86,15 +77,6 @@ class Reconciler:
                 continue
             ended += self._end(release, entry_id)
         return ended
-
-    def _run(self) -> None:
-        while not self._stop.wait(_PAUSE_SECONDS):
-            try:
-                self.reconcile()
-            except Exception as error:  # noqa: BLE001 - a thread that must not end
-                # The releases are still there: the next round tries again.
-                self._metrics.alarms.labels("reconciler").inc()
-                self._log.error("reconciler failed", error=type(error).__name__)
 
     def _end(self, release: Release, entry_id: str) -> bool:
         now, state = self._clock.now(), reconciled(entry_id)

@@ -28,6 +28,7 @@ from services.disclosure import (
 from services.disclosure.authority_release import CLAUSE, line
 from services.disclosure.authority_request import (
     CODE_LIFE,
+    HOLDING,
     AuthorityRequest,
     PickUpCode,
     RequestState,
@@ -42,7 +43,6 @@ from services.disclosure.servicer_authority_desk import Desk, proof
 
 _R = authority_requests_pb2
 _CHECK_SECONDS = 2.0
-_HELD = frozenset({"SUBJECT_BLOCKED", "SUBJECT_RESTRICTED"})
 
 
 class AuthorityReleaseServicer:
@@ -110,7 +110,7 @@ class AuthorityReleaseServicer:
         desk, now = self._desk, self._desk.clock.now()
         with desk.database.transaction() as connection:
             found = desk.find(connection, call, request.request_id, lock=True)
-            if against.reason in _HELD and found.state is not RequestState.PICKED_UP:
+            if against.reason in HOLDING and found.state is not RequestState.PICKED_UP:
                 held = replace(found, state=RequestState.HELD, code_sha256="")
                 store_authority_requests.save(connection, held)
             told = line(found, new_uuid(), Outcome.REFUSED, now, against=against)

@@ -42,7 +42,12 @@ from services.disclosure import (
 )
 from services.disclosure.authority import Authority
 from services.disclosure.authority_release import CLAUSE, AuthorityRelease, line
-from services.disclosure.authority_request import AuthorityRequest, PickUpCode, RequestState
+from services.disclosure.authority_request import (
+    HOLDING,
+    AuthorityRequest,
+    PickUpCode,
+    RequestState,
+)
 from services.disclosure.authority_texts import Official
 from services.disclosure.ledger import Outcome
 from services.disclosure.package import Contents, make_package
@@ -52,7 +57,6 @@ from services.disclosure.servicer_acts import PERMITTED, REFUSED
 from services.disclosure.servicer_authority_desk import Desk, proof
 
 _VAULT_SECONDS = 2.0
-_HELD = frozenset({"SUBJECT_BLOCKED", "SUBJECT_RESTRICTED"})
 _NOT_READY = Denial("LEGAL_GROUND_MISSING", CLAUSE, "request-not-approved")
 
 
@@ -199,7 +203,7 @@ class PickUpServicer:
             )
             if not ended:
                 return Unavailable(retry_after=1)
-            if against.reason in _HELD:
+            if against.reason in HOLDING:
                 held = replace(request, state=RequestState.HELD, code_sha256="")
                 store_authority_requests.save(connection, held)
             told = line(request, prepared.release.release_id, Outcome.REFUSED, now, against=against)

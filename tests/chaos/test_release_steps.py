@@ -126,7 +126,6 @@ def test_no_release_has_two_effects(mortal: Suite, interrupted: list[Morning]) -
 def test_whatever_the_vault_gave_out_stands_in_the_persons_ledger(
     mortal: Suite, interrupted: list[Morning]
 ) -> None:
-    """T-6.2.2-a"""
     given = _ids(mortal, "vault", "SELECT release_id FROM release_entries")
     lines = [line for morning in interrupted for line in _ledger(mortal, morning)]
     assert {line["disclosureId"] for line in lines if line["outcome"] in _LEFT} == given

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hearing of blocks and ends, and telling those who hold the data (6.2.3, Law 24(1)(3))."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from services.chassis.ids import new_uuid
+from services.chassis.refusal import (
+    InvalidArgument,
+    Overloaded,
+    PermissionDenied,
+    Refusal,
+    Unavailable,
+)
+from services.disclosure.notice import Recall
+from services.disclosure.recaller import Heard, Recaller
+from tests.disclosure.house import SITE, START, SUBJECT, House, release
+
+LIFE = new_uuid()
+_Answer = Heard | Refusal
+
+
+class Listened:
+    """Answers one after another, the last for ever; `cursors` are what it was asked after."""
+
+    def __init__(self, answers: Sequence[_Answer]) -> None:
+        self._answers = list(answers)
+        self.cursors: list[str] = []
+
+    def __call__(self, cursor: str, _timeout: float) -> Heard:
+        self.cursors.append(cursor)
+        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        if isinstance(answer, Refusal):
+            raise answer
+        return answer
+
+
+def _blocked(cursor: str = "1/a") -> Heard:
+    return Heard([Recall(new_uuid(), SITE, SUBJECT, "BLOCKED", START)], cursor, LIFE)
+
+
+def _recaller(house: House, *answers: _Answer) -> tuple[Recaller, Listened]:
+    listened = Listened(answers)
+    return Recaller(house.database, listened, house.clock), listened
+
+
+def _told(house: House) -> list[Any]:
+    return [row.instruction for row in house.rows("SELECT instruction FROM notices")]
+
+
+@pytest.fixture
+def holder(house: House) -> House:
+    """A broker of which a courier holds the data of a delivery."""
+    recipient = house.recipient()
+    house.call(recipient, release(house.delivery(recipient)))
+    return house
+
+
+@pytest.mark.parametrize("later", [Unavailable(), Overloaded()])
+def test_a_vault_that_cannot_be_heard_is_asked_again_later(holder: House, later: Refusal) -> None:
+    recaller, _ = _recaller(holder, _blocked(), later)
+    recaller.round()
+    assert _told(holder) == ["STOP_USING"]
+
+
+def test_whoever_is_known_to_hold_data_is_told_although_the_vault_refuses(holder: House) -> None:
+    """The refusal is an alarm, and stops nobody from being told."""
+    recaller, _ = _recaller(holder, _blocked(), PermissionDenied())
+    with pytest.raises(PermissionDenied):
+        recaller.round()
+    assert _told(holder) == ["STOP_USING"]
+
+
+def test_a_cursor_that_the_vault_does_not_know_begins_again(holder: House) -> None:
+    _recaller(holder, Heard([], "9/z", LIFE))[0].round()
+    recaller, listened = _recaller(holder, InvalidArgument(), _blocked())
+    recaller.round()
+    assert listened.cursors[:2] == ["9/z", ""]
+    assert _told(holder) == ["STOP_USING"]
