@@ -29,6 +29,7 @@ from services.chassis.refusal import (
 from services.vault import store, store_destruction, store_links, store_tombstones
 from services.vault.decide import Denial, Life, Operation, Question
 from services.vault.destruction import End, Ending, Hold, holds_of
+from services.vault.destruction_holds import read_holds
 from services.vault.endings import Endings
 from services.vault.gate import decide_case
 from services.vault.retention import Category, Held, Kept, Retention, Term, kept
@@ -208,7 +209,7 @@ class DestructionServicer:
     def _found(self, connection: Connection, subject: Subject) -> _Found:
         now = self._clock.now()
         case = store.cases(connection, [subject])[subject]
-        held = store_destruction.held(connection, subject)
+        held = store_destruction.held(connection, subject[0], [subject[1]])[subject[1]]
         keeping = kept(self._terms(subject[0]), held, now)
         holds = holds_of(standing_of(case), keeping)
         return _Found(subject, case, held, keeping, holds, now)
@@ -315,17 +316,13 @@ class DestructionServicer:
         after = [str(part) for part in place] if place is not None else None
         with self._database.transaction() as connection:
             rows = store_destruction.listed(connection, site, state, after, size + 1)
-            shown = [destruction_to(row, self._holds(connection, row)) for row in rows[:size]]
+            holds = read_holds(connection, rows[:size], self._terms(site), self._clock.now())
         token = ""
         if len(rows) > size:
             last = rows[size - 1]
             token = self._tokens.make(scope, [last.due_time.isoformat(), last.subject])
+        shown = [destruction_to(row, holds.get(row.subject, ())) for row in rows[:size]]
         return destruction_pb2.ListDestructionsResponse(destructions=shown, next_page_token=token)
-
-    def _holds(self, connection: Connection, row: DestructionRow) -> Sequence[Hold]:
-        if row.state == DONE:
-            return ()
-        return self._found(connection, (row.site, row.subject)).holds
 
     def _record(
         self,

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """SQL of ends in the vault's database: what a subject has, clearing it, and where each end stands.
 
-Every function takes the caller's transaction, in which the subject's lock is held.
+Every function takes the caller's transaction. Whoever writes holds the exclusive lock of the
+subject; whoever decides on what `held` and `read` say holds its lock too. Lists take no lock: what
+they tell may be over by the time it is read.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from sqlalchemy import Column, Table, delete, func, or_, select, text, tuple_
+from sqlalchemy import Column, Table, delete, func, null, or_, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Connection
 
@@ -68,6 +70,7 @@ ENDING: Final = (
         access_sessions.c.create_time,
     ),
 )
+ALL: Final = frozenset(each.category for each in ENDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,20 +91,32 @@ class DestructionRow:
     entry_id: str = ""
 
 
-def held(connection: Connection, subject: Subject) -> dict[Category, Held]:
-    """How many rows of each category a subject has, and the time of the newest."""
+def held(
+    connection: Connection,
+    site: str,
+    wanted: Collection[str],
+    categories: Collection[Category] = ALL,
+) -> dict[str, dict[Category, Held]]:
+    """How many rows of these categories each subject has, and the time of the newest.
+
+    A statement for each table, however many subjects.
+    """
     connection.execute(_LONG)
-    found: dict[Category, Held] = {}
+    none = dict.fromkeys(categories, Held(0, None))
+    found = {subject: dict(none) for subject in wanted}
     for category, table, owner, time in ENDING:
-        here = table.c.site_id == subject[0], owner == subject[1]
-        counted = select(func.count()).select_from(table).where(*here)
-        rows = connection.execute(counted).scalar_one()
-        newest = None
-        if rows and time is not None:
-            newest = connection.execute(select(func.max(time)).where(*here)).scalar_one()
-        before = found.get(category, Held(0, None))
-        latest = max((t for t in (before.newest, newest) if t), default=None)
-        found[category] = Held(before.rows + rows, latest)
+        if category not in categories:
+            continue
+        newest = null() if time is None else func.max(time)
+        counted = (
+            select(owner, func.count(), newest)
+            .where(table.c.site_id == site, owner.in_(sorted(wanted)))
+            .group_by(owner)
+        )
+        for subject, rows, latest in connection.execute(counted):
+            before = found[subject][category]
+            times = [t for t in (before.newest, latest) if t]
+            found[subject][category] = Held(before.rows + rows, max(times, default=None))
     return found
 
 
