@@ -229,13 +229,18 @@ def test_what_is_secret_is_told_in_no_surface_before_its_time(
         records.change("vault", secret, e=entry["entryId"], t=None)
 
 
+def _visits_long(person: Person, times: int) -> None:
+    """Somebody visits long addresses: two thousand bytes of an export each."""
+    visit = VISIT | {"page": "/" + "ә" * 1000, "accessTime": datetime.now(UTC).isoformat()}
+    for _ in range(times // 200):
+        items = [{"subjectId": person.subject_id, "visit": visit} for _ in range(200)]
+        person.site.good("storefront", "POST", "/v1/visits", {"items": items})
+
+
 def test_a_long_export_comes_in_parts_that_leave_nothing_out(own_site: Site) -> None:
     """Law 25(2)(9)"""
     person = own_site.person(DATA)
-    visit = VISIT | {"page": "/" + "ә" * 1000, "accessTime": datetime.now(UTC).isoformat()}
-    for _ in range(3):
-        items = [{"subjectId": person.subject_id, "visit": visit} for _ in range(200)]
-        own_site.good("storefront", "POST", "/v1/visits", {"items": items})
+    _visits_long(person, 600)
     who = opened(person)
     parts = export(person, who)
     assert len(parts) > 1
@@ -248,3 +253,21 @@ def test_a_long_export_comes_in_parts_that_leave_nothing_out(own_site: Site) -> 
     other = own_site.person(DATA)
     misused: Answered = other.ask("POST", ":export", {"pageToken": token}, opened(other))
     assert is_refused(misused, 400, "INVALID_ARGUMENT")
+
+
+def test_an_export_does_not_go_on_in_the_data_of_a_visitor_who_was_unlinked(own_site: Site) -> None:
+    """Law 25(2)(9): they may be another person's."""
+    person, visitor = own_site.person(DATA), own_site.person()
+    _visits_long(visitor, 600)
+    assert person.link(visitor).status == 200
+    who = opened(person)
+    part = person.ask("POST", ":export", {}, who).json
+    token = part["nextPageToken"]
+    assert json.loads(part["document"])["subjects"][-1]["subjectId"] == visitor.subject_id
+    assert person.ask("POST", ":export", {"pageToken": token}, who).status == 200
+    assert person.unlink(visitor).status == 200
+    refused = person.ask("POST", ":export", {"pageToken": token}, who)
+    assert is_refused(refused, 400, "INVALID_ARGUMENT")
+    assert [each["field"] for each in refused.json["errors"]] == ["pageToken"]
+    again = export(person, who)
+    assert visitor.subject_id not in json.dumps([document for document, _ in again])
