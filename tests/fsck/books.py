@@ -2,7 +2,6 @@
 """The databases of a suite that has lived a little, and copies of them to tamper with."""
 
 import json
-import secrets
 import shutil
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from cli.demo import STEPS
 from cli.postgres import Cluster
 from cli.story import Story
 from services.chassis.calendar import load_calendar
+from tests.harness.contacts import new_phone
 from tests.harness.suite import Suite
 from tests.harness.waiting import awaited, wait_until
 from tests.matrix.things import new_authority_request
@@ -77,7 +77,7 @@ def live(suite: Suite) -> None:
         for step in STEPS:
             step.tell(story)
     storefront = suite.as_("storefront")
-    returning = suite.new_subject({"givenName": "Айгүл", "phone": "+77051112233"})
+    returning = suite.new_subject({"givenName": "Айгүл", "phone": new_phone()})
     path = f"/v1/subjects/{returning}"
     wording = {"language": "kk", "wording": "Жаңалықтарды алғым келеді"}
     for verb, body in (("grant", wording), ("withdraw", {}), ("grant", wording)):
@@ -94,17 +94,17 @@ def live(suite: Suite) -> None:
     line = {"title": "Кітап", "quantity": 1, "amount": "4990", "currency": "KZT"}
     purchase = {"purchase": {"orderId": "F-1", "lines": [line]}}
     _good(storefront.post(f"{path}/purchases", json=purchase))
-    ordering = suite.new_subject({"givenName": "Дана", "phone": "+77052223344"})
+    ordering = suite.new_subject({"givenName": "Дана", "phone": new_phone()})
     _order, delivery = suite.new_order(ordering)
     for _ in range(2):
         _good(suite.as_("courier").post(f"/v1/deliveries/{delivery}:release", json={}))
     told(suite)
     for how in ("destroy", "depersonalize"):
-        leaving = suite.new_subject({"givenName": "Болат", "phone": "+77054445566"})
+        leaving = suite.new_subject({"givenName": "Болат", "phone": new_phone()})
         _good(storefront.post(f"/v1/subjects/{leaving}/purchases", json=purchase))
         path = f"/v1/subjects/{leaving}:{how}"
         _good(suite.as_("privacyOfficer").post(path, json={"ground": "DEMAND"}))
-    claiming = suite.new_subject({"familyName": "Өтегенов", "phone": "+77053334455"})
+    claiming = suite.new_subject({"familyName": "Өтегенов", "phone": new_phone()})
     suite.new_claim(claiming)
     suite.new_claim(claiming, kind="CONSUMER")
     claim_of_the_site(suite)
@@ -129,7 +129,7 @@ def claim_of_the_site(suite: Suite) -> None:
 
 def told(suite: Suite) -> None:
     """A courier who holds data of somebody blocked, and an open order with address and message."""
-    holding = suite.new_subject({"givenName": "Марат", "phone": "+77056667788"})
+    holding = suite.new_subject({"givenName": "Марат", "phone": new_phone()})
     _order, delivery = suite.new_order(holding)
     _good(suite.as_("courier").post(f"/v1/deliveries/{delivery}:release", json={}))
     suite.new_claim(holding)
@@ -139,7 +139,7 @@ def told(suite: Suite) -> None:
     )
     _good(courier.post(f"/v1/notices/{found[0]['noticeId']}:acknowledge", json={}))
     address = {"country": "KZ", "locality": "Алматы", "street": "Абай даңғылы", "house": "10"}
-    ordering = suite.new_subject({"phone": "+77057778899", "address": address})
+    ordering = suite.new_subject({"phone": new_phone(), "address": address})
     order = {
         "orderId": "F-2",
         "subjectId": ordering,
@@ -152,7 +152,7 @@ def told(suite: Suite) -> None:
 def link(suite: Suite, account: str) -> None:
     """A visitor linked to an account, and another whose link was wrong."""
     path = f"/v1/subjects/{account}"
-    phones = ("+77054445566", "+77055556677")
+    phones = new_phone(), new_phone()
     visitors = [suite.new_subject({"givenName": "Айгүл", "phone": each}) for each in phones]
     for visitor in visitors:
         _good(suite.as_("storefront").post(f"{path}:linkVisitor", json={"visitorId": visitor}))
@@ -168,7 +168,7 @@ def at_work(suite: Suite) -> Iterator[None]:
 
     def work() -> None:
         while not done.is_set():
-            phone = f"+7705{secrets.randbelow(10**7):07d}"
+            phone = new_phone()
             subject = suite.new_subject({"givenName": "Ерлан", "phone": phone})
             order, delivery = suite.new_order(subject)
             _good(suite.as_("courier").post(f"/v1/deliveries/{delivery}:release", json={}))

@@ -10,6 +10,7 @@ import httpx
 
 from cli.seed import OTHER_SITE, PARTNERS, SITE
 from services.chassis.ids import new_subject_id, new_uuid
+from tests.harness.contacts import new_email, new_phone
 from tests.harness.suite import POLICY, USE, Suite
 from tests.matrix.callers import (
     Caller,
@@ -223,12 +224,7 @@ def email_of(subject_id: str) -> str:
 
 def new_data() -> dict[str, str]:
     """Data with a contact that nobody else has: who shares one shares a block, some day."""
-    number = f"{secrets.randbelow(10**7):07}"
-    return {
-        "givenName": "Нұрсұлтан",
-        "phone": f"+7701{number}",
-        "email": f"nursultan-{secrets.token_hex(6)}@example.kz",
-    }
+    return {"givenName": "Нұрсұлтан", "phone": new_phone(), "email": new_email()}
 
 
 def new_recipient() -> Mapping[str, object]:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from cli.conversation import Answered
+from tests.harness.contacts import new_email, new_phone
 
 if TYPE_CHECKING:
     from tests.policy.site import Site
@@ -40,8 +41,8 @@ EXPRESS = {"ACCOUNT": "4.1.6", "NEWS": "4.1.10", "ADVERTISING": "4.1.11", "PARTN
 def with_own_contact(data: Mapping[str, Any]) -> dict[str, Any]:
     """The data, with a phone and an e-mail address that nobody else has for those of DATA."""
     own = {
-        "phone": f"+7701{secrets.randbelow(10**7):07}",
-        "email": f"nursultan-{secrets.token_hex(6)}@example.kz",
+        "phone": new_phone(),
+        "email": new_email(),
     }
     return {**data, **{name: each for name, each in own.items() if data.get(name) == DATA[name]}}
 

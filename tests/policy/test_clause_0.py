@@ -4,6 +4,7 @@
 import pytest
 
 from services.chassis.database import DatabaseDefect
+from tests.harness.contacts import new_phone
 from tests.policy.person import DATA, USE, Person, is_refused
 from tests.policy.records import Records
 from tests.policy.site import Site
@@ -20,7 +21,7 @@ def test_every_stored_datum_has_its_site_its_category_and_the_policy_in_force(
     """T-0-a"""
     person = own_site.person(DATA)
     assert own_site.publish().status == 200
-    changed = person.placed({"phone": "+77017654321"})
+    changed = person.placed({"phone": new_phone()})
     rows = records.rows("vault", "SELECT * FROM data WHERE subject_id=:p", p=person.subject_id)
     assert {row.field for row in rows} == set(DATA)
     assert {row.site_id for row in rows} == {own_site.site_id}

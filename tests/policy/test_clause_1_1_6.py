@@ -5,6 +5,7 @@ import secrets
 
 import pytest
 
+from tests.harness.contacts import new_phone
 from tests.policy.person import Person
 from tests.policy.visiting import visit, visited, visits
 
@@ -17,7 +18,7 @@ def test_a_cookie_cannot_be_placed_among_a_persons_data_and_is_repeated_nowhere(
 ) -> None:
     """T-1.1.6-a"""
     cookie = secrets.token_hex(16)
-    refused = person.place({name: cookie, "phone": "+77011234567"})
+    refused = person.place({name: cookie, "phone": new_phone()})
     assert (refused.status, refused.code) == (400, "INVALID_ARGUMENT")
     assert cookie.encode() not in refused.content
     for process in PROCESSES:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.chassis.ids import new_subject_id
-from tests.policy.person import DATA, EXPRESS, USE, Person, is_refused
+from tests.policy.person import DATA, EXPRESS, USE, Person, is_refused, with_own_contact
 from tests.policy.records import Records
 from tests.policy.site import Site
 from tests.policy.visiting import BROWSER
@@ -46,7 +46,7 @@ def test_who_has_used_the_site_counts_as_accepted_from_that_instant(site: Site) 
     person = site.person()
     acceptance = person.consents()["acceptance"]
     assert person.standing()["acceptedPolicyVersion"] == acceptance["policyVersion"]
-    assert person.placed(DATA) == 1
+    assert person.placed(with_own_contact(DATA)) == 1
 
 
 def test_a_further_use_of_the_same_version_makes_no_second_acceptance(person: Person) -> None:

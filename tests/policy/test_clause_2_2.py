@@ -3,6 +3,7 @@
 
 import pytest
 
+from tests.harness.contacts import new_phone
 from tests.policy.person import DATA, FULL_NAME, Person, is_refused, release
 from tests.policy.records import Records
 
@@ -18,7 +19,7 @@ def test_after_disagreement_new_data_are_refused_and_that_is_recorded(
     disagreeing: Person, records: Records
 ) -> None:
     """T-2.2-a"""
-    refused = disagreeing.place({"phone": "+77017654321"})
+    refused = disagreeing.place({"phone": new_phone()})
     assert is_refused(refused, 403, "POLICY_DISAGREED", "2.2")
     assert disagreeing.standing()["dataVersion"] == 1
     assert records.refusals("vault", disagreeing, "data.stored") == [("POLICY_DISAGREED", "2.2")]
@@ -69,7 +70,7 @@ def test_only_an_express_acceptance_ends_disagreement(disagreeing: Person) -> No
     """T-2.2-b"""
     accepted = disagreeing.accept().json
     assert (accepted["acceptance"]["mode"], accepted["enforcement"]) == ("EXPRESS", "IN_FORCE")
-    assert disagreeing.placed({"phone": "+77017654321"}) == 2
+    assert disagreeing.placed({"phone": new_phone()}) == 2
 
 
 def test_a_courier_finishes_an_order_that_was_placed_before_disagreement(person: Person) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from cli.conversation import Answered
 from services.chassis.ids import new_subject_id, new_uuid
+from tests.harness.contacts import new_phone
 from tests.policy.partner import partner_asks
 from tests.policy.person import Person, is_refused, release
 from tests.policy.site import Site
@@ -37,7 +38,7 @@ def test_of_another_sites_person_nothing_can_be_changed(person: Person, own_site
     before = _all_that_stands(person)
     abroad = Person(own_site, person.subject_id)
     for asked in (
-        abroad.place({"phone": "+77017654321"}),
+        abroad.place({"phone": new_phone()}),
         abroad.reject(),
         abroad.grant("NEWS"),
         abroad.order(),

@@ -3,6 +3,7 @@
 
 import pytest
 
+from tests.harness.contacts import new_phone
 from tests.policy.person import Person
 from tests.policy.site import Site
 
@@ -38,7 +39,7 @@ def test_every_datum_is_unverified_until_a_verification_has_written_it(person: P
     """T-2.4-a"""
     assert {v["verification"] for v in person.versions()} == {"UNVERIFIED"}
     claim_id = person.claimed()["claimId"]
-    person.concluded(claim_id, "INACCURATE_CONFIRMED", correction={"phone": "+77017654321"})
+    person.concluded(claim_id, "INACCURATE_CONFIRMED", correction={"phone": new_phone()})
     found = {(v["field"], v["version"]): v["verification"] for v in person.versions()}
     assert found.pop(("phone", 2)) == "VERIFIED"
     assert set(found.values()) == {"UNVERIFIED"}

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.policy.person import DATA, Person
+from tests.harness.contacts import new_phone
+from tests.policy.person import DATA, Person, with_own_contact
 from tests.policy.records import Records
 from tests.policy.site import Site
 
@@ -38,9 +39,9 @@ def test_an_unlisted_field_is_refused_by_name_and_nothing_is_stored(
 def test_every_datum_keeps_the_form_and_the_time_it_came_from(site: Site, records: Records) -> None:
     """T-3.2-b"""
     person, start = site.person(), datetime.now(UTC)
-    person.placed(DATA, form="checkout")
+    person.placed(with_own_contact(DATA), form="checkout")
     between = datetime.now(UTC)
-    person.placed({"phone": "+77017654321"}, form="profile")
+    person.placed({"phone": new_phone()}, form="profile")
     end = datetime.now(UTC)
     rows = {row.field: row for row in records.rows("vault", _ROWS, p=person.subject_id)}
     assert set(rows) == set(DATA)
@@ -54,8 +55,8 @@ def test_the_form_of_what_was_changed_stays_with_the_former_value(
     person: Person, records: Records
 ) -> None:
     """T-3.2-b"""
-    person.placed({"phone": "+77017654321"}, form="profile")
-    person.placed({"phone": "+77017654322"}, form="chat")
+    person.placed({"phone": new_phone()}, form="profile")
+    person.placed({"phone": new_phone()}, form="chat")
     sql = "SELECT version, form FROM data_history WHERE subject_id=:p ORDER BY version"
     found = [tuple(row) for row in records.rows("vault", sql, p=person.subject_id)]
     assert found == [(1, "unspecified"), (2, "profile")]
@@ -68,9 +69,9 @@ def test_no_datum_is_without_a_form_where_none_is_named(
     """T-3.2-b"""
     person = site.person()
     if how == "alone":
-        person.placed(DATA)
+        person.placed(with_own_contact(DATA))
     else:
-        items = {"items": [{"subjectId": person.subject_id, "data": DATA}]}
+        items = {"items": [{"subjectId": person.subject_id, "data": with_own_contact(DATA)}]}
         [outcome] = site.good("storefront", "POST", "/v1/data:batchStore", items).json["outcomes"]
         assert "problem" not in outcome
     rows = records.rows("vault", _ROWS, p=person.subject_id)

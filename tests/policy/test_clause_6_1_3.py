@@ -7,6 +7,7 @@ from email.message import EmailMessage
 
 import pytest
 
+from tests.harness.contacts import new_phone
 from tests.harness.suite import Suite
 from tests.policy.own_view import (
     IDENTIFIED,
@@ -23,8 +24,6 @@ from tests.policy.own_view import (
 from tests.policy.person import DATA, Person, is_refused, release
 from tests.policy.records import Records
 from tests.policy.site import Site
-
-NEW = "+77017654321"
 
 
 def test_a_storefront_triggers_the_code_and_never_reads_it(person: Person, suite: Suite) -> None:
@@ -218,7 +217,7 @@ def test_a_session_opens_its_own_subject_and_nothing_else(person: Person, own_si
         assert refused.content_but_reference == absent.content_but_reference
     assert is_refused(other.ask("POST", "/access-codes:end", {}, who), 404, "NOT_FOUND")
     for asked in (
-        person.ask("PATCH", "/data", {"data": {"phone": NEW}}, who),
+        person.ask("PATCH", "/data", {"data": {"phone": new_phone()}}, who),
         person.ask("GET", "/standing", None, who),
         person.ask("POST", "/data:read", {"purpose": "IDENTIFY_FOR_ORDER"}, who),
     ):

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from cli.conversation import Answered
+from tests.harness.contacts import new_phone
 from tests.policy.person import DATA, EXPRESS, Person, is_refused, release
 from tests.policy.records import Records
 
@@ -18,7 +19,6 @@ PURPOSES = (
     *("PAYMENT", "SUPPORT"),
     *EXPRESS,
 )
-NEW = "+77017654321"
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_under_a_block_nothing_is_collected_changed_ordered_or_released(
     person, _, delivery_id = active
     person.claimed(kind)
     for asked in (
-        person.place({"phone": NEW}),
+        person.place({"phone": new_phone()}),
         person.place({"address": {"flat": "6"}}),
         person.grant("NEWS"),
         person.order(),
@@ -152,11 +152,12 @@ def test_what_was_not_confirmed_lifts_the_block_and_changes_nothing(person: Pers
 
 def test_what_was_inaccurate_is_corrected_and_unblocked_in_one_step(person: Person) -> None:
     """T-6.2.3-e"""
+    new = new_phone()
     claim_id = person.claimed()["claimId"]
     with _watching(person) as seen:
-        concluded = person.concluded(claim_id, "INACCURATE_CONFIRMED", correction={"phone": NEW})
+        concluded = person.concluded(claim_id, "INACCURATE_CONFIRMED", correction={"phone": new})
     assert (concluded["enforcement"], concluded["version"]) == ("IN_FORCE", 2)
-    assert person.data()["phone"] == NEW
+    assert person.data()["phone"] == new
     # Nobody saw the block gone and the correction not there, or the other way round.
     assert set(seen) <= {("BLOCKED", 1), ("ACTIVE", 2)}
     assert ("BLOCKED", 1) in seen
@@ -164,12 +165,13 @@ def test_what_was_inaccurate_is_corrected_and_unblocked_in_one_step(person: Pers
 
 def test_a_correction_waits_while_another_block_is_open(person: Person) -> None:
     """T-6.2.3-e"""
+    new = new_phone()
     first, second = (person.claimed(kind)["claimId"] for kind in GROUNDS)
-    person.concluded(first, "INACCURATE_CONFIRMED", correction={"phone": NEW})
+    person.concluded(first, "INACCURATE_CONFIRMED", correction={"phone": new})
     assert person.standing()["state"] == "BLOCKED"
     person.concluded(second, "NOT_CONFIRMED")
     assert person.standing()["state"] == "ACTIVE"
-    assert person.data()["phone"] == NEW
+    assert person.data()["phone"] == new
 
 
 def test_what_was_unlawful_never_opens_again(person: Person) -> None:
@@ -179,7 +181,7 @@ def test_what_was_unlawful_never_opens_again(person: Person) -> None:
     assert person.standing()["state"] == "RESTRICTED"
     for asked in (
         person.read("IDENTIFY_FOR_ORDER"),
-        person.place({"phone": NEW}),
+        person.place({"phone": new_phone()}),
         person.order(),
         person.accept(),
     ):

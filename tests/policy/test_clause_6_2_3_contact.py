@@ -10,7 +10,6 @@ from tests.policy.person import DATA, Person, is_refused, release
 from tests.policy.records import Records
 
 _SECONDS = 20.0
-NEW = "+77017654321"
 
 
 def twin_of(person: Person, *contact: str) -> Person:

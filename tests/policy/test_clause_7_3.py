@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.policy.person import DATA, Person, is_refused
+from tests.harness.contacts import new_phone
+from tests.policy.person import DATA, Person, is_refused, with_own_contact
 from tests.policy.records import Records
 from tests.policy.site import Site
 
@@ -18,7 +19,7 @@ def test_every_datum_keeps_who_supplied_it_and_when(
 ) -> None:
     """T-7.3-a"""
     person, start = site.person(), datetime.now(UTC)
-    person.placed(DATA, supplier=supplier)
+    person.placed(with_own_contact(DATA), supplier=supplier)
     rows = records.rows("vault", _SUPPLIED, p=person.subject_id)
     assert {row.field for row in rows} == set(DATA)
     for row in rows:
@@ -39,7 +40,7 @@ def test_a_correction_is_told_apart_from_what_the_person_supplied(
 ) -> None:
     """T-7.3-a"""
     claim_id = person.claimed()["claimId"]
-    person.concluded(claim_id, "INACCURATE_CONFIRMED", correction={"phone": "+77017654321"})
+    person.concluded(claim_id, "INACCURATE_CONFIRMED", correction={"phone": new_phone()})
     found = {r.field: r.supplier for r in records.rows("vault", _SUPPLIED, p=person.subject_id)}
     assert found == {**dict.fromkeys(DATA, "SUBJECT"), "phone": "VERIFICATION"}
     sql = "SELECT supplier FROM data_history WHERE subject_id=:p AND field='phone'"
@@ -51,7 +52,7 @@ def test_a_correction_is_told_apart_from_what_the_person_supplied(
 def test_who_supplied_what_when_and_through_which_form_is_told(person: Person, who: str) -> None:
     """T-7.3-a, T-3.2-b"""
     start = datetime.now(UTC)
-    person.placed({"phone": "+77017654321"}, form="profile", supplier="REPRESENTATIVE")
+    person.placed({"phone": new_phone()}, form="profile", supplier="REPRESENTATIVE")
     newest = person.versions(who)[0]
     named = (newest["field"], newest["supplier"], newest["form"])
     assert named == ("phone", "REPRESENTATIVE", "profile")

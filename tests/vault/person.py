@@ -12,23 +12,27 @@ from qupia.contract.v1 import contract_pb2
 from qupia.subject.v1 import subject_pb2
 from qupia.vault.v1 import vault_pb2
 from services.chassis.ids import new_uuid
+from tests.harness.contacts import new_email, new_phone
 from tests.vault.vault_process import VaultProcess
 from tests.vault.wire_client import Caller, Storefront
 
 NAME = {"family_name": "Әбілқайырұлы", "given_name": "Нұрсұлтан"}
-PHONE, EMAIL = "+77011234567", "nursultan@example.kz"
 ADDRESS = subject_pb2.Address(
     country="KZ", locality="Алматы", street="Абай даңғылы", house="10", postal_code="050000"
 )
-DATA = subject_pb2.PersonalData(
-    family_name=NAME["family_name"],
-    given_name=NAME["given_name"],
-    phone=PHONE,
-    email=EMAIL,
-    address=ADDRESS,
-)
 
 _Receipt = vault_pb2.SliceReceipt
+
+
+def new_data() -> subject_pb2.PersonalData:
+    """Data with a contact that nobody shares: who shares one shares a block (clause 6.2.3)."""
+    return subject_pb2.PersonalData(
+        family_name=NAME["family_name"],
+        given_name=NAME["given_name"],
+        phone=new_phone(),
+        email=new_email(),
+        address=ADDRESS,
+    )
 
 
 def at(instant: datetime | None = None) -> Timestamp:
@@ -50,14 +54,7 @@ class Person:
         self.vault = vault
         self.site = site
         self.subject_id = subject_id or secrets.token_hex(16)
-        # Nobody shares a contact: who does shares a block (clause 6.2.3).
-        self.own = subject_pb2.PersonalData(
-            family_name=NAME["family_name"],
-            given_name=NAME["given_name"],
-            phone=f"+7701{secrets.randbelow(10**7):07}",
-            email=f"nursultan-{secrets.token_hex(6)}@example.kz",
-            address=ADDRESS,
-        )
+        self.own = new_data()
         self.consent = vault_pb2.ConsentSlice()
         self.claims = vault_pb2.ClaimsSlice()
         self.orders = vault_pb2.OrderSlice()

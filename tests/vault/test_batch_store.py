@@ -11,7 +11,8 @@ from qupia.contract.v1 import contract_pb2
 from qupia.subject.v1 import subject_pb2
 from qupia.vault.v1 import search_pb2, storing_pb2
 from services.vault.store import lock_key
-from tests.vault.person import ADDRESS, DATA, NAME, Person
+from tests.harness.contacts import new_phone
+from tests.vault.person import ADDRESS, NAME, Person, new_data
 from tests.vault.vault_process import House, VaultProcess
 from tests.vault.wire_client import Refused, Storefront
 
@@ -55,14 +56,15 @@ def test_what_a_batch_stores_is_read_found_and_recorded_like_a_single_store(
     name = f"import-{secrets.token_hex(4)}"
     caller = Storefront(shop.gateway, name=name)
     names = Data(family_name=NAME["family_name"], given_name=NAME["given_name"], address=ADDRESS)
-    data = [Data(phone="87011234567", email=email) for email in emails]
+    phones = [new_phone() for _ in people]
+    data = [Data(phone="8" + p[2:], email=e) for p, e in zip(phones, emails, strict=True)]
     for each in data:
         each.MergeFrom(names)
     outcomes = batch(caller, *zip((p.subject_id for p in people), data, strict=True))
     assert [told(o) for o in outcomes] == ["1", "1", "1"]
-    for person, email in zip(people, emails, strict=True):
+    for person, phone, email in zip(people, phones, emails, strict=True):
         answer = shop.read(person.subject_id).data
-        assert (answer.phone, answer.email) == ("+77011234567", email)
+        assert (answer.phone, answer.email) == (phone, email)
         assert answer.family_name == NAME["family_name"]
         found = shop.call(search_pb2.FindSubjectsRequest(email=email)).subject_ids
         assert list(found) == [person.subject_id]
@@ -79,7 +81,7 @@ def test_a_change_is_a_new_version_that_keeps_the_rest_and_the_old(
     shop: Storefront, people: Callable[[int], list[Person]], house: House
 ) -> None:
     one, two = people(2)
-    old, new = f"+7701{secrets.randbelow(10**7):07d}", f"+7702{secrets.randbelow(10**7):07d}"
+    old, new = new_phone(), new_phone()
     shop.store(one.subject_id, Data(phone=old), f"old-{old}")
     outcomes = batch(shop, (one.subject_id, Data(phone=new)), (two.subject_id, Data(phone=new)))
     assert [told(o) for o in outcomes] == ["3", "2"]
@@ -97,7 +99,7 @@ def test_a_change_is_a_new_version_that_keeps_the_rest_and_the_old(
 def test_what_is_so_already_makes_no_version(shop: Storefront, person: Person) -> None:
     [outcome] = batch(shop, (person.subject_id, person.own))
     assert told(outcome) == "1"
-    [outcome] = batch(shop, (person.subject_id, Data(phone="+77017654321")))
+    [outcome] = batch(shop, (person.subject_id, Data(phone=new_phone())))
     assert told(outcome) == "2"
 
 
@@ -109,7 +111,7 @@ def test_one_refused_member_leaves_its_neighbours_alone(
     disagreed.disagrees()
     caller = Storefront(shop.gateway, name=f"mixed-{secrets.token_hex(4)}")
     ids = [good.subject_id, blocked.subject_id, "0" * 32, disagreed.subject_id, last.subject_id]
-    outcomes = batch(caller, *((each, DATA) for each in ids))
+    outcomes = batch(caller, *((each, new_data()) for each in ids))
     reasons = ["1", "SUBJECT_BLOCKED", "NOT_FOUND", "POLICY_DISAGREED", "1"]
     assert [told(o) for o in outcomes] == reasons
     for held in (blocked, disagreed):
@@ -122,25 +124,28 @@ def test_what_only_the_whole_can_tell_refuses_the_one_item(
     shop: Storefront, newcomers: Callable[[int], list[Person]]
 ) -> None:
     one, two = newcomers(2)
-    outcomes = batch(shop, (one.subject_id, Data(patronymic="Ғалымұлы")), (two.subject_id, DATA))
+    outcomes = batch(
+        shop, (one.subject_id, Data(patronymic="Ғалымұлы")), (two.subject_id, new_data())
+    )
     assert [told(o) for o in outcomes] == ["INVALID_ARGUMENT", "1"]
 
 
 def test_a_repeat_stores_nothing_twice_and_never_over_what_came_later(
     shop: Storefront, newcomers: Callable[[int], list[Person]]
 ) -> None:
+    new = new_phone()
     good, blocked = newcomers(2)
     claim = blocked.is_blocked()
     key = secrets.token_hex(8)
-    items = [(p.subject_id, Data(phone="+77011234567")) for p in (good, blocked)]
+    items = [(p.subject_id, Data(phone=new_phone())) for p in (good, blocked)]
     first = batch(shop, *items, request_id=key)
     assert [told(o) for o in first] == ["1", "SUBJECT_BLOCKED"]
-    shop.store(good.subject_id, Data(phone="+77017654321"), f"later-{good.subject_id}")
+    shop.store(good.subject_id, Data(phone=new), f"later-{good.subject_id}")
     blocked.outcome(claim, "NOT_CONFIRMED")
     again = batch(shop, *items, request_id=key)
     assert [told(o) for o in again] == ["1", "1"]
     assert again[0] == first[0]
-    assert shop.read(good.subject_id).data.phone == "+77017654321"
+    assert shop.read(good.subject_id).data.phone == new
     with pytest.raises(Refused, match="IDEMPOTENCY_KEY_REUSED"):
         batch(shop, items[0], request_id=key)
 
@@ -152,10 +157,10 @@ def test_malformed_items_are_all_named_and_nothing_is_stored(
     with pytest.raises(Refused) as caught:
         batch(
             shop,
-            (one.subject_id, DATA),
+            (one.subject_id, new_data()),
             (two.subject_id, Data(phone="12", email="x")),
             (three.subject_id, Data()),
-            (one.subject_id, DATA),
+            (one.subject_id, new_data()),
         )
     assert caught.value.fields == (
         ("items[1].data.phone", "PHONE_NOT_IN_USE"),
@@ -170,7 +175,7 @@ def test_a_batch_larger_than_one_transaction_is_stored_whole(
     shop: Storefront, newcomers: Callable[[int], list[Person]]
 ) -> None:
     people = newcomers(120)
-    outcomes = batch(shop, *((p.subject_id, DATA) for p in people))
+    outcomes = batch(shop, *((p.subject_id, new_data()) for p in people))
     assert {told(o) for o in outcomes} == {"1"}
     reads = [shop.why_not(p.subject_id) for p in (people[0], people[-1])]
     assert reads == ["OK", "OK"]
@@ -181,7 +186,7 @@ def test_whoever_is_locked_meanwhile_is_stored_after_the_others(
 ) -> None:
     one, two = newcomers(2)
     request = storing_pb2.BatchStoreDataRequest(
-        items=[storing_pb2.StoreItem(subject_id=p.subject_id, data=DATA) for p in (one, two)],
+        items=[storing_pb2.StoreItem(subject_id=p.subject_id, data=new_data()) for p in (one, two)],
         form="import",
         request_id="locked-one",
     )

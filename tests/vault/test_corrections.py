@@ -9,11 +9,11 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from qupia.subject.v1 import subject_pb2
 from qupia.vault.v1 import vault_pb2
 from services.chassis.ids import new_uuid
+from tests.harness.contacts import new_phone
 from tests.vault.person import Person
 from tests.vault.vault_process import House, VaultProcess
 from tests.vault.wire_client import Refused, Storefront
 
-NEW_PHONE = "+77017654321"
 Data = subject_pb2.PersonalData
 
 
@@ -25,7 +25,7 @@ def _stage(
         "subject_id": person.subject_id,
         "claim_id": claim,
         "correction_id": new_uuid(),
-        "data": data or Data(phone="8 701 765 43 21"),
+        "data": data or Data(phone=new_phone()),
     }
     request = vault_pb2.StageCorrectionRequest(**{**own, **members})
     vault.as_process("claims").call(request)
@@ -39,13 +39,14 @@ def _versions(receipt: vault_pb2.SliceReceipt) -> dict[str, int]:
 def test_a_confirmed_correction_is_written_and_the_block_lifted_at_once(
     vault: VaultProcess, shop: Storefront, person: Person, house: House
 ) -> None:
-    claim = person.is_blocked()
-    correction = _stage(vault, person, claim)
+    claim, new = person.is_blocked(), new_phone()
+    written = f"8 {new[2:5]} {new[5:8]} {new[8:10]} {new[10:]}"
+    correction = _stage(vault, person, claim, Data(phone=written))
     assert shop.why_not(person.subject_id) == "SUBJECT_BLOCKED"
     receipt = person.outcome(claim, "INACCURATE_CONFIRMED", correction)
     assert _versions(receipt) == {correction: 2}
     answer = shop.read(person.subject_id)
-    assert (answer.data.phone, answer.version) == (NEW_PHONE, 2)
+    assert (answer.data.phone, answer.version) == (new, 2)
     origin = house.rows(
         "SELECT supplier FROM data WHERE subject_id = %s AND field = 'phone'", person.subject_id
     )
@@ -55,12 +56,13 @@ def test_a_confirmed_correction_is_written_and_the_block_lifted_at_once(
 def test_pushing_the_outcome_again_writes_nothing_again(
     vault: VaultProcess, shop: Storefront, person: Person
 ) -> None:
+    later = new_phone()
     claim = person.is_blocked()
     correction = _stage(vault, person, claim)
     person.outcome(claim, "INACCURATE_CONFIRMED", correction)
-    shop.store(person.subject_id, Data(phone="+77021112233"), "later")
+    shop.store(person.subject_id, Data(phone=later), "later")
     assert _versions(person.push_claims()) == {correction: 2}
-    assert shop.read(person.subject_id).data.phone == "+77021112233"
+    assert shop.read(person.subject_id).data.phone == later
 
 
 @pytest.mark.parametrize("outcome", ["NOT_CONFIRMED", "RELEASED"])
@@ -76,14 +78,15 @@ def test_what_was_not_confirmed_is_not_written(
 def test_while_another_block_is_open_a_confirmed_correction_waits(
     vault: VaultProcess, shop: Storefront, person: Person
 ) -> None:
+    later = new_phone()
     first, second = person.is_blocked(), person.is_blocked()
     one = _stage(vault, person, first)
-    two = _stage(vault, person, second, Data(phone="+77021112233"))
+    two = _stage(vault, person, second, Data(phone=later))
     assert _versions(person.outcome(first, "INACCURATE_CONFIRMED", one)) == {}
     assert shop.why_not(person.subject_id) == "SUBJECT_BLOCKED"
     written = _versions(person.outcome(second, "INACCURATE_CONFIRMED", two))
     assert written == {one: 2, two: 3}
-    assert shop.read(person.subject_id).data.phone == "+77021112233"
+    assert shop.read(person.subject_id).data.phone == later
 
 
 def test_destruction_beats_correction(
@@ -157,4 +160,4 @@ def test_a_correction_of_nobody_is_not_staged(
 def test_an_ordinary_change_under_a_block_is_refused(shop: Storefront, person: Person) -> None:
     person.is_blocked()
     with pytest.raises(Refused, match="SUBJECT_BLOCKED"):
-        shop.store(person.subject_id, Data(phone=NEW_PHONE), "sneak")
+        shop.store(person.subject_id, Data(phone=new_phone()), "sneak")

@@ -7,7 +7,8 @@ import pytest
 
 from qupia.subject.v1 import subject_pb2
 from qupia.vault.v1 import vault_pb2
-from tests.vault.person import DATA, Person, problem_of, release, settled
+from tests.harness.contacts import new_phone
+from tests.vault.person import Person, new_data, problem_of, release, settled
 from tests.vault.vault_process import House, VaultProcess
 from tests.vault.wire_client import Refused, Storefront, read_request, reason_of
 
@@ -105,7 +106,7 @@ def test_a_misplaced_ciphertext_is_data_loss_and_an_alarm_and_never_data(
     misplace: Callable[[House, Person, Person], None],
 ) -> None:
     person, neighbour = people(2)
-    other_phone = subject_pb2.PersonalData(phone="+77017654321")
+    other_phone = subject_pb2.PersonalData(phone=new_phone())
     shop.store(person.subject_id, other_phone, f"second-{person.subject_id}")
     delivery = person.orders_goods()
     misplace(house, person, neighbour)
@@ -133,7 +134,7 @@ def test_a_key_that_was_moved_to_another_person_opens_nothing(
     assert shop.why_not(person.subject_id) == "DATA_LOSS"
     assert vault.metric("qupia_alarms_total", kind="ciphertext_misplaced") == alarms + 1
     with pytest.raises(Refused, match="DATA_LOSS"):
-        shop.store(person.subject_id, DATA, f"moved-{person.subject_id}")
+        shop.store(person.subject_id, new_data(), f"moved-{person.subject_id}")
     assert shop.why_not(neighbour.subject_id) == "OK"
 
 
@@ -145,7 +146,7 @@ def test_a_ciphertext_does_not_open_on_another_site(
     # The same id on both sites, row and key alike.
     twin = Person(vault, "other", person.subject_id)
     assert twin.accepts() == "APPLIED"
-    elsewhere.store(twin.subject_id, DATA, "twin")
+    elsewhere.store(twin.subject_id, new_data(), "twin")
     _copy(house, twin, "phone", person, "phone")
     assert elsewhere.why_not(twin.subject_id) == "DATA_LOSS"
     assert shop.why_not(person.subject_id) == "OK"

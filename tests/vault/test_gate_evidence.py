@@ -11,7 +11,7 @@ import pytest
 from qupia.contract.v1 import contract_pb2
 from qupia.vault.v1 import vault_pb2
 from services.vault.decide import RULES_VERSION
-from tests.vault.person import DATA, Person, release, settled
+from tests.vault.person import Person, new_data, release, settled
 from tests.vault.vault_process import House, Premises, VaultProcess
 from tests.vault.wire_client import Refused, Storefront, read_request, reason_of
 
@@ -100,7 +100,7 @@ def test_where_evidence_cannot_be_written_nothing_is_read_and_nothing_is_done(
         lambda: shop.read(blocked.subject_id),
         lambda: shop.read("0" * 32),
         lambda: shop.standing(person.subject_id),
-        lambda: shop.store(person.subject_id, DATA, "while-away", form="checkout"),
+        lambda: shop.store(person.subject_id, new_data(), "while-away", form="checkout"),
         lambda: release(vault, delivery.item()),
         lambda: vault.as_process("gateway").call(verification, officer),
     ]
@@ -165,7 +165,7 @@ def test_past_its_budget_a_key_is_told_so_and_nothing_more_is_written(house: Hou
     assert reasons == ["SUBJECT_BLOCKED"] * 3 + ["BUDGET_EXHAUSTED"] * 2
     assert reason_of(shop.batch(read_request(person.subject_id))[0]) == "BUDGET_EXHAUSTED"
     with pytest.raises(Refused, match="BUDGET_EXHAUSTED"):
-        shop.store(person.subject_id, DATA, "greedy-1")
+        shop.store(person.subject_id, new_data(), "greedy-1")
     assert _count(house, "greedy") == [3]
     assert len(house.entries(principal="key/greedy", outcome="REFUSED")) == 1
     other = Storefront(frugal.as_process("gateway"), name="modest")

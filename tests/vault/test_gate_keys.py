@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from qupia.subject.v1 import subject_pb2
 from qupia.vault.v1 import vault_pb2
 from services.chassis.ids import new_uuid
-from tests.vault.person import DATA, problem_of, release, settled
+from tests.harness.contacts import new_phone
+from tests.vault.person import new_data, problem_of, release, settled
 from tests.vault.vault_process import House, Premises, VaultProcess
 from tests.vault.wire_client import Refused, Storefront, read_request, reason_of
 
@@ -83,7 +85,10 @@ def test_without_the_key_no_datum_leaves_or_comes_in(
     assert shop.why_not(person.subject_id) == "KEY_UNAVAILABLE"
     assert reason_of(shop.batch(read_request(person.subject_id))[0]) == "KEY_UNAVAILABLE"
     assert [problem_of(o) for o in release(vault, delivery.item())] == ["KEY_UNAVAILABLE"]
-    for request_id, change in (("a", DATA), ("b", type(DATA)(given_name="Айгерім"))):
+    for request_id, change in (
+        ("a", new_data()),
+        ("b", subject_pb2.PersonalData(given_name="Айгерім")),
+    ):
         with pytest.raises(Refused, match="KEY_UNAVAILABLE"):
             shop.store(person.subject_id, change, request_id)
     assert shop.standing(person.subject_id).data_version == 1
@@ -127,6 +132,7 @@ def test_without_the_key_a_new_person_is_not_half_born(
 def test_without_the_key_an_outcome_that_writes_a_correction_leaves_the_block(
     vault: VaultProcess, house: House, lost: Callable[[Callable[[Path], None]], None]
 ) -> None:
+    new = new_phone()
     shop = Storefront(vault.as_process("gateway"))
     person = settled(vault, shop)
     claim, correction = person.is_blocked(), new_uuid()
@@ -136,7 +142,7 @@ def test_without_the_key_an_outcome_that_writes_a_correction_leaves_the_block(
             subject_id=person.subject_id,
             claim_id=claim,
             correction_id=correction,
-            data=type(DATA)(phone="+77017654321"),
+            data=subject_pb2.PersonalData(phone=new),
         )
     )
     kept = house.key_file.read_bytes()
@@ -147,7 +153,7 @@ def test_without_the_key_an_outcome_that_writes_a_correction_leaves_the_block(
     house.key_file.chmod(0o600)
     assert shop.why_not(person.subject_id) == "SUBJECT_BLOCKED"
     assert [c.version for c in person.push_claims().corrections] == [2]
-    assert shop.read(person.subject_id).data.phone == "+77017654321"
+    assert shop.read(person.subject_id).data.phone == new
 
 
 @pytest.mark.deep

@@ -10,7 +10,7 @@ from qupia.contract.v1 import contract_pb2
 from qupia.subject.v1 import subject_pb2
 from qupia.vault.v1 import vault_pb2
 from services.vault.store import lock_key
-from tests.vault.person import DATA, Person, problem_of, release, settled
+from tests.vault.person import Person, new_data, problem_of, release, settled
 from tests.vault.vault_process import House, VaultProcess
 from tests.vault.wire_client import Refused, Storefront, read_request, reason_of
 
@@ -196,7 +196,7 @@ def test_a_batch_over_the_limit_is_refused_whole(shop: Storefront, person: Perso
     [
         lambda shop, subject: shop.read(subject),
         lambda shop, subject: shop.standing(subject),
-        lambda shop, subject: shop.store(subject, DATA, "same-key"),
+        lambda shop, subject: shop.store(subject, new_data(), "same-key"),
     ],
     ids=["read", "standing", "store"],
 )

@@ -7,7 +7,7 @@ import pytest
 
 from qupia.vault.v1 import vault_pb2
 from services.vault import store_life
-from tests.vault.person import DATA, Person, release, settled
+from tests.vault.person import Person, new_data, release, settled
 from tests.vault.vault_process import DECIDERS, House
 from tests.vault.wire_client import Refused, Storefront, read_request
 
@@ -34,7 +34,7 @@ def test_while_it_waits_restrictions_apply_and_proposals_are_deferred(own_house:
     for refused in (
         lambda: shop.read(person.subject_id),
         lambda: shop.batch(read_request(person.subject_id)),
-        lambda: shop.store(person.subject_id, DATA, "waiting"),
+        lambda: shop.store(person.subject_id, new_data(), "waiting"),
         lambda: release(vault, delivery.item()),
     ):
         with pytest.raises(Refused, match="VAULT_NOT_READY"):

@@ -10,7 +10,7 @@ from qupia.vault.v1 import vault_pb2
 from services.chassis.ids import new_uuid
 from services.vault.store_links import MOST_VISITORS
 from tests.vault.history import watch
-from tests.vault.person import DATA, Person, at, problem_of, release, settled, verdict_of
+from tests.vault.person import NAME, Person, at, new_data, problem_of, release, settled, verdict_of
 from tests.vault.vault_process import House, VaultProcess
 from tests.vault.wire_client import Refused, Storefront, read_request, reason_of
 
@@ -34,7 +34,7 @@ def visitor(people: People, account: Person) -> Person:
 
 def test_a_linked_visitor_takes_nothing_new(visitor: Person, shop: Storefront) -> None:
     with pytest.raises(Refused) as refusal:
-        shop.store(visitor.subject_id, DATA, new_uuid())
+        shop.store(visitor.subject_id, new_data(), new_uuid())
     assert refusal.value.reason == NOTHING_NEW
     assert visitor.grants("NEWS") == NOTHING_NEW
     assert visitor.accepts(2) == NOTHING_NEW
@@ -49,7 +49,7 @@ def test_a_linked_visitor_takes_nothing_new(visitor: Person, shop: Storefront) -
 def test_what_a_linked_visitor_has_is_read_under_the_accounts_consents(
     account: Person, visitor: Person, shop: Storefront
 ) -> None:
-    assert shop.read(visitor.subject_id).data.given_name == DATA.given_name
+    assert shop.read(visitor.subject_id).data.given_name == NAME["given_name"]
     assert shop.why_not(visitor.subject_id, "NEWS") == "CONSENT_REQUIRED"
     assert account.grants("NEWS") == "APPLIED"
     assert shop.why_not(visitor.subject_id, "NEWS") == "OK"
@@ -97,7 +97,7 @@ def test_a_block_of_any_of_them_reaches_all(
     assert answers == ["SUBJECT_BLOCKED"] * 3
     assert [problem_of(o) for o in release(account.vault, delivery.item())] == ["SUBJECT_BLOCKED"]
     with pytest.raises(Refused) as refusal:
-        shop.store(account.subject_id, DATA, new_uuid())
+        shop.store(account.subject_id, new_data(), new_uuid())
     assert refusal.value.reason == "SUBJECT_BLOCKED"
     them[blocked].outcome(claim, "NOT_CONFIRMED")
     assert [shop.why_not(each) for each in ids] == ["OK"] * 3
