@@ -19,22 +19,31 @@ app = typer.Typer(help="Enter and decide requests of state bodies.", no_args_is_
 
 
 @app.command("list")
-def list_requests(chosen: As = "", as_json: Json = False) -> None:
+def list_requests(
+    due_before: Annotated[
+        str, typer.Option(help="Only those that wait for an answer, due on this day or before.")
+    ] = "",
+    overdue: Annotated[bool, typer.Option("--overdue", help="Only those overdue.")] = False,
+    chosen: As = "",
+    as_json: Json = False,
+) -> None:
     """List the site's requests, newest first, those under secrecy too."""
+    query = {"dueBefore": due_before or None, "overdue": "true" if overdue else None}
     with at_office(_FIRST, as_json=as_json, chosen=chosen) as (office, terminal):
-        found = list(office.pages(_PATH, "requests"))
+        found = list(office.pages(_PATH, "requests", query))
         rows = [
             (
                 each["requestId"],
                 each["state"],
                 each["authorization"]["ground"]["kind"],
                 ", ".join(f"{t['category']} {t['state'].lower()}" for t in each["tasks"]),
+                each["authorization"]["dueDate"] + (" OVERDUE" if each.get("overdue") else ""),
                 local_time(each["authorization"]["expireTime"]),
             )
             for each in found
         ]
         document = {"requests": [dict(each) for each in found]}
-        columns = ("request", "state", "ground", "categories", "until")
+        columns = ("request", "state", "ground", "categories", "due", "until")
         terminal.table(document, columns, rows, empty="No state body has asked for anything.")
 
 

@@ -64,6 +64,29 @@ def plus_working_days(receipt_time: datetime, n: int, calendar: WorkingCalendar)
     return _deadline(day, calendar)
 
 
+def on_day(day: date, calendar: WorkingCalendar) -> Deadline:
+    """The term that somebody set by naming its last local day, worked or not.
+
+    Raises DateOutsideCalendar.
+    """
+    calendar.require(day)
+    return _deadline(day, calendar)
+
+
+def overdue_before(now: datetime, n: int, calendar: WorkingCalendar) -> datetime:
+    """The instant before which whatever was received is past its term of `n` working days.
+
+    Raises as `due` does, for `now`.
+    """
+    _require_positive(n)
+    day = _receipt_day(now, calendar)
+    for _ in range(n):
+        day -= _ONE_DAY
+        while not calendar.is_working(day):
+            day -= _ONE_DAY
+    return datetime.combine(day, time(), tzinfo=_almaty()).astimezone(UTC)
+
+
 def days_before(deadline: Deadline, days: int) -> datetime:
     """Return the first UTC instant of the local day `days` calendar days before the last one."""
     day = deadline.due_date - timedelta(days=days)

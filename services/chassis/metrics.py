@@ -49,6 +49,12 @@ class Metrics:
             ("topic",),
             registry=self.registry,
         )
+        self.overdue = Gauge(
+            "qupia_overdue",
+            "Duties whose term is over and that nobody has done.",
+            ("duty",),
+            registry=self.registry,
+        )
         self.alarms = Counter(
             "qupia_alarms_total",
             "What must never happen, by kind.",

@@ -6,13 +6,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 
 from pydantic import Field
 
 from services.chassis.assembly import Background, Parts, prepare, serve
+from services.chassis.calendar import CalendarFileError, WorkingCalendar, load_calendar
 from services.chassis.client import Client
-from services.chassis.config import load_settings
+from services.chassis.config import ConfigError, load_settings
 from services.chassis.decider.dispatcher import Dispatcher
 from services.chassis.decider.pusher import Pusher, Topic
 from services.chassis.forgetting import Forgetting, asking
@@ -30,6 +32,7 @@ from services.chassis.sites import Sites, load_sites
 from services.disclosure import store_orders, store_receipts, wire
 from services.disclosure.authority_reconciler import AuthorityReconciler
 from services.disclosure.gathering import Gathering
+from services.disclosure.overdue import Overdue
 from services.disclosure.recaller import Recaller
 from services.disclosure.reconciler import Reconciler
 from services.disclosure.servicer_acts import Acts
@@ -61,11 +64,13 @@ class DisclosureSettings(ProcessSettings):
     `vault` is where the vault listens, ``host:port`` or ``unix:/path``. A
     release is reconciled `reconcile_after_seconds` after it was prepared: at
     least ten, longer than a release can take. `sites` is the file that says who operates each site
-    (`services.chassis.sites`); without it no package of a state body can be picked up.
+    (`services.chassis.sites`); without it no package of a state body can be picked up. `calendar`
+    is the override file of the working calendar (`services.chassis.calendar`).
     """
 
     vault: str
     sites: Path | None = None
+    calendar: Path | None = None
     reconcile_after_seconds: float = Field(default=10.0, ge=10.0)
 
 
@@ -76,6 +81,7 @@ def main(ready: Callable[[], None] = lambda: None) -> int:
 
 def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     settings = load_settings(DisclosureSettings, PROCESS)
+    calendar = _calendar(settings.calendar)
     parts = prepare(PROCESS, settings, MIGRATIONS)
     client = Client("vault", settings.vault, parts.certificate)
     vault = Vault(client)
@@ -99,7 +105,7 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     )
     courier = Courier(parts.database, vault.put_document, parts.clock, parts.metrics, parts.log)
     sites = load_sites(settings.sites) if settings.sites else None
-    desk = desk_of(parts, courier, vault, sites)
+    desk = desk_of(parts, courier, vault, sites, calendar)
     after = timedelta(seconds=settings.reconcile_after_seconds)
     authorities = AuthorityReconciler(desk, parts.metrics, parts.log, after)
     handlers = handlers_of(parts, pusher, releasing, single, desk)
@@ -113,9 +119,21 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     beside: list[Background] = [recalls, forget, dispatcher, deliveries, single, keeper]
     couriers = Rounds("courier", courier.round, parts.metrics, parts.log)
     reconciling = Rounds("authority_releases", authorities.round, parts.metrics, parts.log)
-    beside += [couriers, reconciling]
+    overdue = Overdue(parts.database, calendar, parts.clock, parts.metrics)
+    counting = Rounds("overdue", overdue.round, parts.metrics, parts.log)
+    beside += [couriers, reconciling, counting]
     serve(parts, handlers, known_pseudonym, beside, stop, ready, PeerSessions(client))
     client.close()
+
+
+def _calendar(override: Path | None) -> Callable[[], WorkingCalendar]:
+    """The calendar; only an override file is read at once. Raises ConfigError."""
+    try:
+        if override:
+            load_calendar(override)
+    except CalendarFileError as error:
+        raise ConfigError(str(error)) from None
+    return cache(lambda: load_calendar(override))
 
 
 def _pusher(parts: Parts, vault: Vault) -> Pusher:
@@ -147,7 +165,13 @@ def releasing_of(parts: Parts, read_for_release: ReadForRelease) -> Releasing:
     )
 
 
-def desk_of(parts: Parts, courier: Courier, vault: AuthorityVault, sites: Sites | None) -> Desk:
+def desk_of(
+    parts: Parts,
+    courier: Courier,
+    vault: AuthorityVault,
+    sites: Sites | None,
+    calendar: Callable[[], WorkingCalendar],
+) -> Desk:
     """What the handlers of state bodies' requests work with."""
     return Desk(
         parts.database,
@@ -159,6 +183,7 @@ def desk_of(parts: Parts, courier: Courier, vault: AuthorityVault, sites: Sites 
         vault,
         Signer.of_secret(parts.secret),
         sites,
+        calendar,
     )
 
 
@@ -178,7 +203,7 @@ def handlers_of(
     lists = ListServicer(database, clock, tokens)
     releases = ReleaseServicer(database, clock, keys, tokens, releasing, single)
     receipts = ReceiptServicer(database)
-    notices = NoticeServicer(database, clock, keys, tokens)
+    notices = NoticeServicer(database, clock, keys, tokens, desk.calendar)
     handlers: dict[str, Handler] = {
         "RegisterRecipient": recipients.register_recipient,
         "ActivateRecipient": recipients.activate_recipient,

@@ -14,10 +14,14 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from services.chassis.deadline import local_date
+from services.chassis.calendar import WorkingCalendar
+from services.chassis.deadline import Deadline, local_date, on_day, plus_working_days
 from services.disclosure.recipient import Fault
 
-EXPIRES_AFTER: Final = timedelta(days=30)
+_EXPIRES_AFTER: Final = timedelta(days=30)
+# No one term binds all bodies (law.md 5.3); where the document names none, the longest that the
+# law gives for an answer about personal data (8(7)).
+_ANSWER_WORKING_DAYS: Final = 15
 _LONGEST: Final = timedelta(days=366)
 CODE_LIFE: Final = timedelta(hours=24)
 _CODE_BYTES: Final = 16
@@ -66,6 +70,8 @@ class RequestState(StrEnum):
 
 
 ENDED: Final = frozenset({RequestState.REJECTED, RequestState.PICKED_UP, RequestState.UNCERTAIN})
+# Who asked waits for the site; of a READY one as soon as its code has lapsed.
+OWED: Final = frozenset({RequestState.PENDING, RequestState.APPROVED, RequestState.HELD})
 _RELEASABLE: Final = frozenset(
     {RequestState.APPROVED, RequestState.HELD, RequestState.READY, RequestState.UNCERTAIN}
 )
@@ -121,6 +127,7 @@ class AuthorityRequest:
     ground: LegalGround
     document: LegalDocument
     categories: tuple[Category, ...]
+    due: Deadline
     expire_time: datetime
     secret_until: datetime | None
     state: RequestState
@@ -138,6 +145,12 @@ class AuthorityRequest:
         lapsed = now >= self.expire_time and self.state not in ENDED
         return RequestState.EXPIRED if lapsed else self.state
 
+    def overdue(self, now: datetime) -> bool:
+        """Whether the body waits for an answer that it should have had."""
+        state, until = self.at(now), self.code_expire_time
+        lapsed = state is RequestState.READY and until is not None and until <= now
+        return (state in OWED or lapsed) and self.due.has_passed(now)
+
     def secrecy(self, now: datetime) -> datetime | None:
         """Until when the person must not be told; None where they may be."""
         return self.secret_until if self.secret_until and self.secret_until > now else None
@@ -154,16 +167,35 @@ def missing(given: Mapping[str, bool], kind: GroundKind | None, has_claim: bool)
     return lacking
 
 
+def answer_deadline(wanted: date | None, now: datetime, calendar: WorkingCalendar) -> Deadline:
+    """When a request that is entered `now` is due; `wanted` is the day that it names."""
+    if wanted is None:
+        return plus_working_days(now, _ANSWER_WORKING_DAYS, calendar)
+    return on_day(wanted, calendar)
+
+
+def expiry(due: Deadline, now: datetime) -> datetime:
+    """When a request that names no other time lapses."""
+    return min(max(due.due_time, now) + _EXPIRES_AFTER, now + _LONGEST)
+
+
 def time_faults(
-    expire_time: datetime | None, secret_until: datetime | None, day: date | None, now: datetime
+    expire_time: datetime | None,
+    secret_until: datetime | None,
+    day: date | None,
+    wanted: date | None,
+    now: datetime,
 ) -> Iterator[Fault]:
-    """What is wrong with the times of a request."""
+    """What is wrong with the times of a request; `wanted` is the day that the answer is due."""
     if expire_time is not None and not now < expire_time <= now + _LONGEST:
         yield Fault("expireTime", "range", "a time to come, within a year")
     if secret_until is not None and secret_until <= now:
         yield Fault("secretUntilTime", "range", "a time to come")
     if day is not None and day > local_date(now):
         yield Fault("document.date", "range", "a day that has come")
+    earliest, latest = local_date(now - _LONGEST), local_date(now + _LONGEST)
+    if wanted is not None and not max(day or earliest, earliest) <= wanted <= latest:
+        yield Fault("dueDate", "range", "from the document's day on, within a year")
 
 
 def approval_denial(request: AuthorityRequest, person: str, now: datetime) -> str:

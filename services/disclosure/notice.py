@@ -6,6 +6,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from services.chassis.calendar import WorkingCalendar
+from services.chassis.deadline import Deadline, plus_working_days
+
+# Law 25(2)(8): what is blocked stops within a working day.
+FETCH_WORKING_DAYS: Final = 1
+
 
 class Instruction(StrEnum):
     """What to do with the details of a delivery."""
@@ -58,3 +64,11 @@ class Notice:
     create_time: datetime
     send_time: datetime | None = None
     acknowledge_time: datetime | None = None
+
+    def deadline(self, calendar: WorkingCalendar) -> Deadline:
+        """By when the recipient should have fetched it."""
+        return plus_working_days(self.create_time, FETCH_WORKING_DAYS, calendar)
+
+    def overdue(self, calendar: WorkingCalendar, now: datetime) -> bool:
+        """Whether nobody has fetched it in time."""
+        return self.state is NoticeState.OPEN and self.deadline(calendar).has_passed(now)

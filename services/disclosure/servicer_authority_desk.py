@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from qupia.disclosure.v1 import authority_requests_pb2
 from qupia.vault.v1 import authority_pb2
+from services.chassis.calendar import WorkingCalendar
 from services.chassis.call import Call
 from services.chassis.clock import Clock
 from services.chassis.database import Connection, Database
@@ -54,7 +55,10 @@ class AuthorityVault(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """The parts; `sites` says who operates a site, None where the process was not told."""
+    """The parts; `sites` says who operates a site, None where the process was not told.
+
+    `calendar` is asked for when a term is first reckoned: loading it takes its time.
+    """
 
     database: Database
     clock: Clock
@@ -65,6 +69,7 @@ class Desk:
     vault: AuthorityVault
     signer: Signer
     sites: Sites | None
+    calendar: Callable[[], WorkingCalendar]
 
     def find(
         self, connection: Connection, call: Call, request_id: str, *, lock: bool = False

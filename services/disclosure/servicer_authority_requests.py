@@ -12,7 +12,7 @@ from qupia.disclosure.v1 import authority_requests_pb2
 from services.chassis import evidence
 from services.chassis.call import Call
 from services.chassis.database import Connection
-from services.chassis.deadline import local_time
+from services.chassis.deadline import Deadline, local_time
 from services.chassis.ids import new_uuid
 from services.chassis.paging import page_size
 from services.chassis.pipeline import Handler
@@ -35,13 +35,14 @@ from services.disclosure import (
 )
 from services.disclosure.authority_release import CLAUSE, line
 from services.disclosure.authority_request import (
-    EXPIRES_AFTER,
     AuthorityRequest,
     Decision,
     LegalDocument,
     LegalGround,
     RequestState,
+    answer_deadline,
     approval_denial,
+    expiry,
     missing,
     time_faults,
 )
@@ -51,6 +52,7 @@ from services.disclosure.permission import STATE_BODY, Asked, Denial, Ground, de
 from services.disclosure.servicer_acts import DONE, PERMITTED, REFUSED, entry
 from services.disclosure.servicer_authorities import require_person
 from services.disclosure.servicer_authority_desk import Desk, proof
+from services.disclosure.store_authority_requests import Owed
 
 _R = authority_requests_pb2
 _PAGE, _MOST = 50, 100
@@ -107,7 +109,9 @@ class AuthorityRequestServicer:
         texts = [Text(TextKind.OFFICIAL, Official(official.name, official.position).as_json)]
         if asked.authorization.document.text:
             texts.append(Text(TextKind.DOCUMENT, asked.authorization.document.text))
-        request = _request_of(call, asked, texts, now)
+        wanted = wire_authorities.day(asked.authorization.due_date)
+        due = answer_deadline(wanted, now, self._desk.calendar())
+        request = _request_of(call, asked, texts, due, now)
         stands = self._desk.keys.begin(connection, call, request.request_id, now)
         if stands != request.request_id:
             return stands
@@ -147,16 +151,21 @@ class AuthorityRequestServicer:
             message.authorization.document.text = text
 
     def list_authority_requests(self, call: Call) -> _R.ListAuthorityRequestsResponse:
-        """Newest first, those under secrecy too."""
+        """Newest first, those under secrecy too. Raises InvalidArgument for both filters."""
         asked = cast(_R.ListAuthorityRequestsRequest, call.request)
         require_person(call)
         desk, site_id = self._desk, call.principal.site_id
+        if asked.overdue and asked.due_before:
+            raise _wrong("dueBefore", "not together with overdue")
+        owed = None
+        if asked.overdue or asked.due_before:
+            owed = Owed(desk.clock.now(), wire_authorities.day(asked.due_before))
         size = page_size(asked.page_size, _PAGE, _MOST)
-        scope = f"authority-requests|{site_id}"
+        scope = f"authority-requests|{site_id}|{asked.due_before}|{asked.overdue}"
         place = desk.tokens.open(scope, asked.page_token)
         before = (datetime.fromisoformat(str(place[0])), str(place[1])) if place else None
         with desk.database.transaction() as connection:
-            found = store_authority_requests.listed(connection, site_id, before, size + 1)
+            found = store_authority_requests.listed(connection, site_id, before, size + 1, owed)
             messages = [desk.message(connection, each) for each in found[:size]]
         token = ""
         if len(found) > size:
@@ -327,6 +336,7 @@ def _check_times(asked: _R.AuthorityRequest, now: datetime) -> None:
         wire_authorities.moment(a.expire_time, given=a.HasField("expire_time")),
         wire_authorities.moment(a.secret_until_time, given=a.HasField("secret_until_time")),
         wire_authorities.day(a.document.date),
+        wire_authorities.day(a.due_date),
         now,
     )
     wrong = [
@@ -337,7 +347,7 @@ def _check_times(asked: _R.AuthorityRequest, now: datetime) -> None:
 
 
 def _request_of(
-    call: Call, asked: _R.AuthorityRequest, texts: Sequence[Text], now: datetime
+    call: Call, asked: _R.AuthorityRequest, texts: Sequence[Text], due: Deadline, now: datetime
 ) -> AuthorityRequest:
     """A complete request as it is entered."""
     a, day = asked.authorization, wire_authorities.day(asked.authorization.document.date)
@@ -356,7 +366,8 @@ def _request_of(
             wire_authorities.document_kind(a.document), a.document.number, day, a.document.sha256
         ),
         categories=tuple(wire_authorities.categories_of([t.category for t in asked.tasks])),
-        expire_time=expires or now + EXPIRES_AFTER,
+        due=due,
+        expire_time=expires or expiry(due, now),
         secret_until=wire_authorities.moment(
             a.secret_until_time, given=a.HasField("secret_until_time")
         ),

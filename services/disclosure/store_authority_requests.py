@@ -5,14 +5,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import and_, case, func, insert, literal, or_, select, tuple_, update
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    and_,
+    case,
+    func,
+    insert,
+    literal,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.engine import Connection, Row
 
+from services.chassis.deadline import Deadline
 from services.disclosure.authority_request import (
     ENDED,
+    OWED,
     AuthorityRequest,
     Category,
     Decision,
@@ -22,6 +37,14 @@ from services.disclosure.authority_request import (
     RequestState,
 )
 from services.disclosure.tables_authorities import authorities, authority_requests
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """Requests that wait for an answer at `now`, due on `day` or before; overdue where None."""
+
+    now: datetime
+    day: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +85,16 @@ def find_by_code(connection: Connection, code_sha256: str) -> AuthorityRequest |
 
 
 def listed(
-    connection: Connection, site_id: str, before: tuple[datetime, str] | None, limit: int
+    connection: Connection,
+    site_id: str,
+    before: tuple[datetime, str] | None,
+    limit: int,
+    owed: Owed | None,
 ) -> list[AuthorityRequest]:
-    """Requests of the site, newest first, before the one at (time, id) `before`."""
+    """Requests of the site, newest first, before the one at (time, id) `before`.
+
+    Only those that are owed so, where `owed` is given.
+    """
     r = authority_requests.c
     statement = (
         select(authority_requests)
@@ -74,7 +104,25 @@ def listed(
     )
     if before is not None:
         statement = statement.where(tuple_(r.submit_time, r.request_id) < before)
+    if owed is not None:
+        statement = statement.where(_is_owed(owed))
     return [_request(row) for row in connection.execute(statement)]
+
+
+def count_overdue(connection: Connection, now: datetime) -> int:
+    """How many requests, of all sites, are overdue at `now`."""
+    overdue = select(func.count()).select_from(authority_requests).where(_is_owed(Owed(now)))
+    return int(connection.execute(overdue).scalar_one())
+
+
+def _is_owed(owed: Owed) -> ColumnElement[bool]:
+    """As `AuthorityRequest.overdue` says it."""
+    r = authority_requests.c
+    # In the words of the index; READY stays among them because its code may lapse.
+    open_ = literal_column("state IN ('PENDING', 'APPROVED', 'HELD', 'READY')", Boolean())
+    lapsed = and_(r.state == RequestState.READY, r.code_expire_time <= owed.now)
+    due = r.due_time <= owed.now if owed.day is None else r.due_date <= owed.day
+    return and_(open_, due, r.expire_time > owed.now, or_(r.state.in_(sorted(OWED)), lapsed))
 
 
 def tallies(
@@ -128,6 +176,9 @@ def _values(request: AuthorityRequest) -> Mapping[str, object]:
         "document_sha256": document.sha256,
         "categories": list(request.categories),
         "approved": list(request.approved),
+        "due_date": request.due.due_date,
+        "due_time": request.due.due_time,
+        "due_calendar": request.due.calendar_version,
         "expire_time": request.expire_time,
         "secret_until": request.secret_until,
         "state": request.state,
@@ -158,6 +209,7 @@ def _request(row: Row[Any]) -> AuthorityRequest:
         ),
         categories=tuple(Category(each) for each in row.categories),
         approved=tuple(Category(each) for each in row.approved),
+        due=Deadline(row.due_date, row.due_time, row.due_calendar),
         expire_time=row.expire_time,
         secret_until=row.secret_until,
         state=RequestState(row.state),

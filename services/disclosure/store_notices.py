@@ -7,7 +7,17 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import exists, insert, select, update
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    and_,
+    exists,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Connection, Row
 
@@ -99,17 +109,35 @@ def listed(
     state: NoticeState | None,
     before: str,
     limit: int,
+    made_before: datetime | None = None,
 ) -> list[Notice]:
-    """Notices of a site, or of one recipient of it, newest first, before the id `before`."""
+    """Notices of a site, or of one recipient of it, newest first, before the id `before`.
+
+    With `made_before` only those made before then that nobody has fetched.
+    """
     statement = select(notices).filter_by(site_id=site_id)
     if recipient_id:
         statement = statement.filter_by(recipient_id=recipient_id)
     if state is not None:
         statement = statement.filter_by(state=state)
+    if made_before is not None:
+        statement = statement.where(_unfetched(made_before))
     if before:
         statement = statement.where(notices.c.notice_id < before)
     rows = connection.execute(statement.order_by(notices.c.notice_id.desc()).limit(limit))
     return [_notice(row) for row in rows]
+
+
+def count_unfetched(connection: Connection, made_before: datetime) -> int:
+    """How many notices, of all sites, were made before then and fetched by nobody."""
+    unfetched = select(func.count()).select_from(notices).where(_unfetched(made_before))
+    return int(connection.execute(unfetched).scalar_one())
+
+
+def _unfetched(made_before: datetime) -> ColumnElement[bool]:
+    # In the words of the index: a parameter would not match it.
+    open_ = literal_column("state = 'OPEN'", Boolean())
+    return and_(open_, notices.c.create_time < made_before)
 
 
 def send(connection: Connection, site_id: str, notice_ids: Collection[str], now: datetime) -> None:

@@ -36,6 +36,9 @@ authority_requests = Table(
     Column("document_sha256", Text, nullable=False),
     Column("categories", ARRAY(Text), nullable=False),
     Column("approved", ARRAY(Text), nullable=False),
+    Column("due_date", Date, nullable=False),
+    Column("due_time", _MOMENT, nullable=False),
+    Column("due_calendar", Text, nullable=False),
     Column("expire_time", _MOMENT, nullable=False),
     Column("secret_until", _MOMENT),
     Column("state", Text, nullable=False),
@@ -52,6 +55,11 @@ authority_requests = Table(
     Column("pick_up_time", _MOMENT),
     Column("disputed_since", _MOMENT),
     Index("authority_requests_by_time", "site_id", "submit_time", "request_id"),
+    Index(
+        "authority_requests_owed",
+        "due_time",
+        postgresql_where=text("state IN ('PENDING', 'APPROVED', 'HELD', 'READY')"),
+    ),
     Index(
         "authority_requests_by_code",
         "code_sha256",

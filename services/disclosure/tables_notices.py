@@ -45,4 +45,5 @@ notices = Table(
     Column("acknowledge_time", _TIME),
     Index("notices_once", "change_id", "delivery_id", unique=True),
     Index("notices_by_recipient", "site_id", "recipient_id", "notice_id"),
+    Index("notices_unfetched", "create_time", postgresql_where=text("state = 'OPEN'")),
 )

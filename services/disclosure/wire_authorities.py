@@ -62,6 +62,7 @@ def request_message(
             subject_id=request.subject_id,
             secret_until_time=wire.timestamp(request.secret_until),
             expire_time=wire.timestamp(request.expire_time),
+            due_date=request.due.due_date.isoformat(),
         ),
         tasks=[
             _Task(
@@ -76,6 +77,8 @@ def request_message(
         pick_up_time=wire.timestamp(request.pick_up_time),
         released_under_block=request.disputed_since is not None,
         stored=stored,
+        due_time=wire.timestamp(request.due.due_time),
+        overdue=request.overdue(now),
     )
 
 

@@ -15,7 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.chassis.calendar import DateOutsideCalendar, WorkingCalendar, load_calendar
-from services.chassis.deadline import Deadline, due, local_date, plus_working_days
+from services.chassis.deadline import (
+    Deadline,
+    due,
+    local_date,
+    on_day,
+    overdue_before,
+    plus_working_days,
+)
 
 _VECTORS = json.loads(Path(__file__).with_name("deadline_vectors.json").read_bytes())["vectors"]
 _LIBRARY = Kazakhstan(years=range(2012, 2101))
@@ -289,3 +296,26 @@ def test_the_zone_comes_from_the_wheel_even_beside_old_or_absent_zone_files(tmp_
         timeout=30,
     )
     assert ran.stdout.split() == ["24", "23"]
+
+
+@given(
+    day=st.integers(0, 75 * 365),
+    second=st.integers(0, 24 * 3600 - 1),
+    waited=st.integers(0, 40 * 24 * 3600),
+    n=st.integers(1, 15),
+)
+@settings(max_examples=300)
+def test_what_is_overdue_was_received_before_one_instant(
+    day: int, second: int, waited: int, n: int
+) -> None:
+    received = datetime(2014, 1, 1, tzinfo=UTC) + timedelta(days=day, seconds=second)
+    now = received + timedelta(seconds=waited)
+    late = plus_working_days(received, n, _CALENDAR).has_passed(now)
+    assert late == (received < overdue_before(now, n, _CALENDAR))
+
+
+def test_a_day_that_was_named_ends_the_term_although_nobody_works() -> None:
+    saturday = on_day(date(2026, 11, 28), _CALENDAR)
+    assert (saturday.due_date, saturday.due_time) == (date(2026, 11, 28), _utc("2026-11-28T19:00Z"))
+    with pytest.raises(DateOutsideCalendar):
+        on_day(date(1990, 1, 1), _CALENDAR)

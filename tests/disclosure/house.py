@@ -20,6 +20,7 @@ from qupia.subject.v1 import subject_pb2
 from qupia.vault.v1 import vault_pb2
 from services.chassis import log
 from services.chassis.assembly import Parts
+from services.chassis.calendar import load_calendar
 from services.chassis.call import Call
 from services.chassis.clock import FixedClock
 from services.chassis.contract import load_contract
@@ -186,7 +187,7 @@ class House:
         # State bodies are tested through the whole suite (tests/policy/test_clause_5_3*.py).
         nothing = cast(AuthorityVault, self.vault)
         courier = Courier(database, lambda *_: None, self.clock, self._metrics, self._log)
-        desk = desk_of(parts, courier, nothing, None)
+        desk = desk_of(parts, courier, nothing, None, lambda: load_calendar(None))
         self._pipeline = Pipeline(
             [scrub(self._log, self._metrics), record(recorder), AUTHORIZATION, VALIDATION],
             handlers_of(parts, self.pusher, releasing, single, desk),

@@ -86,6 +86,9 @@ def test_a_complaint_that_is_verified_has_to_be_named(
         ("expireTime", "2020-01-01T00:00:00Z"),
         ("expireTime", "2031-01-01T00:00:00Z"),
         ("secretUntilTime", "2020-01-01T00:00:00Z"),
+        ("dueDate", "2026-01-11"),
+        ("dueDate", "2031-01-01"),
+        ("dueDate", "soon"),
     ],
 )
 def test_a_time_that_cannot_be_is_named(

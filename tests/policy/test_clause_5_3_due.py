@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clause 5.3: a state body's request has a day by which it is due; nobody can overlook it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from services.chassis.calendar import load_calendar
+from services.chassis.deadline import local_date, plus_working_days
+from tests.policy.person import Person, is_refused
+from tests.policy.records import Records
+from tests.policy.site import Site
+from tests.policy.state_body import PATH, Request, authority, submitted
+
+
+@pytest.fixture
+def own_body(own_site: Site) -> str:
+    """A state body of a site of the test's own."""
+    return authority(own_site)
+
+
+@pytest.fixture
+def own_person(own_site: Site) -> Person:
+    """Somebody of it."""
+    return own_site.person({})
+
+
+def _listed(site: Site, query: str) -> set[str]:
+    answered = site.good("privacyOfficer", "GET", f"{PATH}?{query}")
+    return {each["requestId"] for each in answered.json["requests"]}
+
+
+def _late(records: Records, request: Request) -> Request:
+    """The same, whose term is over."""
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    statement = "UPDATE authority_requests SET due_time = :t WHERE request_id = :r"
+    records.change("disclosure", statement, t=past, r=request.request_id)
+    return request
+
+
+def _due(request: Request) -> tuple[str, Any]:
+    shown = request.shown()
+    return shown["authorization"]["dueDate"], shown["dueTime"]
+
+
+def test_the_day_that_the_body_names_is_kept(own_body: str, own_person: Person) -> None:
+    """T-5.3-b: a request, not a claim, with a due day of its own."""
+    day = local_date(datetime.now(UTC)) + timedelta(days=3)
+    request = submitted(own_person, own_body, dueDate=day.isoformat())
+    assert _due(request) == (day.isoformat(), f"{day}T19:00:00Z")
+
+
+def test_without_one_it_is_due_in_fifteen_working_days(own_body: str, own_person: Person) -> None:
+    """T-5.3-b"""
+    request = submitted(own_person, own_body)
+    due = plus_working_days(datetime.now(UTC), 15, load_calendar(None))
+    assert _due(request)[0] == due.due_date.isoformat()
+
+
+def test_what_is_due_is_found_and_what_is_answered_is_not(
+    own_site: Site, own_body: str, own_person: Person, records: Records
+) -> None:
+    """T-5.3-b"""
+    soon = local_date(datetime.now(UTC)) + timedelta(days=1)
+    late = _late(records, submitted(own_person, own_body))
+    waiting = submitted(own_person, own_body, dueDate=soon.isoformat())
+    later = submitted(own_person, own_body)
+    for answered in ("reject", "release"):
+        request = _late(records, submitted(own_person, own_body))
+        if answered == "release":
+            request.approved("NAME").released()
+        else:
+            assert request.act("reject", {"reason": "Негіз жоқ"}).status == 200
+    assert _listed(own_site, "overdue=true") == {late.request_id}
+    assert late.shown()["overdue"] is True
+    assert _listed(own_site, f"dueBefore={soon}") == {waiting.request_id}
+    assert later.request_id in _listed(own_site, "")
+    both = own_site.ask("privacyOfficer", "GET", f"{PATH}?overdue=true&dueBefore={soon}")
+    assert is_refused(both, 400, "INVALID_ARGUMENT")
+    assert both.fields == ("dueBefore",)
+
+
+def test_a_code_that_nobody_brought_leaves_the_request_unanswered(
+    own_site: Site, own_body: str, own_person: Person, records: Records
+) -> None:
+    """T-5.3-b"""
+    request = _late(records, submitted(own_person, own_body).approved("NAME"))
+    request.released()
+    assert _listed(own_site, "overdue=true") == set()
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    lapsed = "UPDATE authority_requests SET code_expire_time = :t WHERE request_id = :r"
+    records.change("disclosure", lapsed, t=past, r=request.request_id)
+    assert _listed(own_site, "overdue=true") == {request.request_id}
+
+
+def test_what_is_overdue_is_an_operators_figure(
+    own_site: Site, own_body: str, own_person: Person, records: Records
+) -> None:
+    """T-5.3-b"""
+    before = _figure(own_site)
+    _late(records, submitted(own_person, own_body))
+    until = datetime.now(UTC) + timedelta(seconds=30)
+    while _figure(own_site) <= before:
+        assert datetime.now(UTC) < until, "the figure does not tell of it"
+
+
+def _figure(site: Site) -> float:
+    name = 'qupia_overdue{duty="authority_requests"} '
+    lines = site.suite.metrics("disclosure").splitlines()
+    return sum(float(line.removeprefix(name)) for line in lines if line.startswith(name))
