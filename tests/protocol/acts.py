@@ -14,6 +14,7 @@ from services.vault.standing import (
     ConsentFact,
     ConsentStanding,
     Ground,
+    Link,
     OpenOrder,
     OrderStanding,
     OrderState,
@@ -36,14 +37,16 @@ class Kind(StrEnum):
     LIFT = "LIFT"
     ORDER = "ORDER"
     CLOSE = "CLOSE"
+    LINK = "LINK"
+    UNLINK = "UNLINK"
 
 
-PROPOSALS = frozenset({Kind.GRANT, Kind.ACCEPT, Kind.USE, Kind.ORDER})
+PROPOSALS = frozenset({Kind.GRANT, Kind.ACCEPT, Kind.USE, Kind.ORDER, Kind.LINK})
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """`target`: a purpose, claim or order. `proposal_id` names a proposal, and is empty else."""
+    """`target`: a purpose, claim, order or account. `proposal_id` names a proposal, else empty."""
 
     kind: Kind
     target: str = ""
@@ -76,7 +79,11 @@ def commit(act: Act, index: int, body: Body) -> Body | None:
     return _order_act(act, time, book, body.open_ids)
 
 
-def _consent_act(act: Act, time: datetime, book: ConsentStanding, open_ids: frozenset[str]) -> Body:
+def _consent_act(
+    act: Act, time: datetime, book: ConsentStanding, open_ids: frozenset[str]
+) -> Body | None:
+    if act.kind in {Kind.LINK, Kind.UNLINK}:
+        return _link_act(act, time, book, open_ids)
     if act.kind is Kind.GRANT:
         fact = ConsentFact(act.target, 1, time, None, None, None, act.proposal_id)
         return Body(replace(book, consents=(*book.consents, fact)), open_ids | {act.proposal_id})
@@ -99,6 +106,21 @@ def _consent_act(act: Act, time: datetime, book: ConsentStanding, open_ids: froz
     if act.kind is Kind.DISAGREE:
         return Body(replace(book, disagreed_time=time, proposed_acceptance=None), frozenset())
     return Body(book, open_ids - ended)
+
+
+def _link_act(
+    act: Act, time: datetime, book: ConsentStanding, open_ids: frozenset[str]
+) -> Body | None:
+    if act.kind is Kind.LINK:
+        link = Link(act.target, time, None, act.proposal_id)
+        return Body(replace(book, links=(*book.links, link)), open_ids | {act.proposal_id})
+    ended = frozenset(link.proposal_id for link in book.links if link.ended_time is None)
+    if not ended:
+        return None
+    links = tuple(
+        replace(link, ended_time=time) if link.proposal_id in ended else link for link in book.links
+    )
+    return Body(replace(book, links=links), open_ids - ended)
 
 
 def _open(fact: ConsentFact, open_ids: Collection[str]) -> bool:
@@ -139,6 +161,10 @@ def knows(slice_: Slice, act: Act, index: int) -> bool:
     if isinstance(slice_, ConsentStanding):
         if act.kind is Kind.DISAGREE:
             return slice_.disagreed_time is not None and slice_.disagreed_time >= moment(index)
+        if act.kind is Kind.UNLINK:
+            return any(
+                e.ended_time is not None and e.ended_time >= moment(index) for e in slice_.links
+            )
         return any(
             fact.purpose == act.target
             and fact.withdrawn_time is not None
@@ -176,7 +202,10 @@ def decide(standing: Standing, proposed: Slice, proposal_id: str) -> ProposalVer
 
 
 def permitted(standing: Standing) -> frozenset[str]:
-    """Name what the gate would let out: "data", each consented purpose, each open order."""
+    """Name what the gate would let out: "data", each consented purpose, each open order.
+
+    "linked": what is let out goes to whoever is behind the account of a visitor.
+    """
     if standing.blocked or standing.restricted:
         return frozenset()
     released = set()
@@ -186,4 +215,5 @@ def permitted(standing: Standing) -> frozenset[str]:
         return frozenset(released)
     consents = () if standing.consent is None else standing.consent.consents
     purposes = {fact.purpose for fact in consents if fact.in_force(START)}
-    return frozenset({"data"} | released | purposes)
+    linked = {"linked"} if standing.linked else set()
+    return frozenset({"data"} | released | purposes | linked)

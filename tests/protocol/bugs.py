@@ -14,6 +14,7 @@ class Bug(StrEnum):
     NO_CARRY = "a new slice replaces the old one, restrictions included"
     EARLY_READS = "a restored vault serves reads before every decider has pushed again"
     EARLY_DECISIONS = "a restored vault decides proposals before every decider has pushed again"
+    ONE_ID = "a link is decided on what stands of the visitor alone"
     NO_MEMORY = "the vault decides a repeated proposal again"
     CARRY_ONCE = "restrictions are carried over only when the incarnation changes"
     SHORT_MEMORY = "the vault forgets verdicts on proposals that the slice no longer names"

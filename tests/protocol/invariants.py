@@ -55,17 +55,30 @@ class Invariants:
 
     def _unsafe(self, view: View) -> str | None:
         slices = [self.model.stock.slices[number] for number in view.slices]
-        out = permitted(standing_of(slices)) if all(view.complete) else frozenset()
+        standing = standing_of(slices, visitor=self.model.scenario.visitor)
+        out = permitted(standing) if all(view.complete) else frozenset()
         for number, script in enumerate(self.model.scenario.scripts):
             for index, act in enumerate(script):
                 wrong = self._wrong_act(view, number, index, slices[number])
                 if act.kind not in PROPOSALS and view.told[number][index] == Told.IN_FORCE:
                     ended = self._ended(script, view.told[number], index)
-                    if not ended and forbidden(act) & out:
+                    reaches = act.kind is not Kind.BLOCK or self._reached(view)
+                    if not ended and reaches and forbidden(act) & out:
                         wrong = "permitted although in force"
                 if wrong is not None:
                     return f"{wrong}: {act}"
         return None
+
+    def _reached(self, view: View) -> bool:
+        """Tell whether a block reaches whom the standing is of: a visitor by a link in force."""
+        if not self.model.scenario.visitor:
+            return True
+        for number, script in enumerate(self.model.scenario.scripts):
+            kept = not (view.restored[number] and view.vault_restored)
+            fates = dict(zip((act.kind for act in script), view.told[number], strict=True))
+            if kept and fates.get(Kind.LINK) == Told.IN_FORCE:
+                return fates.get(Kind.UNLINK, Told.NEVER_MADE) == Told.NEVER_MADE
+        return False
 
     def _wrong_act(self, view: View, number: int, index: int, held: Slice) -> str | None:
         """Name what the vault's slice has wrong about one act."""
@@ -165,6 +178,8 @@ def forbidden(act: Act) -> frozenset[str]:
         return frozenset({"data", "NEWS", "ADVERTISING", "A-1"})
     if act.kind is Kind.DISAGREE:
         return frozenset({"data", "NEWS", "ADVERTISING"})
+    if act.kind is Kind.UNLINK:
+        return frozenset({"linked"})
     if act.kind in {Kind.WITHDRAW, Kind.CLOSE}:
         return frozenset({act.target})
     return frozenset()
@@ -183,7 +198,7 @@ def facts(slice_: Slice) -> object:
     if isinstance(slice_, ConsentStanding):
         agreement = (slice_.accepted_version, slice_.accepted_time, slice_.disagreed_time)
         consents = frozenset(without_outdone(slice_).consents)
-        return agreement, consents, slice_.proposed_acceptance
+        return agreement, consents, slice_.proposed_acceptance, frozenset(slice_.links)
     if isinstance(slice_, ClaimsStanding):
         return frozenset(slice_.blocks), frozenset(slice_.holds)
     return frozenset(slice_.orders)

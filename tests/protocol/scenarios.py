@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The bounds that the model is enumerated within: one subject, one to three deciders."""
+"""The bounds that the model is enumerated within: one subject, one to three deciders.
+
+Or a visitor, whose consents are told by one decider, and an account, whose claims by another.
+"""
 
 from typing import NamedTuple
 
@@ -19,7 +22,8 @@ class Scenario(NamedTuple):
     order. `restores`: the deciders that are restored at most once, to any earlier state;
     `noticed`: in which ways that is seen at their start. `vault_restores`: how often the vault is.
     `strays`: OpenIncarnation calls whose answer is lost or that arrive late. `answers`: answers
-    that wait for one decider at once.
+    that wait for one decider at once. `visitor`: the claims are of the account that the subject of
+    the rest may be linked to.
     """
 
     name: str
@@ -30,6 +34,7 @@ class Scenario(NamedTuple):
     strays: int = 0
     noticed: tuple[bool, ...] = (True, False)
     answers: int = 1
+    visitor: bool = False
 
 
 NEWS = ConsentFact("NEWS", 1, START, None, None, None, "grant-0")
@@ -45,6 +50,7 @@ GRANT_2 = Act(Kind.GRANT, "ADVERTISING", "grant-2")
 WITHDRAW, DISAGREE = Act(Kind.WITHDRAW, "NEWS"), Act(Kind.DISAGREE)
 USE = Act(Kind.USE, "", f"accept-{moment(1)}")
 ACCEPT = Act(Kind.ACCEPT, "", f"accept-{moment(1)}")
+LINK, UNLINK = Act(Kind.LINK, "account", "link-1"), Act(Kind.UNLINK, "account")
 ORDER, CLOSE = Act(Kind.ORDER, "A-1", "order-1"), Act(Kind.CLOSE, "A-1")
 
 SCENARIOS = {
@@ -84,6 +90,16 @@ SCENARIOS = {
             (),
             0,
         ),
+        Scenario("link, unlink", (ACCEPTED,), ((LINK, UNLINK),), (0,), 1, visitor=True),
+        Scenario(
+            "block | link, unlink",
+            (UNBLOCKED, ACCEPTED),
+            ((BLOCK,), (LINK, UNLINK)),
+            (1,),
+            0,
+            visitor=True,
+        ),
+        Scenario("block | link", (UNBLOCKED, ACCEPTED), ((BLOCK,), (LINK,)), (), 1, visitor=True),
     )
 }
 
@@ -98,6 +114,8 @@ DEEP_SCENARIOS = {
         Scenario("withdraw, grant", (CONSENTED,), ((WITHDRAW, GRANT),), (0,), 2),
         Scenario("disagree, use", (CONSENTED,), ((DISAGREE, USE),), (0,), 2),
         Scenario("order, close", (ORDERLESS,), ((ORDER, CLOSE),), (0,), 2),
+        Scenario("link, unlink", (ACCEPTED,), ((LINK, UNLINK),), (0,), 2, visitor=True),
+        Scenario("block | link", (UNBLOCKED, ACCEPTED), ((BLOCK,), (LINK,)), (1,), 1, visitor=True),
         Scenario("block | grant", (UNBLOCKED, ACCEPTED), ((BLOCK,), (GRANT,)), (1,), 1),
         Scenario("block, lift | grant", (UNBLOCKED, ACCEPTED), ((BLOCK, LIFT), (GRANT,)), (0,), 1),
         Scenario(

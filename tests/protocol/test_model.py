@@ -9,7 +9,7 @@ from services.chassis.slices import ProposalVerdict, Step, Verdict
 from tests.protocol.bugs import Bug
 from tests.protocol.explore import explore
 from tests.protocol.model import Model
-from tests.protocol.scenarios import DEEP_SCENARIOS, SCENARIOS, Scenario
+from tests.protocol.scenarios import DEEP_SCENARIOS, SCENARIOS, UNLINK, Scenario
 
 LIMIT = 100_000
 DEEP_LIMIT = 1_000_000
@@ -31,6 +31,9 @@ FLOORS = {
     "block, lift | grant, grant": 25_000,
     "block, lift | grant, withdraw": 750,
     "block, lift | withdraw, grant | order": 4_500,
+    "link, unlink": 12_000,
+    "block | link, unlink": 4_500,
+    "block | link": 5_000,
 }
 DEEP_FLOORS = {
     "block, lift": 160_000,
@@ -39,6 +42,8 @@ DEEP_FLOORS = {
     "withdraw, grant": 70_000,
     "disagree, use": 70_000,
     "order, close": 80_000,
+    "link, unlink": 100_000,
+    "block | link": 100_000,
     "block | grant": 80_000,
     "block, lift | grant": 500_000,
     "block | grant | order": 350_000,
@@ -53,6 +58,7 @@ PLANTED = {
     Bug.CARRY_ONCE: ("disagree, use", False, "permitted although in force: DISAGREE"),
     Bug.EARLY_READS: ("block, lift", False, "permitted although in force: BLOCK"),
     Bug.EARLY_DECISIONS: ("block | grant", False, "a proposal applied under a block in force"),
+    Bug.ONE_ID: ("block | link", False, "a proposal applied under a block in force"),
     Bug.NO_MEMORY: ("block | grant", False, "acknowledged and lost: GRANT"),
     Bug.SHORT_MEMORY: ("block, lift | grant, grant", False, "refused, yet in force: GRANT"),
     Bug.NO_MENDING: ("block, lift", True, "the standing differs from the book"),
@@ -100,6 +106,11 @@ def test_the_model_finds_the_planted_bug(bug: Bug) -> None:
     print(f"{bug.name}: {result.breach} after {len(result.trace)} steps")
     assert result.breach is not None, f"not found: {bug}"
     assert expected in result.breach
+
+
+def test_the_model_finds_a_link_that_came_back_after_its_end() -> None:
+    result = explore(Model(SCENARIOS["link, unlink"], frozenset({Bug.NO_CARRY})), LIMIT, heal=False)
+    assert result.breach == f"permitted although in force: {UNLINK}"
 
 
 @pytest.mark.deep

@@ -13,6 +13,7 @@ from services.chassis.slices import (
     judge,
 )
 from services.vault.carry import Taken, take
+from services.vault.kinship import Relative, as_one_person
 from services.vault.standing import (
     ClaimsStanding,
     ConsentStanding,
@@ -36,24 +37,40 @@ class Kept(NamedTuple):
     carried: int
 
 
-def standing_of(slices: list[Slice]) -> Standing:
-    """Put the deciders' slices together; a decider that the scenario leaves out is None."""
+def standing_of(slices: list[Slice], *, visitor: bool = False) -> Standing:
+    """Put the deciders' slices together; a decider that the scenario leaves out is None.
+
+    `visitor`: the claims are of an account, and reach the visitor while a link stands.
+    """
     consent = next((s for s in slices if isinstance(s, ConsentStanding)), None)
     claims = next((s for s in slices if isinstance(s, ClaimsStanding)), None)
     orders = next((s for s in slices if isinstance(s, OrderStanding)), None)
-    return Standing(consent, claims, orders)
+    if not visitor:
+        return Standing(consent, claims, orders)
+    linked = consent is not None and consent.link is not None
+    account = [Relative(account=True, consent=None, claims=claims)] if linked else []
+    return as_one_person(Standing(consent, None, orders), account)
 
 
 def taken(
-    old: Slice | None, body: Body, memory: dict[str, ProposalVerdict], others: list[Slice] | None
+    old: Slice | None,
+    body: Body,
+    memory: dict[str, ProposalVerdict],
+    others: list[Slice] | None,
+    *,
+    visitor: bool = False,
 ) -> Taken[ConsentStanding] | Taken[ClaimsStanding] | Taken[OrderStanding]:
-    """Call the vault's rule; `others` None: it cannot decide yet."""
+    """Call the vault's rule; `others` None: it cannot decide yet.
+
+    `visitor`: what is proposed is decided on what stands of that visitor alone.
+    """
     pushed = body.slice
 
     def verdict(so_far: Slice, proposal_id: str) -> ProposalVerdict:
         if others is None:
             return DEFERRED
-        return decide(standing_of([so_far, *others]), body.slice, proposal_id)
+        standing = standing_of([so_far, *others], visitor=visitor)
+        return decide(standing, body.slice, proposal_id)
 
     if isinstance(pushed, ConsentStanding):
         agreed = old if isinstance(old, ConsentStanding) else None
@@ -155,6 +172,7 @@ class VaultSide:
             stock.bodies[body],
             {} if Bug.NO_MEMORY in self._bugs else remembered,
             None if others is None else [stock.slices[number] for number in others],
+            visitor=Bug.ONE_ID in self._bugs,
         )
         kept: Slice = result.standing
         if Bug.DELTA in self._bugs:
