@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from heapq import merge
 
 from cli.consistency import (
+    access,
     acts,
     authority_requests,
     blind_index,
@@ -16,6 +17,7 @@ from cli.consistency import (
     destructions,
     documents,
     evidence,
+    incidents,
     keys,
     notices,
     order_documents,
@@ -25,11 +27,14 @@ from cli.consistency import (
     releases,
     rotations,
     standing,
+    store_access,
     store_claims,
     store_consent,
     store_destructions,
     store_disclosure,
     store_evidence,
+    store_flooding,
+    store_incidents,
     store_keys,
     store_notices,
     store_records,
@@ -68,10 +73,16 @@ def all_checks(calendar: WorkingCalendar) -> tuple[Check, ...]:
     def claims_of(records: Records) -> Iterator[Fault]:
         return _claims(records, calendar)
 
+    def incidents_of(records: Records) -> Iterator[Fault]:
+        gone = store_destructions.destroyed(records.vault)
+        found = store_incidents.stories(records.claims)
+        yield from incidents.incident_faults(found, calendar, gone)
+
     return (
         Check("policies", "policy versions have no gap and their texts their digests", _policies),
         Check("consents", "every history gives what stands of it", _consents),
         Check("claims", "claims are numbered, due and answered as their steps say", claims_of),
+        Check("incidents", "incidents stand as their steps on record say", incidents_of),
         Check("orders", "the broker's slices say what its orders say", _orders),
         Check("standing", "the vault stands on what the deciders pushed", _standing),
         Check("acts", "acts have come as far as the vault says", _acts),
@@ -82,6 +93,7 @@ def all_checks(calendar: WorkingCalendar) -> tuple[Check, ...]:
         Check("ciphertexts", "every ciphertext opens in its place and version", _ciphertexts),
         Check("writes", "every version of data has its entry, every entry its data", _writes),
         Check("blind_index", "everybody is found by what they have", _blind_index),
+        Check("access", "a code opens its own subject's view, once and for a while", _access),
         Check("documents", "texts and corrections of claims are in the vault", _documents),
         Check("requests", "state bodies got what two people approved, once", _authority_requests),
         Check("releases", "what left is on record with the broker and the vault", _releases),
@@ -121,6 +133,7 @@ def _claims(records: Records, calendar: WorkingCalendar) -> Iterator[Fault]:
     yield from claims.slice_faults(
         store_claims.facts(source), store_standing.pushed(source, CLAIMS)
     )
+    yield from claims.filed_faults(store_flooding.counted(source), store_flooding.filed(source))
 
 
 def _orders(records: Records) -> Iterator[Fault]:
@@ -238,6 +251,7 @@ def _ciphertexts(records: Records) -> Iterator[Fault]:
         store_vault.staged_corrections,
         store_records.recorded_visits,
         store_records.stored_purchases,
+        store_access.waiting_letters,
     ):
         yield from ciphertexts.ciphertext_faults(
             sealed(vault), store_keys.owners(records.keystore), _open_key(records)
@@ -269,6 +283,24 @@ def _blind_index(records: Records) -> Iterator[Fault]:
         store_vault.index_rows(records.vault),
         keys.opened_indexes(store_keys.indexes(records.keystore), records.keyring),
         _open_key(records),
+    )
+
+
+def _access(records: Records) -> Iterator[Fault]:
+    vault = records.vault
+    yield from access.code_faults(
+        store_access.codes(vault), store_access.told(vault, "access_code.issued")
+    )
+    yield from access.live_faults(store_access.live_codes(vault))
+    yield from access.session_faults(
+        store_access.codes(vault),
+        store_access.sessions(vault),
+        store_access.told(vault, "access_code.redeemed"),
+    )
+    yield from access.end_faults(
+        store_access.sessions_of_subjects(vault),
+        store_keys.owners(records.keystore),
+        lambda names: store_access.ends(vault, names),
     )
 
 

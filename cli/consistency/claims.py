@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 from cli.consistency.fault import Fault
 from cli.consistency.matching import gathered, matched
 from cli.consistency.store_claims import ClaimRow, FactRow
+from cli.consistency.store_flooding import FiledClaim, FiledDay
 from cli.consistency.store_standing import Place, PushedSlice
 from services.chassis.calendar import WorkingCalendar
-from services.chassis.deadline import due
+from services.chassis.deadline import due, local_date
 from services.claims.authority import AuthorityState
 from services.claims.claim import ClaimFact
 from services.claims.intake import claim_number
@@ -84,6 +85,25 @@ def slice_faults(
             yield _slice_fault(place, what)
         elif _body(group[1]) != pushed.body:
             yield _slice_fault(group[0], "the slice is not what the claims say")
+
+
+def filed_faults(counted: Iterable[FiledDay], claims: Iterable[FiledClaim]) -> Iterator[Fault]:
+    """Days on which more subjects are counted than a credential's claims named.
+
+    Fewer are none: a site may not have counted all day. Both by (site, credential, day).
+    """
+    days = gathered(claims, lambda claim: (claim.site, claim.filed_by, local_date(claim.time)))
+    for count, day in matched(counted, days, lambda c: (c.site, c.filed_by, c.day), lambda d: d[0]):
+        named = sum(max(1, claim.named) for claim in day[1]) if day is not None else 0
+        if count is not None and count.subjects > named:
+            yield Fault.of(
+                "claims",
+                "filed_subjects",
+                "more subjects are counted than the credential's claims named",
+                site_id=count.site,
+                filed_by=count.filed_by,
+                day=count.day,
+            )
 
 
 def _state_fault(claim: ClaimRow) -> str:

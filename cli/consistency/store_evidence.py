@@ -14,6 +14,7 @@ from cli.consistency.store_snapshot import Snapshot, plain
 from services.chassis.evidence import PERMITTED, entries, tallies
 from services.chassis.idempotency import idempotency_keys
 from services.claims.tables import claims
+from services.claims.tables_incidents import incidents
 from services.consent.tables import events, policies
 from services.disclosure.tables import deliveries, orders, recipients
 from services.disclosure.tables_authorities import authorities, authority_requests
@@ -37,7 +38,10 @@ _RESULTS: dict[str, list[tuple[tuple[str, ...], ColumnElement[str]]]] = {
         ),
         (("PublishPolicy",), policies.c.publication_id),
     ],
-    "claims": [(("FileClaim",), claims.c.claim_id)],
+    "claims": [
+        (("FileClaim",), claims.c.claim_id),
+        (("RegisterIncident",), incidents.c.incident_id),
+    ],
     "disclosure": [
         (("RegisterOrder",), orders.c.registration_id),
         (("AssignOrder",), deliveries.c.delivery_id),

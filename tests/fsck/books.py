@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,71 @@ def ask_by_law(suite: Suite, subject: str) -> None:
     assert package.status_code == 200
 
 
+def register_incidents(suite: Suite, subject: str) -> None:
+    """One incident with all its steps, closed; another whose notice is overdue."""
+    officer = suite.as_("privacyOfficer")
+    made = _good(officer.post("/v1/incidents", json=_incident_of()))
+    path = f"/v1/incidents/{made['incident']['incidentId']}"
+    assessed = {
+        "cause": "EMPLOYEE_ERROR",
+        "intent": "NOT_INTENTIONAL",
+        "measures": "Жабылды.",
+        "subjectIds": [subject],
+    }
+    _good(officer.post(f"{path}:assess", json=assessed))
+    label = {"code": "UNAUTHORISED_ACCESS", "reference": "Полиция, № 17"}
+    _good(officer.post(f"{path}/exemptions", json=label))
+    dispatch = {"channel": "POST", "time": datetime.now(UTC).isoformat(), "proof": "№ 1"}
+    for addressee in ("SUBJECTS", "AUTHORISED_BODY", "AUTHORISED_BODY"):
+        body = {"addressee": addressee, "dispatch": dispatch}
+        _good(officer.post(f"{path}/notices", json=body))
+    _good(officer.post(f"{path}:close", json={"reason": "Бәрі айтылды."}))
+    old = _incident_of(subject, detectTime=(datetime.now(UTC) - timedelta(days=20)).isoformat())
+    late = _good(officer.post("/v1/incidents", json=old))["incident"]["incidentId"]
+    wait_until(
+        lambda: "overdueTime" in _good(officer.get(f"/v1/incidents/{late}"))["incident"],
+        "nobody found that its notice is overdue",
+    )
+
+
+def _incident_of(*subjects: str, **more: object) -> dict[str, object]:
+    incident = {
+        "kind": "DISCLOSED",
+        "cause": "UNDETERMINED",
+        "intent": "UNKNOWN",
+        "description": "Тізім ашық жатты.",
+        "subjectIds": list(subjects),
+        **more,
+    }
+    return {"incident": incident}
+
+
+def own_view(suite: Suite, subject: str) -> None:
+    """Codes that an officer hands over: one replaced, one tried too often, three redeemed. Of the
+    sessions one ends by the next, one by its person, one stays."""
+    officer, path = suite.as_("claimsOfficer"), f"/v1/subjects/{subject}"
+    by = {"identification": {"method": "IDENTITY_DOCUMENT", "reference": "register:17"}}
+
+    def handed() -> str:
+        return str(_good(officer.post(f"{path}/access-codes", json=by))["code"])
+
+    def tried(code: str) -> httpx.Response:
+        return httpx.post(
+            f"{suite.gateway}/v1/access-codes:redeem", json={"code": code}, timeout=20
+        )
+
+    handed()
+    spent = handed()
+    wrong = spent[:-1] + ("1" if spent[-1] == "0" else "0")
+    for _ in range(5):
+        assert tried(wrong).status_code == 401
+    _good(tried(handed()))
+    ending = {"Authorization": f"Bearer {_good(tried(handed()))['session']}"}
+    _good(httpx.post(f"{suite.gateway}{path}/access-codes:end", json={}, headers=ending))
+    _good(tried(handed()))
+    handed()
+
+
 def live(suite: Suite) -> None:
     """The whole story, and what it leaves out: open claims, disagreement, clearing, returning."""
     with Conversation(suite.gateway, suite.credentials) as conversation:
@@ -88,6 +153,8 @@ def live(suite: Suite) -> None:
     _good(storefront.post(f"{path}/consents/NEWS:grant", json=wording))
     link(suite, returning)
     ask_by_law(suite, returning)
+    register_incidents(suite, returning)
+    own_view(suite, returning)
     visit = {"ip": "203.0.113.9", "cookie": "sid-1", "accessTime": datetime.now(UTC).isoformat()}
     visits = {"items": [{"subjectId": returning, "visit": visit}]}
     _good(storefront.post("/v1/visits", json=visits))
@@ -102,6 +169,8 @@ def live(suite: Suite) -> None:
     for how in ("destroy", "depersonalize"):
         leaving = suite.new_subject({"givenName": "Болат", "phone": new_phone()})
         _good(storefront.post(f"/v1/subjects/{leaving}/purchases", json=purchase))
+        # Their names in what is told of the incident go with them.
+        _good(suite.as_("privacyOfficer").post("/v1/incidents", json=_incident_of(leaving)))
         path = f"/v1/subjects/{leaving}:{how}"
         _good(suite.as_("privacyOfficer").post(path, json={"ground": "DEMAND"}))
     claiming = suite.new_subject({"familyName": "Өтегенов", "phone": new_phone()})

@@ -38,7 +38,7 @@ def test_json_tells_every_check_and_how_much_was_read(inspected: Inspected) -> N
     assert document["clean"] is True
     assert document["first"] is None
     assert document["rowsRead"] > 500
-    assert len(document["checks"]) == 23
+    assert len(document["checks"]) == 25
     assert all(check["faults"] == [] for check in document["checks"])
 
 
