@@ -3,6 +3,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -38,7 +39,6 @@ from services.chassis.migration import check
 from services.chassis.process import StartError, certificate_of, run
 from services.chassis.refusal import Unavailable
 from services.chassis.rounds import Rounds
-from services.chassis.server import AddressInUse
 
 PROCESS = "gateway"
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -108,7 +108,7 @@ async def _run(
     comments = read_comments(default_path())
     metrics = Metrics()
     if settings.metrics:
-        _serve_metrics(metrics, settings.metrics)
+        metrics.serve(settings.metrics)
     backend = Channels(settings.targets, certificate_of(PROCESS, settings.certificates))
     health = Health(backend, database.reachable, executor)
     pages = reference_pages(contract, comments)
@@ -204,17 +204,17 @@ def _listen(address: str) -> socket:
         family = AF_INET6 if ":" in host else AF_INET
         return create_server((host, int(port)), family=family, backlog=1024)
     except OSError as error:
-        raise AddressInUse(
-            f"cannot listen at {address}: {error.strerror}; stop what listens there or set "
-            "QUPIA_GATEWAY_LISTEN"
+        raise StartError(
+            f"cannot listen at {address}: {error.strerror}; {_remedy(error)} QUPIA_GATEWAY_LISTEN"
         ) from None
 
 
-def _serve_metrics(metrics: Metrics, address: str) -> None:
-    try:
-        metrics.serve(address)
-    except (OSError, ValueError) as error:
-        raise StartError(f"cannot serve metrics at {address}: {type(error).__name__}") from None
+def _remedy(error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return "stop what listens there (ss -ltnp names it), or set another port in"
+    if error.errno == errno.EACCES:
+        return "ports below 1024 need the right to them (CAP_NET_BIND_SERVICE): set another in"
+    return "set an address of this machine in"
 
 
 if __name__ == "__main__":

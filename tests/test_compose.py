@@ -11,6 +11,7 @@ import yaml
 
 from gateway.settings import GatewaySettings
 from services.chassis.config import ConfigError, Settings, load_settings
+from services.chassis.mail import MailSettings
 from services.claims.__main__ import ClaimsSettings
 from services.consent.__main__ import ConsentSettings
 from services.disclosure.__main__ import DisclosureSettings
@@ -89,6 +90,21 @@ def test_only_the_gateway_is_reached_from_outside(compose: dict[str, Any]) -> No
         outside = name == "gateway"
         assert ("ports" in service) is outside
         assert ("outside" in service["networks"]) is outside
+
+
+def test_letters_reach_a_mail_relay_and_who_writes_them_nobody_else(
+    compose: dict[str, Any],
+) -> None:
+    writers = {name for name, kind in SETTINGS.items() if issubclass(kind, MailSettings)}
+    assert writers == {"vault", "claims"}
+    for name, service in compose["services"].items():
+        wanted = {"inside"} | ({"mail"} if name in writers else set())
+        if name != "gateway":
+            assert set(service["networks"]) == wanted, name
+    # By a name that the relay's own file can use; without a way out of it.
+    assert compose["networks"]["mail"] == {"name": "qupia-mail", "internal": True}
+    told = (ROOT / "docs/operations.md").read_text("utf-8")
+    assert "docker network connect qupia-mail" in told
 
 
 def test_secrets_are_files_that_exist_nowhere_else(compose: dict[str, Any]) -> None:

@@ -9,12 +9,12 @@ _UNIX = "unix:"
 
 
 class AddressInUse(Exception):
-    """Another process listens there already."""
+    """Another process listens there already; `setting` is the one that names the address."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, setting: str = "listen") -> None:
         super().__init__(
             f"cannot listen at {address}: in use or not permitted; "
-            "stop the other process or set another address"
+            f"stop the other process or set another address as `{setting}`"
         )
 
 
@@ -23,7 +23,7 @@ def unix_path(address: str) -> str | None:
     return address.removeprefix(_UNIX) if address.startswith(_UNIX) else None
 
 
-def refuse_served(address: str) -> None:
+def refuse_served(address: str, setting: str = "listen") -> None:
     """Raises AddressInUse where somebody answers on a Unix socket.
 
     Binding would not fail there: the socket's file is simply taken over, left
@@ -37,4 +37,4 @@ def refuse_served(address: str) -> None:
             probe.connect(path)
         except OSError:
             return
-    raise AddressInUse(address)
+    raise AddressInUse(address, setting)

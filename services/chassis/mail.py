@@ -119,8 +119,7 @@ class SmtpMailer:
         self._settings = settings
         self._clock = clock
         self._password = _password(settings.smtp_password_file)
-        authority = settings.smtp_authority
-        self._tls = ssl.create_default_context(cafile=str(authority) if authority else None)
+        self._tls = _trust(settings.smtp_authority)
 
     def send(self, letter: Letter, seconds: float) -> str:
         message = compose(letter, self._settings.mail_from, self._clock)
@@ -143,8 +142,17 @@ class SmtpMailer:
             )
             text = f"the mail server answered {answer.smtp_code}"
             raise LetterNotSent(text, for_good=for_good) from None
+        except ssl.SSLError:
+            # Above OSError, which it is: somebody answers, but not securely, or is somebody else.
+            raise LetterNotSent(
+                "the mail server is not vouched for: check smtp_host, smtp_security and "
+                "smtp_authority",
+                for_good=False,
+            ) from None
         except (OSError, smtplib.SMTPException):
             raise LetterNotSent("the mail server cannot be reached", for_good=False) from None
+        except UnicodeError:
+            raise LetterNotSent("smtp_host is no name of a server", for_good=False) from None
         return str(message["Message-ID"])
 
     def _connect(self, seconds: float) -> smtplib.SMTP:
@@ -218,6 +226,17 @@ def is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _trust(authority: Path | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=str(authority) if authority else None)
+    except (OSError, ValueError) as error:
+        # SSLError is an OSError.
+        reason = getattr(error, "reason", None) or getattr(error, "strerror", None)
+        raise ConfigError(
+            f"smtp_authority: cannot be used: {reason or 'it holds no certificate'}"
+        ) from None
 
 
 def _password(path: Path | None) -> str:

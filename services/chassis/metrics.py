@@ -19,6 +19,7 @@ from prometheus_client import (
 from prometheus_client.exposition import make_wsgi_app
 
 from services.chassis.address import AddressInUse, refuse_served, unix_path
+from services.chassis.config import ConfigError
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
@@ -65,13 +66,15 @@ class Metrics:
     def serve(self, address: str) -> None:
         """Serve the exposition at ``host:port`` or ``unix:/path`` from a daemon thread.
 
-        Raises AddressInUse.
+        Raises AddressInUse; ConfigError for what is no address.
         """
-        refuse_served(address)
+        refuse_served(address, "metrics")
         try:
             server = _server(address)
         except OSError:
-            raise AddressInUse(address) from None
+            raise AddressInUse(address, "metrics") from None
+        except (ValueError, OverflowError):
+            raise ConfigError(f"metrics: {address} is neither host:port nor unix:/path") from None
         server.set_app(make_wsgi_app(self.registry))
         threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
 

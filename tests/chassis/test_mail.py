@@ -81,9 +81,29 @@ def test_a_refused_address_is_told_apart_from_a_busy_server(
 
 
 def test_a_server_that_nobody_vouches_for_gets_nothing(server: MailServer) -> None:
-    with pytest.raises(LetterNotSent, match="cannot be reached"):
-        _mailer(server, smtp_authority=None).send(LETTER, 10)
+    for distrusting in ({"smtp_authority": None}, {"smtp_security": "tls"}):
+        with pytest.raises(LetterNotSent, match="smtp_authority") as caught:
+            _mailer(server, **distrusting).send(LETTER, 10)
+        assert not caught.value.for_good
     assert server.letters == []
+
+
+def test_an_authority_that_cannot_be_used_stops_the_start(
+    server: MailServer, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.pem"
+    broken.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+    empty = tmp_path / "empty.pem"
+    empty.touch()
+    for authority in (broken, empty, tmp_path / "nowhere.pem"):
+        with pytest.raises(ConfigError, match="smtp_authority"):
+            _mailer(server, smtp_authority=authority)
+
+
+def test_a_name_that_no_server_can_have_is_tried_again(server: MailServer) -> None:
+    with pytest.raises(LetterNotSent, match="smtp_host") as caught:
+        _mailer(server, smtp_host="a..kz").send(LETTER, 10)
+    assert not caught.value.for_good
 
 
 def test_a_wrong_password_is_no_fault_of_the_address(server: MailServer, tmp_path: Path) -> None:

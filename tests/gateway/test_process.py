@@ -242,6 +242,8 @@ def test_running_requests_end_well_when_the_gateway_is_stopped(suite: Suite) -> 
         ({"QUPIA_GATEWAY_LISTENN": "x"}, 78, "did you mean listen?"),
         ({"QUPIA_GATEWAY_DEADLINE_SECONDS": "soon"}, 78, "deadline_seconds"),
         ({"QUPIA_GATEWAY_LISTEN": "8080"}, 69, "host:port"),
+        ({"QUPIA_GATEWAY_LISTEN": "192.0.2.1:8080"}, 69, "set an address of this machine"),
+        ({"QUPIA_GATEWAY_METRICS": "9090x"}, 78, "metrics: 9090x is neither host:port"),
         ({"QUPIA_GATEWAY_DATABASE_URL": "postgresql://x@127.0.0.1:1/x"}, 69, "database"),
         ({"QUPIA_GATEWAY_DATABASE_URL": "mysql://x/x"}, 78, "postgresql"),
         ({"QUPIA_GATEWAY_DATABASE_URL": "postgresql://h:port/x"}, 78, "DATABASE_URL"),
@@ -258,6 +260,8 @@ def test_running_requests_end_well_when_the_gateway_is_stopped(suite: Suite) -> 
         "unknown key",
         "no number",
         "no port",
+        "no address of ours",
+        "no metrics address",
         "no database",
         "another database",
         "no url",
@@ -279,8 +283,13 @@ def test_what_cannot_start_says_why(
 def test_a_port_in_use_is_named(suite: Suite) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        process = suite.start(QUPIA_GATEWAY_LISTEN=address)
-        _, text = process.communicate(timeout=20)
-    assert process.returncode == 69
-    assert address in text
-    assert "QUPIA_GATEWAY_LISTEN" in text
+        for key, remedy in (
+            ("QUPIA_GATEWAY_LISTEN", "set another port in QUPIA_GATEWAY_LISTEN"),
+            ("QUPIA_GATEWAY_METRICS", "set another address as `metrics`"),
+        ):
+            process = suite.start(**{key: address})
+            _, text = process.communicate(timeout=20)
+            assert process.returncode == 69
+            assert address in text
+            assert remedy in text
+            assert "Traceback" not in text
