@@ -17,3 +17,10 @@ def suite() -> Iterator[Suite]:
     """
     with Suite() as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def own_suite() -> Iterator[Suite]:
+    """A suite of the module's own, to kill processes of and to set databases back."""
+    with Suite() as own:
+        yield own

@@ -5,32 +5,21 @@ import os
 import re
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
-import pytest
 
 from tests.chaos.backup import without
 from tests.harness.running import ROOT
 from tests.harness.suite import Suite
+from tests.harness.waiting import awaited, wait_until
 from tests.matrix.things import new_data
 
 GUIDE = ROOT / "docs" / "backup.md"
 _BLOCK = re.compile(r"<!-- walk: ([a-z-]+) -->\n```sh\n(.*?)```", re.DOTALL)
 STEPS = dict(_BLOCK.findall(GUIDE.read_text("utf-8")))
 DATABASES = ("consent", "vault", "keystore", "disclosure", "claims", "gateway")
-_RESTART_SECONDS = "10"
-_PATIENCE_SECONDS = 60.0
-
-
-@pytest.fixture(scope="module")
-def patient() -> Iterator[Suite]:
-    """A suite that leaves a dead process dead long enough to restore its database."""
-    with Suite({"QUPIA_RESTART_SECONDS": _RESTART_SECONDS}) as own:
-        yield own
 
 
 class Walk:
@@ -75,10 +64,7 @@ class Walk:
         """A process is dead while a step restores its database."""
         with without(self._suite, process):
             self.step(step)
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while not self._suite.healthy():
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_until(self._suite.healthy, "the suite is not healthy")
 
 
 def _programs() -> Path:
@@ -91,15 +77,14 @@ def _programs() -> Path:
 
 def _told(suite: Suite, subject_id: str, purpose: str = "IDENTIFY_FOR_ORDER") -> str:
     """What a read is told, once the vault serves again."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
     path, body = f"/v1/subjects/{subject_id}/data:read", {"purpose": purpose}
-    while True:
+
+    def told() -> str | None:
         answer = suite.as_("storefront").post(path, json=body)
         code = "OK" if answer.status_code == 200 else str(answer.json()["code"])
-        if code not in ("UNAVAILABLE", "DEADLINE_EXCEEDED", "VAULT_NOT_READY"):
-            return code
-        assert time.monotonic() < deadline, code
-        time.sleep(0.05)
+        return None if code in ("UNAVAILABLE", "DEADLINE_EXCEEDED", "VAULT_NOT_READY") else code
+
+    return awaited(told, "the vault does not serve again")
 
 
 def _keys_of(suite: Suite, subject_id: str) -> int:
@@ -112,39 +97,39 @@ def _keys_of(suite: Suite, subject_id: str) -> int:
     return int(row[0])
 
 
-def test_the_guide_brings_back_the_living_and_nobody_else(patient: Suite, tmp_path: Path) -> None:
+def test_the_guide_brings_back_the_living_and_nobody_else(own_suite: Suite, tmp_path: Path) -> None:
     """T-5.1-b"""
     tmp_path.chmod(0o755)
-    walk = Walk(patient, tmp_path)
-    gone, stays, blocked = (patient.new_subject(new_data()) for _ in range(3))
-    _consent(patient, stays, "grant", {"language": "ru", "wording": "Хочу"})
+    walk = Walk(own_suite, tmp_path)
+    gone, stays, blocked = (own_suite.new_subject(new_data()) for _ in range(3))
+    _consent(own_suite, stays, "grant", {"language": "ru", "wording": "Хочу"})
     walk.step("backup")
-    ended = patient.as_("privacyOfficer").post(
+    ended = own_suite.as_("privacyOfficer").post(
         f"/v1/subjects/{gone}:destroy", json={"ground": "DEMAND"}
     )
     assert ended.status_code == 200, ended.text
-    _consent(patient, stays, "withdraw", {})
+    _consent(own_suite, stays, "withdraw", {})
 
     # An old data backup beside the newest key store.
     walk.restored("vault", "restore-data")
-    assert _told(patient, stays, "NEWS") == "CONSENT_WITHDRAWN"
-    assert _told(patient, stays) == "OK"
-    assert _told(patient, gone) == "SUBJECT_DESTROYED"
-    told = patient.as_("auditor").get(f"/v1/subjects/{gone}/destruction").json()
+    assert _told(own_suite, stays, "NEWS") == "CONSENT_WITHDRAWN"
+    assert _told(own_suite, stays) == "OK"
+    assert _told(own_suite, gone) == "SUBJECT_DESTROYED"
+    told = own_suite.as_("auditor").get(f"/v1/subjects/{gone}/destruction").json()
     assert told["certificate"]["document"] == ended.json()["certificate"]["document"]
     walk.step("check")
 
     # An old key store beside the newest data.
     walk.restored("vault", "restore-keys")
-    assert _told(patient, gone) == "SUBJECT_DESTROYED"
-    assert _keys_of(patient, gone) == 0
-    assert _told(patient, stays) == "OK"
+    assert _told(own_suite, gone) == "SUBJECT_DESTROYED"
+    assert _keys_of(own_suite, gone) == 0
+    assert _told(own_suite, stays) == "OK"
     walk.step("check")
 
     # A book of record: the claim is lost to it, the block is not.
-    patient.new_claim(blocked)
+    own_suite.new_claim(blocked)
     walk.restored("claims", "restore-book")
-    assert _told(patient, blocked) == "SUBJECT_BLOCKED"
+    assert _told(own_suite, blocked) == "SUBJECT_BLOCKED"
 
 
 def _consent(suite: Suite, subject_id: str, act: str, body: object) -> None:

@@ -3,7 +3,6 @@
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Any
@@ -14,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from cli.__main__ import app
 from tests.harness.suite import Suite
+from tests.harness.waiting import awaited
 
 PEOPLE = 30
 _SECONDS = 60.0
@@ -67,13 +67,13 @@ def _rotation(suite: Suite) -> dict[str, Any]:
 
 def _ended(suite: Suite, seen: Callable[[Mapping[str, Any]], bool] | None = None) -> dict[str, Any]:
     """Waits until `seen` says so of the rotation, until it has ended where None."""
-    deadline = time.monotonic() + _SECONDS
-    while True:
+
+    def found() -> dict[str, Any] | None:
         rotation = _rotation(suite)
-        if not rotation or (seen or (lambda r: r["state"] == "ENDED"))(rotation):
-            return rotation
-        assert time.monotonic() < deadline, f"the rotation does not go on: {rotation}"
-        time.sleep(0.02)
+        holds = not rotation or (seen or (lambda r: r["state"] == "ENDED"))(rotation)
+        return rotation if holds else None
+
+    return awaited(found, "the rotation does not go on")
 
 
 def _rotate(suite: Suite, kind: str, key: str = "") -> Any:

@@ -1,42 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sets one database of a suite back to an earlier state, while its process is dead."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import psutil
 import psycopg
 from psycopg import sql
 
 from tests.harness.suite import Suite
+from tests.harness.waiting import wait_until
 
-_PATIENCE_SECONDS = 60.0
 
-
-def dead_pid(suite: Suite, process: str) -> int | None:
-    """The id of a process, None while it is dead."""
+def _pid(suite: Suite, process: str) -> int | None:
     pid: int | None = suite.state["processes"][process]["pid"]
     return pid
 
 
 @contextmanager
 def without(suite: Suite, process: str) -> Iterator[None]:
-    """The process is killed before and stays dead within; afterwards it runs again.
-
-    QUPIA_RESTART_SECONDS has to leave time enough for what is done within.
-    """
-    killed = suite.kill(process)
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while dead_pid(suite, process) == killed:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    yield
-    assert dead_pid(suite, process) is None, f"{process} came back too soon"
-    while dead_pid(suite, process) is None:
-        assert time.monotonic() < deadline, f"{process} did not come back"
-        time.sleep(0.02)
+    """The process is dead within, however long it takes; afterwards it runs again."""
+    with suite.unattended():
+        killed = suite.kill(process)
+        dead = psutil.Process(killed)
+        wait_until(lambda: dead.status() == psutil.STATUS_ZOMBIE, f"{process} did not die")
+        yield
+    wait_until(lambda: _pid(suite, process) not in (None, killed), f"{process} did not come back")
 
 
 class Backup(Protocol):
@@ -99,13 +90,13 @@ def _connected(suite: Suite, name: str) -> psycopg.Connection:
 
 def _run(suite: Suite, statement: sql.Composed) -> None:
     """As the superuser, once the last session of the dead process is gone."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while True:
+
+    def is_run() -> bool:
         try:
             with _connected(suite, "postgres") as connection:
                 connection.execute(statement)
         except psycopg.errors.ObjectInUse:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        else:
-            return
+            return False
+        return True
+
+    wait_until(is_run, "the sessions of the dead process did not end")

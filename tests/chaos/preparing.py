@@ -5,13 +5,13 @@ An RPC that its row in the matrix answers OK needs nothing. Any other has a line
 """
 
 import secrets
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from services.chassis.contract import Method
 from tests.harness.suite import USE
+from tests.harness.waiting import awaited, wait_until
 from tests.matrix.callers import ANONYMOUS, Caller, second_claims_officer
 from tests.matrix.rows import OK, ROWS, Row, name_of, row_of
 from tests.matrix.things import (
@@ -23,7 +23,6 @@ from tests.matrix.things import (
     new_data,
 )
 
-_SECONDS = 30.0
 # The first of these roles that may call does.
 _CALLERS = {
     "STOREFRONT": "storefront",
@@ -151,14 +150,14 @@ def _end(_world: World, _thing: Thing) -> object:
 
 def _no_rotation(world: World, thing: Thing) -> Thing:
     """Keys that are not being rotated."""
-    deadline = time.monotonic() + _SECONDS
     custodian = world.callers["keyCustodian"]
-    while True:
+
+    def has_ended() -> bool:
         status = world.ask(custodian, "GET", "/v1/keys?rotationOnly=true", None)
-        if status.get("rotation", {}).get("state", "ENDED") == "ENDED":
-            return thing
-        assert time.monotonic() < deadline, f"the rotation does not end: {status}"
-        time.sleep(0.02)
+        return bool(status.get("rotation", {}).get("state", "ENDED") == "ENDED")
+
+    wait_until(has_ended, "the rotation does not end")
+    return thing
 
 
 def _old_epoch(world: World, thing: Thing) -> object:
@@ -180,15 +179,14 @@ def _another_recipient(world: World, _thing: Thing) -> object:
 
 def _with_notice(world: World, thing: Thing) -> Thing:
     """The recipient of the thing's delivery is told that its data are blocked."""
-    deadline = time.monotonic() + _SECONDS
-    while True:
+
+    def told() -> str | None:
         listed = world.ask(world.callers["courier"], "GET", "/v1/notices", None)["notices"]
-        for notice in listed:
-            if notice["deliveryId"] == thing.delivery_id:
-                # The matrix names a notice by the thing's delivery.
-                return replace(thing, delivery_id=notice["noticeId"])
-        assert time.monotonic() < deadline, "no notice came"
-        time.sleep(0.05)
+        of_thing = (n["noticeId"] for n in listed if n["deliveryId"] == thing.delivery_id)
+        return next(of_thing, None)
+
+    # The matrix names a notice by the thing's delivery.
+    return replace(thing, delivery_id=awaited(told, "no notice came"))
 
 
 def _asked_by_an_active_body(world: World, thing: Thing) -> object:
@@ -230,14 +228,14 @@ def _nobody_answered(world: World, thing: Thing) -> Thing:
     """A claim whose term has passed, as the claims service has found."""
     receipt = datetime.now(UTC) - timedelta(days=60)
     thing = _entered(world, thing, receiptTime=receipt.isoformat())
-    deadline = time.monotonic() + _SECONDS
     path = f"/v1/claims/{thing.claim_id}/notices"
-    while True:
+
+    def is_found() -> bool:
         notices = world.ask(world.callers["claimsOfficer"], "GET", path, None)["notices"]
-        if "NO_ANSWER" in [notice["kind"] for notice in notices]:
-            return thing
-        assert time.monotonic() < deadline, "nobody found that the term has passed"
-        time.sleep(0.05)
+        return "NO_ANSWER" in [notice["kind"] for notice in notices]
+
+    wait_until(is_found, "nobody found that the term has passed")
+    return thing
 
 
 def _lift_proposed(world: World, thing: Thing) -> Thing:
@@ -252,14 +250,14 @@ def _same_contact(world: World, thing: Thing) -> object:
     subject_id = _done(world, shop.name, "/v1/subjects", {"use": USE})["subjectId"]
     data = {"data": {"email": email_of(thing.subject_id)}}
     world.ask(shop, "PATCH", f"/v1/subjects/{subject_id}/data", data)
-    deadline = time.monotonic() + _SECONDS
     path = f"/v1/claims/{thing.claim_id}"
-    while True:
+
+    def is_heard() -> bool:
         claim = world.ask(world.callers["claimsOfficer"], "GET", path, None)["claim"]
-        if subject_id in [each["subjectId"] for each in claim["sameContacts"]]:
-            return {"subjectId": subject_id, "decision": "RELEASED", "reason": "Другой человек."}
-        assert time.monotonic() < deadline, "the claims service did not hear of it"
-        time.sleep(0.02)
+        return subject_id in [each["subjectId"] for each in claim["sameContacts"]]
+
+    wait_until(is_heard, "the claims service did not hear of it")
+    return {"subjectId": subject_id, "decision": "RELEASED", "reason": "Другой человек."}
 
 
 def _answer_written(world: World, thing: Thing) -> Thing:

@@ -2,7 +2,6 @@
 """Ten requests at once under one Idempotency-Key: one effect, one answer (I7, R27)."""
 
 import secrets
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from tests.chaos import preparing
 from tests.chaos.books import duplicates, entries
 from tests.chaos.preparing import NotPrepared, Request, prepare
 from tests.harness.suite import POLICY, USE, Suite
+from tests.harness.waiting import awaited
 from tests.matrix.asking import Answer, ask
 from tests.matrix.rows import name_of
 from tests.matrix.things import Thing, World, new_recipient
@@ -29,7 +29,6 @@ RELEASES = ("DisclosureService.ReleaseDelivery", "DisclosureManifestService.Rele
 # Nobody calls, so nobody's keys are theirs: a code and its key go together.
 OF_NO_CALLER = "VaultAccessService.RedeemAccessCode"
 _AT_ONCE = 10
-_PATIENCE_SECONDS = 30.0
 # Refusals of the moment: whoever gets one asks again under the same key.
 _LATER = ("UNAVAILABLE", "OVERLOADED", "IDEMPOTENCY_IN_PROGRESS", "DEADLINE_EXCEEDED")
 _OTHER_BODIES: Mapping[str, object] = {
@@ -62,14 +61,15 @@ def world(suite: Suite) -> Iterator[World]:
 
 
 def _settled(world: World, request: Request, key: str) -> Answer:
-    deadline = time.monotonic() + _PATIENCE_SECONDS
     headers = {"Idempotency-Key": key}
-    while True:
+
+    def told() -> Answer | None:
         answer = ask(
             world.client, request.caller, request.method, request.row, request.thing, headers
         )
-        if answer.told not in _LATER or time.monotonic() > deadline:
-            return answer
+        return None if answer.told in _LATER else answer
+
+    return awaited(told, "nobody is told how it ended")
 
 
 @pytest.mark.parametrize("method", MUTATING, ids=name_of)

@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,43 +14,29 @@ import httpx
 import pytest
 
 from services.chassis.ids import new_uuid
-from tests.chaos.books import check_with_fsck
 from tests.harness.suite import Suite
 from tests.matrix.things import new_data
 
 NAME = "Нұрсұлтан"
 _READ = {"purpose": "IDENTIFY_FOR_ORDER"}
 _NEWS = {"purpose": "NEWS"}
-_PAUSE_SECONDS = "10"
 _IN_FORCE_SECONDS = 10.0
-_BACK_SECONDS = 60.0
 
 
-@dataclass
-class Outage:
-    """A time without the vault; `end` brings it back or waits until it is back."""
-
-    suite: Suite
-    kind: str
-    pid: int = 0
-
-    def begin(self) -> None:
-        """The vault is gone."""
-        name = "vault"
-        self.pid = self.suite.kill(name) if self.kind == "killed" else self.suite.stop_process(name)
-
-    def end(self) -> None:
-        """The vault serves again. Raises SuiteFailed where it does not."""
-        if self.kind == "frozen":
-            self.suite.continue_process("vault")
-            return
-        deadline = time.monotonic() + _BACK_SECONDS
-        while self.suite.state["processes"]["vault"]["pid"] in (None, self.pid):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        while not self.suite.healthy():
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+@contextmanager
+def _without_vault(suite: Suite, kind: str) -> Iterator[None]:
+    """Within, the vault is `frozen` or `killed`; afterwards it serves again."""
+    if kind == "killed":
+        with suite.unattended():
+            killed = suite.kill("vault")
+            yield
+        suite.await_back("vault", killed)
+        return
+    suite.stop_process("vault")
+    try:
+        yield
+    finally:
+        suite.continue_process("vault")
 
 
 @dataclass
@@ -78,80 +65,70 @@ class Acts:
         return act
 
 
-@pytest.fixture(scope="module")
-def patient() -> Iterator[Suite]:
-    """A suite that leaves a dead process dead for a while."""
-    with Suite({"QUPIA_RESTART_SECONDS": _PAUSE_SECONDS}) as own:
-        yield own
-        check_with_fsck(own)
-
-
 @pytest.mark.parametrize("kind", ["frozen", "killed"])
 def test_acts_during_an_outage_are_recorded_and_come_into_force_by_themselves(
-    patient: Suite, kind: str
+    mortal: Suite, kind: str
 ) -> None:
-    claimed, withdrawn, left, buyer, done = (patient.new_subject(new_data()) for _ in range(5))
+    claimed, withdrawn, left, buyer, done = (mortal.new_subject(new_data()) for _ in range(5))
     grant = f"/v1/subjects/{withdrawn}/consents/NEWS:grant"
     wording = {"language": "ru", "wording": "Хочу новости"}
-    assert patient.as_("storefront").post(grant, json=wording).status_code == 200
-    assert _read(patient, withdrawn, _NEWS).status_code == 200
-    order_id, (closed_id, _) = f"P-{secrets.token_hex(6)}", patient.new_order(done)
-    outage, acts = Outage(patient, kind), Acts(patient)
-    outage.begin()
-    acts.ask(
-        {
-            "claim": ("/v1/claims", {"claim": _claim(claimed)}),
-            "withdrawal": (f"/v1/subjects/{withdrawn}/consents/NEWS:withdraw", {}),
-            "disagreement": (f"/v1/subjects/{left}/policy:reject", {}),
-            "order": ("/v1/orders", {"order": {"orderId": order_id, "subjectId": buyer}}),
-            "closing": (f"/v1/orders/{closed_id}:close", {}),
-        }
-    )
-    for name, answer in acts.answers.items():
-        assert answer.status_code == 202, f"{name}: {answer.text}"
-        assert answer.json()["enforcement"] == "PENDING"
-        assert acts.act(name)["enforcement"] == "PENDING"
-    _check_nothing_is_served(patient, [claimed, withdrawn, left, buyer])
-    _check_nobody_else_sees(acts)
-    claim_id = acts.answers["claim"].json()["claim"]["claimId"]
-    filed = patient.as_("storefront").get(f"/v1/claims/{claim_id}").json()["claim"]
-    assert (filed["state"], filed["enforcement"]) == ("RECEIVED", "PENDING")
-    assert _order(patient, order_id)["state"] == "PENDING"
-    assert patient.as_("").get("/healthz").status_code == 503
-    outage.end()
+    assert mortal.as_("storefront").post(grant, json=wording).status_code == 200
+    assert _read(mortal, withdrawn, _NEWS).status_code == 200
+    order_id, (closed_id, _) = f"P-{secrets.token_hex(6)}", mortal.new_order(done)
+    acts = Acts(mortal)
+    with _without_vault(mortal, kind):
+        acts.ask(
+            {
+                "claim": ("/v1/claims", {"claim": _claim(claimed)}),
+                "withdrawal": (f"/v1/subjects/{withdrawn}/consents/NEWS:withdraw", {}),
+                "disagreement": (f"/v1/subjects/{left}/policy:reject", {}),
+                "order": ("/v1/orders", {"order": {"orderId": order_id, "subjectId": buyer}}),
+                "closing": (f"/v1/orders/{closed_id}:close", {}),
+            }
+        )
+        for name, answer in acts.answers.items():
+            assert answer.status_code == 202, f"{name}: {answer.text}"
+            assert answer.json()["enforcement"] == "PENDING"
+            assert acts.act(name)["enforcement"] == "PENDING"
+        _check_nothing_is_served(mortal, [claimed, withdrawn, left, buyer])
+        _check_nobody_else_sees(acts)
+        claim_id = acts.answers["claim"].json()["claim"]["claimId"]
+        filed = mortal.as_("storefront").get(f"/v1/claims/{claim_id}").json()["claim"]
+        assert (filed["state"], filed["enforcement"]) == ("RECEIVED", "PENDING")
+        assert _order(mortal, order_id)["state"] == "PENDING"
+        assert mortal.as_("").get("/healthz").status_code == 503
     _await_force(acts)
-    _check_what_stands(patient, claimed, withdrawn, left)
-    assert _order(patient, order_id)["state"] == "OPEN"
-    assert _order(patient, closed_id)["state"] == "CLOSED"
+    _check_what_stands(mortal, claimed, withdrawn, left)
+    assert _order(mortal, order_id)["state"] == "OPEN"
+    assert _order(mortal, closed_id)["state"] == "CLOSED"
 
 
 def test_a_grant_during_an_outage_is_no_consent_before_the_vault_has_said_so(
-    patient: Suite,
+    mortal: Suite,
 ) -> None:
-    subject_id, gone = (patient.new_subject(new_data()) for _ in range(2))
-    rejected = patient.as_("storefront").post(f"/v1/subjects/{gone}/policy:reject", json={})
+    subject_id, gone = (mortal.new_subject(new_data()) for _ in range(2))
+    rejected = mortal.as_("storefront").post(f"/v1/subjects/{gone}/policy:reject", json={})
     assert rejected.json()["enforcement"] == "IN_FORCE"
-    outage, acts = Outage(patient, "frozen"), Acts(patient)
-    outage.begin()
-    body = {"language": "ru", "wording": "Хочу новости"}
-    order = {"orderId": f"P-{secrets.token_hex(6)}", "subjectId": gone}
-    acts.ask(
-        {
-            "grant": (f"/v1/subjects/{subject_id}/consents/NEWS:grant", body),
-            "refused order": ("/v1/orders", {"order": order}),
-        }
-    )
-    assert {answer.status_code for answer in acts.answers.values()} == {202}
-    outage.end()
+    acts = Acts(mortal)
+    with _without_vault(mortal, "frozen"):
+        body = {"language": "ru", "wording": "Хочу новости"}
+        order = {"orderId": f"P-{secrets.token_hex(6)}", "subjectId": gone}
+        acts.ask(
+            {
+                "grant": (f"/v1/subjects/{subject_id}/consents/NEWS:grant", body),
+                "refused order": ("/v1/orders", {"order": order}),
+            }
+        )
+        assert {answer.status_code for answer in acts.answers.values()} == {202}
     deadline = time.monotonic() + _IN_FORCE_SECONDS
     while "PENDING" in {acts.act(name)["enforcement"] for name in acts.answers}:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert acts.act("grant")["enforcement"] == "IN_FORCE"
-    assert _read(patient, subject_id, _NEWS).status_code == 200
+    assert _read(mortal, subject_id, _NEWS).status_code == 200
     refused = acts.act("refused order")
     assert (refused["enforcement"], refused["reason"]) == ("REFUSED", "POLICY_DISAGREED")
-    assert _order(patient, str(order["orderId"]))["state"] == "REFUSED"
+    assert _order(mortal, str(order["orderId"]))["state"] == "REFUSED"
 
 
 def _claim(subject_id: str) -> dict[str, object]:

@@ -4,7 +4,6 @@ a vault that was set back serves nobody before it has heard all deciders again."
 
 import secrets
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import httpx
@@ -12,20 +11,12 @@ import pytest
 
 from tests.chaos.backup import AnotherDatabase, Backup, SameDatabase, without
 from tests.harness.suite import Suite
+from tests.harness.waiting import wait_until
 from tests.matrix.things import new_data
 
 NAME = "Нұрсұлтан"
 _ORDER_STATUS = "ORDER_STATUS"
-_RESTART_SECONDS = "4"
 _QUIET_SECONDS = 1.5
-_PATIENCE_SECONDS = 60.0
-
-
-@pytest.fixture(scope="module")
-def patient() -> Iterator[Suite]:
-    """A suite that leaves a dead process dead for some seconds."""
-    with Suite({"QUPIA_RESTART_SECONDS": _RESTART_SECONDS}) as own:
-        yield own
 
 
 @dataclass
@@ -102,78 +93,79 @@ def _told(
 def _await_told(
     suite: Suite, subject_id: str, code: str, purpose: str = "IDENTIFY_FOR_ORDER"
 ) -> None:
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while (told := _told(suite, subject_id, purpose)) != code:
-        assert told in ("UNAVAILABLE", "DEADLINE_EXCEEDED", "VAULT_NOT_READY"), told
-        assert time.monotonic() < deadline, f"still {told}"
-        time.sleep(0.05)
+    def is_told() -> bool:
+        told = _told(suite, subject_id, purpose)
+        assert told in (code, "UNAVAILABLE", "DEADLINE_EXCEEDED", "VAULT_NOT_READY"), told
+        return told == code
+
+    wait_until(is_told, f"a read is not told {code}")
 
 
 @pytest.mark.parametrize(
     "backup", [AnotherDatabase(), SameDatabase()], ids=["replaced", "in place"]
 )
 def test_a_vault_that_was_set_back_serves_nobody_before_it_has_heard_all(
-    patient: Suite, backup: Backup
+    own_suite: Suite, backup: Backup
 ) -> None:
-    people = People.before(patient)
-    with without(patient, "vault"):
-        backup.take(patient, "vault")
-    _await_told(patient, people.quiet, "OK")
+    people = People.before(own_suite)
+    with without(own_suite, "vault"):
+        backup.take(own_suite, "vault")
+    _await_told(own_suite, people.quiet, "OK")
     people.go_on()
     people.check()
-    patient.stop_process("claims")
+    own_suite.stop_process("claims")
     try:
-        with without(patient, "vault"):
-            backup.restore(patient, "vault")
-        _await_told(patient, people.quiet, "VAULT_NOT_READY")
+        with without(own_suite, "vault"):
+            backup.restore(own_suite, "vault")
+        _await_told(own_suite, people.quiet, "VAULT_NOT_READY")
         until = time.monotonic() + _QUIET_SECONDS
         while time.monotonic() < until:
             for subject_id in (people.claimed, people.withdrawn, people.quiet):
-                assert _told(patient, subject_id) == "VAULT_NOT_READY"
+                assert _told(own_suite, subject_id) == "VAULT_NOT_READY"
             time.sleep(0.1)
     finally:
-        patient.continue_process("claims")
-    _await_told(patient, people.quiet, "OK")
+        own_suite.continue_process("claims")
+    _await_told(own_suite, people.quiet, "OK")
     people.check()
 
 
-def test_a_book_of_claims_that_was_set_back_lifts_no_block(patient: Suite) -> None:
-    subject_id = patient.new_subject(new_data())
+def test_a_book_of_claims_that_was_set_back_lifts_no_block(own_suite: Suite) -> None:
+    subject_id = own_suite.new_subject(new_data())
     backup = AnotherDatabase()
-    with without(patient, "claims"):
-        backup.take(patient, "claims")
-    _await_health(patient)
-    patient.new_claim(subject_id)
-    assert _told(patient, subject_id) == "SUBJECT_BLOCKED"
-    with without(patient, "claims"):
-        backup.restore(patient, "claims")
-    _await_health(patient)
+    with without(own_suite, "claims"):
+        backup.take(own_suite, "claims")
+    _await_health(own_suite)
+    own_suite.new_claim(subject_id)
+    assert _told(own_suite, subject_id) == "SUBJECT_BLOCKED"
+    with without(own_suite, "claims"):
+        backup.restore(own_suite, "claims")
+    _await_health(own_suite)
     # A claim after the loss is a slice without the block that the vault holds: it is carried on.
-    patient.new_claim(subject_id, kind="OTHER")
-    _await_told(patient, subject_id, "SUBJECT_BLOCKED")
+    own_suite.new_claim(subject_id, kind="OTHER")
+    _await_told(own_suite, subject_id, "SUBJECT_BLOCKED")
     alarm = 'qupia_alarms_total{kind="restriction_carried"}'
-    assert alarm in patient.metrics("claims")
+    assert alarm in own_suite.metrics("claims")
 
 
 def test_a_book_of_consents_that_was_set_back_is_mended_with_what_the_vault_carried(
-    patient: Suite,
+    own_suite: Suite,
 ) -> None:
-    subject_id = patient.new_subject(new_data())
-    _consent(patient, subject_id, "grant", {"language": "ru", "wording": "Хочу"})
+    subject_id = own_suite.new_subject(new_data())
+    _consent(own_suite, subject_id, "grant", {"language": "ru", "wording": "Хочу"})
     backup = AnotherDatabase()
-    with without(patient, "consent"):
-        backup.take(patient, "consent")
-    _await_health(patient)
-    _consent(patient, subject_id, "withdraw", {})
-    with without(patient, "consent"):
-        backup.restore(patient, "consent")
-    _await_told(patient, subject_id, "CONSENT_WITHDRAWN", "NEWS")
+    with without(own_suite, "consent"):
+        backup.take(own_suite, "consent")
+    _await_health(own_suite)
+    _consent(own_suite, subject_id, "withdraw", {})
+    with without(own_suite, "consent"):
+        backup.restore(own_suite, "consent")
+    _await_told(own_suite, subject_id, "CONSENT_WITHDRAWN", "NEWS")
     path = f"/v1/subjects/{subject_id}/consents"
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while _states(patient, path).get("NEWS") != "WITHDRAWN":
-        assert time.monotonic() < deadline, _states(patient, path)
-        time.sleep(0.05)
-    _await_told(patient, subject_id, "CONSENT_WITHDRAWN", "NEWS")
+    wait_until(
+        lambda: _states(own_suite, path).get("NEWS") == "WITHDRAWN",
+        lambda: f"the consents are {_states(own_suite, path)}",
+    )
+    _await_told(own_suite, subject_id, "CONSENT_WITHDRAWN", "NEWS")
 
 
 def _states(suite: Suite, path: str) -> dict[str, str]:
@@ -183,7 +175,4 @@ def _states(suite: Suite, path: str) -> dict[str, str]:
 
 
 def _await_health(suite: Suite) -> None:
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while not suite.healthy():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(suite.healthy, "the suite is not healthy")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A claim filed while the vault is away is recorded, and comes into force by itself (6.2.3)."""
 
-import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -18,6 +18,7 @@ from services.claims import store_acts
 from services.claims.wire import instant
 from services.claims.wire_vault import Vault
 from tests.claims.suite import Suite
+from tests.harness.waiting import awaited
 
 State = subject_pb2.Enforcement
 
@@ -50,11 +51,12 @@ def test_a_claim_filed_while_the_vault_is_away_comes_into_force_by_itself(runnin
     request = claims_pb2.GetActRequest(act_id=answer.act_id)
     assert running.ask("GetAct", request, running.storefront()).act.enforcement == State.PENDING
     running.vault.up = True
-    deadline = time.monotonic() + 15
-    while running.ask("GetAct", request, running.storefront()).act.enforcement == State.PENDING:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    act = running.ask("GetAct", request, running.storefront()).act
+
+    def ended() -> Any:
+        act = running.ask("GetAct", request, running.storefront()).act
+        return None if act.enforcement == State.PENDING else act
+
+    act = awaited(ended, "the act stays pending")
     assert act.enforcement == State.IN_FORCE
     assert instant(act.in_force_time) > instant(act.recorded_time)
     read = claims_pb2.GetClaimRequest(claim_id=answer.claim.claim_id)

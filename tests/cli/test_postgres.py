@@ -19,6 +19,7 @@ import pytest
 
 from cli import postgres
 from cli.postgres import Cluster, PostgresError, ensure_database
+from tests.harness.waiting import PATIENCE_SECONDS
 
 CANARY = "Нұрсұлтан-7d1f"
 PARENT = """
@@ -67,7 +68,7 @@ def _setting(cluster: Cluster, name: str) -> str:
 
 
 def _ended(pid: int) -> bool:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
         if time.monotonic() > deadline:
             return False

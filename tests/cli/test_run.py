@@ -18,6 +18,7 @@ from cli.settings import run_settings
 from services.chassis.config import ConfigError
 from tests.harness.contacts import new_phone
 from tests.harness.suite import Suite, SuiteFailed, open_folder
+from tests.harness.waiting import wait_until
 
 PROCESSES = {
     "vault": "python -m services.vault",
@@ -149,10 +150,10 @@ def test_without_restarts_what_ended_stays_ended(home: Path) -> None:
     settings = {"QUPIA_GATEWAY_AT_ONCE": "7", "QUPIA_VAULT_WORKERS": "3"}
     with Suite({"QUPIA_RESTART_SECONDS": "never", **settings}, home=home) as own:
         own.kill("claims")
-        deadline = time.monotonic() + 10
-        while own.state["processes"]["claims"]["pid"] is not None or own.healthy():
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_until(
+            lambda: own.state["processes"]["claims"]["pid"] is None and not own.healthy(),
+            "the end of a process was not noticed",
+        )
         assert "claims was killed by SIGKILL\n" in own.output
 
 

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from tests.harness.suite import RUN, Suite, open_folder, suite_environment
+from tests.harness.waiting import PATIENCE_SECONDS
 
 PROCESSES = ("vault", "consent", "claims", "disclosure", "gateway")
 READ = {"purpose": "IDENTIFY_FOR_ORDER"}
@@ -34,7 +35,7 @@ def _pids(suite: Suite) -> list[int]:
 
 
 def _all_gone(pids: list[int]) -> bool:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while alive := [pid for pid in pids if _lives(pid)]:
         if time.monotonic() > deadline:
             print("still there:", alive)

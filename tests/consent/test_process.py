@@ -30,6 +30,7 @@ from services.chassis.contract import load_contract
 from services.chassis.process import certificate_of
 from services.chassis.server import Server
 from tests.consent.suite import VAULT_LIFE, use
+from tests.harness.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 SERVICE = "/qupia.consent.v1.ConsentService"
@@ -193,15 +194,14 @@ def test_the_process_serves_without_a_vault_and_goes_on_when_it_comes(running: R
 
 
 def await_in_force(running: Running, act_id: str) -> None:
-    """Poll an act until it is in force; at most 20 seconds."""
+    """Poll an act until it is in force."""
     request = consent_pb2.GetActRequest(act_id=act_id)
-    deadline = time.monotonic() + 20
-    while True:
+
+    def is_in_force() -> bool:
         act = running.ask(request, consent_pb2.GetActResponse, STOREFRONT).act
-        if act.enforcement == State.IN_FORCE:
-            return
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+        return bool(act.enforcement == State.IN_FORCE)
+
+    wait_until(is_in_force, "the act is not in force")
 
 
 def test_a_caller_without_the_role_is_refused(running: Running) -> None:
@@ -214,11 +214,11 @@ def test_a_caller_without_the_role_is_refused(running: Running) -> None:
 
 def test_a_wrong_key_in_the_configuration_is_named(running: Running) -> None:
     process = running.start(QUPIA_CONSENT_VALUT="unix:/nowhere")
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=60)
     assert process.returncode == 78
     assert "valut: no such key; did you mean vault?" in said
 
 
 def test_the_process_ends_cleanly_when_told_to(running: Running) -> None:
     running.process.send_signal(signal.SIGTERM)
-    assert running.process.wait(15) == 0
+    assert running.process.wait(60) == 0

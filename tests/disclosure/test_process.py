@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +23,7 @@ from qupia.disclosure.v1 import disclosure_pb2 as d
 from qupia.subject.v1 import subject_pb2
 from services.chassis.database import Database
 from tests.disclosure.house import SITE, SUBJECT
+from tests.harness.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 SERVICE = "/qupia.disclosure.v1.DisclosureService/"
@@ -80,16 +80,15 @@ def _await_serving(channel: grpc.Channel) -> None:
         request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
         response_deserializer=health_pb2.HealthCheckResponse.FromString,
     )
-    deadline = time.monotonic() + 30
-    while True:
+
+    def serves() -> bool:
         try:
             answer = check(health_pb2.HealthCheckRequest(), timeout=1, wait_for_ready=True)
-            if answer.status == health_pb2.HealthCheckResponse.SERVING:
-                return
         except grpc.RpcError:
-            pass
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+            return False
+        return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+    wait_until(serves, "the process does not serve")
 
 
 def test_the_process_serves_without_a_vault_and_its_acts_are_pending(
@@ -110,13 +109,13 @@ def test_the_process_serves_without_a_vault_and_its_acts_are_pending(
                 response_deserializer=d.RegisterOrderResponse.FromString,
             )(
                 request,
-                timeout=5,
+                timeout=30,
                 metadata=(("qupia-principal-bin", caller.SerializeToString()),),
             )
         assert answer.order.state == d.Order.PENDING
         assert answer.enforcement == subject_pb2.Enforcement.PENDING
         process.send_signal(signal.SIGTERM)
-        assert process.wait(15) == 0
+        assert process.wait(60) == 0
     finally:
         process.kill()
         _, said = process.communicate()
@@ -137,7 +136,7 @@ def test_a_process_that_cannot_start_says_why(
     settings: dict[str, str], key: str, value: str, code: int, word: str
 ) -> None:
     process = _start(settings | {key: value})
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=60)
     assert process.returncode == code
     assert word in said
     assert "Traceback" not in said

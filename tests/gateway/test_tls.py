@@ -8,11 +8,9 @@ import json
 import os
 import secrets
 import signal
-import socket
 import ssl
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
@@ -24,6 +22,7 @@ import httpx
 import pytest
 
 from cli.authority import Authority
+from cli.port import choose_port
 from gateway.book import CredentialBook
 from gateway.credential import Holder, KeyRole, new_key
 from gateway.tls import ClientCertificate
@@ -31,11 +30,12 @@ from services.chassis.clock import SystemClock
 from services.chassis.database import Database
 from tests.gateway.authority import Held, issued
 from tests.harness.suite import Suite
+from tests.harness.waiting import wait_until
 from tests.policy.person import DATA, Person
 from tests.policy.site import Site, new_site, recipient
 
 ROOT = Path(__file__).parents[2]
-_SECONDS = 20.0
+_SECONDS = 60.0
 _SERVICES = ("consent", "vault", "disclosure", "claims")
 
 
@@ -106,11 +106,6 @@ class Bound:
         return str(made["delivery"]["deliveryId"])
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def door(suite: Suite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     folder = tmp_path_factory.mktemp("door")
@@ -118,7 +113,7 @@ def door(suite: Suite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doo
     public, partners = Authority.create(now), Authority.create(now)
     issued(folder, public, "site")
     (folder / "partners.pem").write_bytes(partners.pem)
-    port = _free_port()
+    port = choose_port(0)
     environ = {k: v for k, v in os.environ.items() if not k.startswith("QUPIA_")} | {
         "PYTHONPATH": f"{ROOT}:{ROOT}/protos",
         "QUPIA_GATEWAY_DATABASE_URL": suite.database_url("gateway"),
@@ -130,7 +125,10 @@ def door(suite: Suite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doo
         "QUPIA_GATEWAY_TLS_REFRESH_SECONDS": "0.1",
         **{f"QUPIA_GATEWAY_{p.upper()}_TARGET": suite.target(p) for p in _SERVICES},
     }
-    process = subprocess.Popen([sys.executable, "-m", "gateway"], cwd=ROOT, env=environ)
+    with (folder / "gateway.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gateway"], cwd=ROOT, env=environ, stderr=log
+        )
     try:
         with new_site(suite) as site:
             made = Door(f"https://localhost:{port}", folder, site, public, partners)
@@ -138,19 +136,17 @@ def door(suite: Suite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doo
             yield made
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 def _await(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + _SECONDS
-    while True:
+    def is_so() -> bool:
         try:
-            if holds():
-                return
+            return bool(holds())
         except (httpx.NetworkError, httpx.RemoteProtocolError):
-            pass
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.05)
+            return False
+
+    wait_until(is_so, "it never came")
 
 
 def test_a_bound_key_releases_with_its_certificate_alone(door: Door) -> None:
@@ -277,7 +273,8 @@ def test_renewed_files_are_taken_without_a_restart(door: Door) -> None:
     assert door.serves(own)
     served = _served(door)
     (door.folder / "site.pem").write_text("half a file")
-    time.sleep(0.3)
+    log = door.folder / "gateway.log"
+    _await(lambda: "tls files cannot be used" in log.read_text("utf-8"))
     assert _served(door) == served, "the old files stay while the new ones cannot be used"
     issued(door.folder, door.public, "site")
     _await(lambda: _served(door) != served)

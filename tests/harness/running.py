@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,9 +22,9 @@ ROOT = Path(__file__).parents[2]
 RUN = (sys.executable, "-m", "cli", "run")
 _PR_SET_PDEATHSIG = 1
 _START_SECONDS = 90.0
-_STOP_SECONDS = 30.0
-_BACK_SECONDS = 20.0
-_CALL_SECONDS = 20.0
+_STOP_SECONDS = 90.0
+_BACK_SECONDS = 90.0
+_CALL_SECONDS = 60.0
 
 
 class SuiteFailed(Exception):
@@ -152,6 +153,15 @@ class RunningSuite:
     def continue_process(self, process: str) -> None:
         """Lets a frozen process go on."""
         os.kill(self.pid(process), signal.SIGCONT)
+
+    @contextmanager
+    def unattended(self) -> Iterator[None]:
+        """Within, nobody starts again what ends: the supervisor is frozen."""
+        self.supervisor.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.supervisor.send_signal(signal.SIGCONT)
 
     def await_back(self, process: str, killed: int) -> None:
         """Waits until a killed process runs under another id and all parts serve."""

@@ -7,16 +7,26 @@ that can no longer pass, never to measure anything.
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 T = TypeVar("T")
 PATIENCE_SECONDS = 90.0
+LEADS = (timedelta(seconds=1), timedelta(seconds=6), timedelta(seconds=30))
+"""How far ahead to set a time that a test has to come before: close, and farther off each time that
+the machine was too slow to come before it."""
 _PAUSE_SECONDS = 0.05
 
 
 def wait_until(holds: Callable[[], bool], what: str | Callable[[], str]) -> None:
     """Ask again and again until it holds; fails after PATIENCE_SECONDS and says `what`."""
     awaited(lambda: True if holds() else None, what)
+
+
+def sleep_past(moment: datetime) -> None:
+    """Sleeps until an aware time has passed by the clock that the processes have too."""
+    while (left := (moment - datetime.now(UTC)).total_seconds()) >= 0:
+        time.sleep(left + 0.001)
 
 
 def awaited(ask: Callable[[], T | None], what: str | Callable[[], str]) -> T:

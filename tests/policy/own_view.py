@@ -7,7 +7,6 @@ import base64
 import json
 import re
 import secrets
-import time
 from collections.abc import Mapping
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -15,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from cli.conversation import Answered
+from tests.harness.waiting import awaited
 from tests.policy.person import Person
 
 IDENTIFIED = {"method": "IDENTITY_DOCUMENT", "reference": "register:17"}
 _CODE = re.compile(r"[0-9A-Z]{4}(?:-[0-9A-Z]{4}){4}")
-_SECONDS = 20.0
 
 
 def letters(home: Path, address: str = "") -> list[EmailMessage]:
@@ -33,11 +32,12 @@ def letters(home: Path, address: str = "") -> list[EmailMessage]:
 
 def await_letters(home: Path, address: str, count: int) -> list[EmailMessage]:
     """The letters to an address once there are so many: they leave after the answer."""
-    deadline = time.monotonic() + _SECONDS
-    while len(found := letters(home, address)) < count:
-        assert time.monotonic() < deadline, f"{len(found)} letters of {count} came"
-        time.sleep(0.02)
-    return found
+
+    def enough() -> list[EmailMessage] | None:
+        found = letters(home, address)
+        return found if len(found) >= count else None
+
+    return awaited(enough, f"{count} letters did not come")
 
 
 def code_in(letter: EmailMessage) -> str:

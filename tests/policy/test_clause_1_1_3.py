@@ -2,11 +2,12 @@
 """Clause 1.1.3: whatever is done with data has a verb of one closed list."""
 
 import re
-import time
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Any
 
 from services.chassis.contract import Method, load_contract
+from tests.harness.waiting import awaited
 from tests.policy.own_view import export, handed_code, opened, printed, processing, redeem
 from tests.policy.person import DATA, Person, is_refused, release
 from tests.policy.records import Records
@@ -19,7 +20,6 @@ VERBS = {
     *("TRANSFER", "DEPERSONALISE", "BLOCK", "DELETE", "DESTROY"),
 }
 SERVICES = ("vault", "disclosure")
-_SECONDS = 30.0
 
 
 def test_every_call_of_vault_and_broker_leaves_one_verb_of_the_list_done_or_refused(
@@ -112,13 +112,12 @@ def _state_body(person: Person) -> None:
 
 def _keys(site: Site) -> None:
     site.good("keyCustodian", "POST", "/v1/keys:rotate", {"kind": "EPOCH"})
-    deadline = time.monotonic() + _SECONDS
-    while True:
+
+    def ended() -> dict[str, Any] | None:
         status = site.good("keyCustodian", "GET", "/v1/keys").json
-        if status["rotation"]["state"] == "ENDED":
-            break
-        assert time.monotonic() < deadline, "the rotation does not end"
-        time.sleep(0.05)
+        return status if status["rotation"]["state"] == "ENDED" else None
+
+    status = awaited(ended, "the rotation does not end")
     old = next(each for each in status["epochs"] if not each.get("current"))
     body = {"kind": "EPOCH", "keyId": old["keyId"]}
     site.good("keyCustodian", "POST", "/v1/keys:retire", body)
@@ -126,10 +125,7 @@ def _keys(site: Site) -> None:
 
 def _first(site: Site, who: str, path: str, member: str) -> dict[str, object]:
     """The first of a list, once there is one."""
-    deadline = time.monotonic() + _SECONDS
-    while not (found := site.good(who, "GET", path).json[member]):
-        assert time.monotonic() < deadline, f"no {member} came"
-        time.sleep(0.05)
+    found = awaited(lambda: site.good(who, "GET", path).json[member] or None, f"no {member} came")
     first: dict[str, object] = found[0]
     return first
 

@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clause 2.1: using the site is agreement, and is proven as such."""
 
-import time
 from typing import Any
 
-import pytest
-
 from services.chassis.ids import new_subject_id
+from tests.harness.waiting import awaited
 from tests.policy.person import DATA, EXPRESS, USE, Person, is_refused, with_own_contact
 from tests.policy.records import Records
 from tests.policy.site import Site
@@ -117,9 +115,8 @@ def test_the_technical_data_of_a_use_become_a_visit_at_the_vault(
 
 def _visits_once_there(person: Person) -> list[dict[str, Any]]:
     """The visits that the vault has, once the consent service has brought them."""
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        found: list[dict[str, Any]] = person.read("SECURITY_LOCATION").json.get("visits", [])
-        if found:
-            return found
-    pytest.fail("the use never reached the vault")
+
+    def brought() -> list[dict[str, Any]] | None:
+        return person.read("SECURITY_LOCATION").json.get("visits") or None
+
+    return awaited(brought, "the use never reached the vault")

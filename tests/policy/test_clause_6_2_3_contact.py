@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clause 6.2.3: subject is not person. Who has a blocked person's contact is blocked with them."""
 
-import time
 from typing import Any
 
 import pytest
 
+from tests.harness.waiting import awaited
 from tests.policy.person import DATA, Person, is_refused, release
 from tests.policy.records import Records
-
-_SECONDS = 20.0
 
 
 def twin_of(person: Person, *contact: str) -> Person:
@@ -27,13 +25,12 @@ def shared_with(person: Person, claim_id: str) -> dict[str, str]:
 
 def until_shared(person: Person, claim_id: str, *people: Person) -> dict[str, str]:
     """The same, once all of these are in it."""
-    deadline = time.monotonic() + _SECONDS
-    while True:
+
+    def all_in() -> dict[str, str] | None:
         found = shared_with(person, claim_id)
-        if {each.subject_id for each in people} <= found.keys():
-            return found
-        assert time.monotonic() < deadline, "the claims service did not hear of it"
-        time.sleep(0.1)
+        return found if {each.subject_id for each in people} <= found.keys() else None
+
+    return awaited(all_in, "the claims service did not hear of it")
 
 
 def settled(person: Person, claim_id: str, subject: Person, decision: str) -> dict[str, Any]:

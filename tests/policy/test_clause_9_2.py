@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clause 9.2: a new edition is in force from its posting, unless it says otherwise."""
 
-import time
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -10,9 +9,11 @@ from urllib.parse import quote
 import pytest
 
 from cli.conversation import Answered
+from tests.harness.suite import Suite
+from tests.harness.waiting import LEADS, sleep_past
 from tests.policy.person import DATA, is_refused
 from tests.policy.records import Records
-from tests.policy.site import Site
+from tests.policy.site import Site, new_site
 
 TICK = timedelta(microseconds=1)
 
@@ -28,25 +29,36 @@ def test_a_version_without_a_date_is_in_force_from_its_posting_on(own_site: Site
 
 
 def test_a_version_with_a_date_waits_for_it_and_the_former_stays_in_force(
-    own_site: Site, records: Records
+    suite: Suite, records: Records
 ) -> None:
     """T-9.2-b"""
+    for lead in LEADS:
+        with new_site(suite) as own_site:
+            if _waits_for_its_date(own_site, records, lead):
+                return
+    pytest.fail("the machine was too slow to look before the date")
+
+
+def _waits_for_its_date(own_site: Site, records: Records, lead: timedelta) -> bool:
+    """False where the date came before all was looked at."""
     person = own_site.person(DATA)
-    at = datetime.now(UTC) + timedelta(seconds=2)
+    at = datetime.now(UTC) + lead
     policy = own_site.publish(effective=at).json["policy"]
-    assert datetime.fromisoformat(policy["effectiveTime"]) == at
-    assert _version(own_site, datetime.now(UTC)) == 1
-    assert (_version(own_site, at - TICK), _version(own_site, at)) == (1, 2)
+    seen = _version(own_site, datetime.now(UTC))
     early = own_site.person().consents()["acceptance"]["policyVersion"]
     person.data()
-    assert datetime.now(UTC) < at, "the machine was too slow to look before the date"
-    assert early == 1
-    time.sleep((at - datetime.now(UTC)).total_seconds() + 0.01)
+    if datetime.now(UTC) >= at:
+        return False
+    assert datetime.fromisoformat(policy["effectiveTime"]) == at
+    assert (seen, early) == (1, 1)
+    assert (_version(own_site, at - TICK), _version(own_site, at)) == (1, 2)
+    sleep_past(at)
     assert own_site.good("storefront", "GET", "/v1/policies:inForce").json["policy"]["version"] == 2
     assert own_site.person().consents()["acceptance"]["policyVersion"] == 2
     person.data()
     reads = records.entries("vault", person, "data.read")
     assert [read["decidedOn"]["policyVersion"] for read in reads] == [1, 2]
+    return True
 
 
 @pytest.mark.parametrize("back", [timedelta(seconds=1), timedelta(days=1), timedelta(days=3650)])

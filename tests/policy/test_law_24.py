@@ -1,26 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Law 24(1)(3), clause 6.2.3: a block reaches those who hold the data, and asks them to answer."""
 
-import time
 from datetime import UTC, datetime
 from typing import Any
 
 from services.chassis.ids import new_uuid
+from tests.harness.waiting import awaited
 from tests.policy.person import DATA, Person, is_refused, release
 from tests.policy.site import Site
-
-_SECONDS = 30.0
 
 
 def _notices(site: Site, who: str = "privacyOfficer", count: int = 1) -> list[dict[str, Any]]:
     """What `who` is told, once there are so many."""
-    deadline = time.monotonic() + _SECONDS
-    while True:
+
+    def enough() -> list[dict[str, Any]] | None:
         found: list[dict[str, Any]] = site.good(who, "GET", "/v1/notices").json["notices"]
-        if len(found) >= count:
-            return found
-        assert time.monotonic() < deadline, f"{len(found)} of {count} notices came"
-        time.sleep(0.2)
+        return found if len(found) >= count else None
+
+    return awaited(enough, f"{count} notices did not come")
 
 
 def _released(person: Person, recipient: str = "courier", order_id: str = "") -> str:

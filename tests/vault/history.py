@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
+from tests.harness.waiting import wait_until
 from tests.vault.vault_process import House, VaultProcess
 from tests.vault.wire_client import Refused, Storefront
 
@@ -91,10 +92,7 @@ def watch(
 
 
 def _until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _LONGEST_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline, "the readers do not get on"
-        time.sleep(0.01)
+    wait_until(holds, "the readers do not get on")
 
 
 def _attempt(shop: Storefront, subject_id: str, purpose: str) -> tuple[Attempt, str]:

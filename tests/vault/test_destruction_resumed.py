@@ -8,12 +8,11 @@ from collections.abc import Iterator
 import pytest
 
 from services.chassis.ids import new_uuid
+from tests.harness.waiting import wait_until
 from tests.vault.ending import MEMORIALS, Officer, buried, endings, pseudonym, tables_naming
 from tests.vault.person import Person, settled
 from tests.vault.vault_process import House, Premises, VaultProcess
 from tests.vault.wire_client import Refused, Storefront
-
-_PATIENCE_SECONDS = 30.0
 
 
 @pytest.fixture(scope="module")
@@ -72,10 +71,7 @@ def test_an_end_that_could_not_be_finished_is_finished_by_the_next_round(house: 
     buried(house, person)
     # Between the two databases the person can neither be read nor given a new key.
     assert shop.why_not(person.subject_id) in ("DATA_LOSS", "SUBJECT_DESTROYED")
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while not _is_gone(house, person):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: _is_gone(house, person), "the person is not gone")
     assert shop.why_not(person.subject_id) == "SUBJECT_DESTROYED"
     process.stop()
 

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A decider that forgot does not undo a restriction; a policy's change acts by itself, in time."""
 
-import time
+import secrets
 from datetime import UTC, datetime, timedelta
 
 from qupia.subject.v1 import subject_pb2
 from qupia.vault.v1 import vault_pb2
+from tests.harness.waiting import LEADS, sleep_past
 from tests.vault.person import Person, ago, at, problem_of, release
 from tests.vault.vault_process import House, VaultProcess
 from tests.vault.wire_client import Storefront
@@ -94,24 +95,35 @@ def _schedule(
     return receipt
 
 
-def test_a_material_change_ends_its_consents_at_its_time_and_nobody_pushes_a_person(
-    house: House, vault: VaultProcess
-) -> None:
-    site = "policies"
-    shop = Storefront(vault.as_process("gateway"), site=site)
-    effective = datetime.now(UTC) + timedelta(seconds=1)
+def _before_a_change(
+    house: House, vault: VaultProcess, lead: timedelta
+) -> tuple[Person, datetime] | None:
+    """Somebody who is served now, and when a change ends that; None where it came too soon."""
+    site = f"policies-{secrets.token_hex(6)}"
     first = vault_pb2.PolicyTerm(version=1, effective_time=ago(days=1))
-    second = vault_pb2.PolicyTerm(
-        version=2, effective_time=at(effective), material_purposes=[subject_pb2.Purpose.NEWS]
-    )
     assert _schedule(house, vault, site, first).verdict == Receipt.APPLIED
     person = Person(vault, site)
     person.accepts()
     assert [person.grants(p) for p in ("NEWS", "ADVERTISING")] == ["APPLIED", "APPLIED"]
+    effective = datetime.now(UTC) + lead
+    second = vault_pb2.PolicyTerm(
+        version=2, effective_time=at(effective), material_purposes=[subject_pb2.Purpose.NEWS]
+    )
     assert _schedule(house, vault, site, first, second).verdict == Receipt.APPLIED
-    assert shop.why_not(person.subject_id, "NEWS") == "OK"
-    while datetime.now(UTC) <= effective:
-        time.sleep(0.05)
+    told = Storefront(vault.as_process("gateway"), site=site).why_not(person.subject_id, "NEWS")
+    if datetime.now(UTC) >= effective:
+        return None
+    assert told == "OK"
+    return person, effective
+
+
+def test_a_material_change_ends_its_consents_at_its_time_and_nobody_pushes_a_person(
+    house: House, vault: VaultProcess
+) -> None:
+    looked = (_before_a_change(house, vault, lead) for lead in LEADS)
+    person, effective = next(found for found in looked if found is not None)
+    shop = Storefront(vault.as_process("gateway"), site=person.site)
+    sleep_past(effective)
     assert shop.why_not(person.subject_id, "NEWS") == "CONSENT_REQUIRED"
     assert shop.why_not(person.subject_id, "ADVERTISING") == "OK"
     assert person.grants("NEWS", version=2) == "APPLIED"

@@ -35,7 +35,7 @@ from tests.vault.wire_client import Caller, DeciderLife
 PROCESSES = ("consent", "claims", "disclosure", "gateway", "vault")
 DECIDERS = ("consent", "claims", "disclosure")
 ISSUER = "https://issuer.test"
-_START_SECONDS = 40.0
+_START_SECONDS = 90.0
 _FOLDER = Path(services.vault.__file__).parent
 VAULT = "services.vault.__main__:main"
 
