@@ -19,7 +19,6 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
-    and_,
     bindparam,
     delete,
     select,
@@ -51,25 +50,25 @@ KEEP = timedelta(hours=72)
 _new = given(
     "new", principal=Text, method=Text, request_id=Text, fingerprint=LargeBinary, result_id=Text
 )
-_TAKE = Prepared(
-    upsert(idempotency_keys)
-    .from_select(
-        [*_new.columns.keys(), "create_time"],
-        # In one order everywhere: two batches never wait for each other's keys.
-        select(*_new.columns, bindparam("create_time", type_=DateTime(timezone=True))).order_by(
-            _new.c.principal, _new.c.method, _new.c.request_id
-        ),
-    )
-    .on_conflict_do_nothing()
-)
-_asked = given("asked", principal=Text, method=Text, request_id=Text)
-_STOOD = Prepared(
-    select(*_asked.columns, idempotency_keys.c.fingerprint, idempotency_keys.c.result_id).join_from(
-        _asked,
-        idempotency_keys,
-        and_(*(idempotency_keys.c[column.name] == column for column in _asked.columns)),
+_taking = upsert(idempotency_keys).from_select(
+    [*_new.columns.keys(), "create_time"],
+    # In one order everywhere: two batches never wait for each other's keys.
+    select(*_new.columns, bindparam("create_time", type_=DateTime(timezone=True))).order_by(
+        _new.c.principal, _new.c.method, _new.c.request_id
     ),
-    planned_anew=True,
+)
+_TAKE = Prepared(
+    _taking.on_conflict_do_update(
+        index_elements=["principal", "method", "request_id"],
+        # Changes nothing: only so is a row that stands returned.
+        set_={"result_id": idempotency_keys.c.result_id},
+    ).returning(
+        idempotency_keys.c.principal,
+        idempotency_keys.c.method,
+        idempotency_keys.c.request_id,
+        idempotency_keys.c.fingerprint,
+        idempotency_keys.c.result_id,
+    )
 )
 
 
@@ -107,7 +106,7 @@ class IdempotencyKeys:
     def begin_each(
         self, connection: Connection, calls: Sequence[tuple[Call, str]], now: datetime
     ) -> list[str | IdempotencyKeyReused]:
-        """The same for many (call, result), in two statements.
+        """The same for many (call, result), in one statement.
 
         Where a key stands for another request, the call's answer is that
         refusal. Raises InvalidArgument where a call has no key.
@@ -123,14 +122,14 @@ class IdempotencyKeys:
             name: Texts([key[n] for key in taken])
             for n, name in enumerate(("principal", "method", "request_id"))
         }
-        _TAKE.run(
+        rows = _TAKE.rows(
             connection,
             **place,
             fingerprint=Blobs([fingerprint for fingerprint, _ in taken.values()]),
             result_id=Texts([result_id for _, result_id in taken.values()]),
             create_time=now,
         )
-        stood = {row[:3]: row[3:] for row in _STOOD.rows(connection, **place)}
+        stood = {row[:3]: row[3:] for row in rows}
         answers: list[str | IdempotencyKeyReused] = []
         for key, fingerprint in zip(keys, prints, strict=True):
             found, result_id = stood[key]

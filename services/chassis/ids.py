@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import secrets
 import time
-import uuid
 
 
 def new_subject_id() -> str:
@@ -19,4 +18,5 @@ def new_uuid() -> str:
     value = (milliseconds & ((1 << 48) - 1)) << 80 | secrets.randbits(80)
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
-    return str(uuid.UUID(int=value))
+    digits = f"{value:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

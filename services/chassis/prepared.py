@@ -22,14 +22,9 @@ _DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 
 
 class Prepared:
-    """One statement, executed in the caller's transaction by the names of its parameters.
+    """One statement, executed in the caller's transaction by the names of its parameters."""
 
-    `planned_anew`: PostgreSQL plans it at every run. A plan that was kept from when a table was
-    empty reads all of it until the table is analyzed, however fast it has grown since.
-    """
-
-    def __init__(self, statement: Executable, *, planned_anew: bool = False) -> None:
-        self._keep_plan = not planned_anew
+    def __init__(self, statement: Executable) -> None:
         assert isinstance(statement, ClauseElement)
         compiled = statement.compile(dialect=_DIALECT)
         assert isinstance(compiled, SQLCompiler)
@@ -41,14 +36,14 @@ class Prepared:
         """The rows, in the order of the statement's columns. Raises psycopg.Error."""
         driver: Any = connection.connection.driver_connection
         found = driver.execute(
-            self._sql, self._fixed | values, prepare=self._keep_plan, binary=True
+            self._sql, self._fixed | values, prepare=True, binary=True
         ).fetchall()
         return list(found)
 
     def run(self, connection: Connection, **values: Any) -> None:
         """The same for a statement without rows."""
         driver: Any = connection.connection.driver_connection
-        driver.execute(self._sql, self._fixed | values, prepare=self._keep_plan)
+        driver.execute(self._sql, self._fixed | values, prepare=True)
 
 
 def given(name: str, **kinds: Any) -> TableValuedAlias:

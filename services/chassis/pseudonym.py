@@ -30,7 +30,6 @@ _KNOWN = Prepared(
         subject_pseudonyms,
         and_(*(subject_pseudonyms.c[column.name] == column for column in _asked.columns)),
     ),
-    planned_anew=True,
 )
 _new = given("new", site_id=Text, subject_id=Text, pseudonym=Text)
 _MAKE = Prepared(

@@ -8,6 +8,7 @@ whoever verifies old signatures keeps the old public key.
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
@@ -56,6 +57,7 @@ class Signer:
         return Signature(self.key_id, self._private.sign(content))
 
 
+@lru_cache(maxsize=64)
 def key_id_of(public_key: bytes) -> str:
     """The name of a public key."""
     return hashlib.sha256(public_key).hexdigest()[:32]

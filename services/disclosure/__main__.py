@@ -69,6 +69,8 @@ class DisclosureSettings(ProcessSettings):
     """
 
     vault: str
+    # Releases share transactions: most of those who are here only wait for theirs.
+    workers: int = 32
     sites: Path | None = None
     calendar: Path | None = None
     reconcile_after_seconds: float = Field(default=10.0, ge=10.0)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Text, and_, func, literal_column, select, true, tuple_
+from sqlalchemy import Text, and_, func, literal_column, select, true
 from sqlalchemy.engine import Connection
 
 from services.chassis.arrays import Texts
@@ -40,16 +40,14 @@ class Place:
 
 
 _asked = given("asked", site_id=Text, delivery_id=Text)
+_named = and_(
+    deliveries.c.site_id == _asked.c.site_id, deliveries.c.delivery_id == _asked.c.delivery_id
+)
 _LOCK = Prepared(
     select(deliveries.c.delivery_id)
-    .where(
-        tuple_(deliveries.c.site_id, deliveries.c.delivery_id).in_(
-            select(_asked.c.site_id, _asked.c.delivery_id)
-        )
-    )
+    .join_from(_asked, deliveries, _named)
     .order_by(deliveries.c.site_id, deliveries.c.delivery_id)
-    .with_for_update(),
-    planned_anew=True,
+    .with_for_update(of=deliveries),
 )
 
 _of_it = and_(
@@ -88,13 +86,7 @@ _PLACES = Prepared(
         _fetched.c.fetches,
         _fetched.c.last_fetch,
     ).select_from(
-        _asked.join(
-            deliveries,
-            and_(
-                deliveries.c.site_id == _asked.c.site_id,
-                deliveries.c.delivery_id == _asked.c.delivery_id,
-            ),
-        )
+        _asked.join(deliveries, _named)
         .join(
             orders,
             and_(
@@ -104,7 +96,6 @@ _PLACES = Prepared(
         )
         .join(_fetched, true())
     ),
-    planned_anew=True,
 )
 
 

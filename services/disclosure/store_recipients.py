@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import insert, null, select, tuple_, update
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy import Text, and_, insert, null, select, update
+from sqlalchemy.engine import Connection
 
+from services.chassis.arrays import Texts
+from services.chassis.prepared import Prepared, given
 from services.disclosure.recipient import Kind, Recipient, RecipientState, Terms
 from services.disclosure.tables import recipients
 
@@ -42,13 +44,30 @@ def find(
     return None if row is None else _recipient(row)
 
 
+_asked = given("asked", site_id=Text, recipient_id=Text)
+_FIND_ALL = Prepared(
+    select(recipients).join_from(
+        _asked,
+        recipients,
+        and_(
+            recipients.c.site_id == _asked.c.site_id,
+            recipients.c.recipient_id == _asked.c.recipient_id,
+        ),
+    )
+)
+
+
 def find_all(
     connection: Connection, wanted: Collection[tuple[str, str]]
 ) -> dict[tuple[str, str], Recipient]:
     """Those of the (site, recipient) that are registered."""
-    place = tuple_(recipients.c.site_id, recipients.c.recipient_id)
-    rows = connection.execute(select(recipients).where(place.in_(sorted(wanted))))
-    return {(row.site_id, row.recipient_id): _recipient(row) for row in rows}
+    keys = sorted(wanted)
+    rows = _FIND_ALL.rows(
+        connection,
+        site_id=Texts([site_id for site_id, _ in keys]),
+        recipient_id=Texts([recipient_id for _, recipient_id in keys]),
+    )
+    return {row[:2]: _recipient(row) for row in rows}
 
 
 def renew(connection: Connection, recipient: Recipient, terms: Terms, person: str) -> None:
@@ -98,21 +117,22 @@ def _update(connection: Connection, recipient: Recipient, **members: object) -> 
     )
 
 
-def _recipient(row: Row[Any]) -> Recipient:
+def _recipient(row: Sequence[Any]) -> Recipient:
+    """The recipient of a row that has the table's columns in their order."""
+    site_id, recipient_id, kind, legal_name, bin_, agreement, state, *members = row
+    register_time, registered_by, begin, end, contact, certificate, renewal, renewed_by = members
     return Recipient(
-        site_id=row.site_id,
-        recipient_id=row.recipient_id,
-        kind=Kind(row.kind),
-        legal_name=row.legal_name,
-        bin=row.bin,
-        terms=Terms(
-            row.agreement, row.begin_date, row.end_date, row.contact, row.certificate_sha256
-        ),
-        state=RecipientState(row.state),
-        register_time=row.register_time,
-        registered_by=row.registered_by,
-        renewal=None if row.renewal is None else _terms(row.renewal),
-        renewed_by=row.renewed_by,
+        site_id=site_id,
+        recipient_id=recipient_id,
+        kind=Kind(kind),
+        legal_name=legal_name,
+        bin=bin_,
+        terms=Terms(agreement, begin, end, contact, certificate),
+        state=RecipientState(state),
+        register_time=register_time,
+        registered_by=registered_by,
+        renewal=None if renewal is None else _terms(renewal),
+        renewed_by=renewed_by,
     )
 
 

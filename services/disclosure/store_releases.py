@@ -111,7 +111,6 @@ _END_LEFT = Prepared(
         fields=func.string_to_array(_ended.c.fields, " ", type_=ARRAY(Text)),
     )
     .returning(releases.c.release_id),
-    planned_anew=True,
 )
 
 

@@ -59,8 +59,10 @@ orders = Table(
     Column("message_id", Text, nullable=False, server_default=""),
     Column("sealing_key_id", Text, nullable=False, server_default=""),
     Column("sealed_message", LargeBinary),
-    Index("orders_by_subject", "site_id", "subject_id", "registration_id"),
-    Index("orders_by_order_id", "site_id", "order_id", "registration_id"),
+    # Indexes begin with what tells rows apart, and hold no part of another key: before a table is
+    # counted for the first time, one that does would be taken for that key.
+    Index("orders_by_subject", "subject_id", "site_id"),
+    Index("orders_by_order_id", "order_id", "site_id"),
     # A refused order was never open: its id may be registered anew.
     Index(
         "orders_one_per_id",
@@ -86,7 +88,7 @@ deliveries = Table(
     Column("expire_time", DateTime(timezone=True)),
     Column("ended_time", DateTime(timezone=True)),
     Column("fetch_limit", Integer, nullable=False, server_default="20"),
-    Index("deliveries_by_order", "site_id", "registration_id", "delivery_id"),
+    Index("deliveries_by_order", "registration_id", "site_id"),
     Index(
         "deliveries_by_recipient",
         "site_id",
@@ -124,8 +126,6 @@ releases = Table(
             "counted AND state IN ('PREPARED', 'RELEASED', 'RELEASED_UNCERTAIN')"
         ),
     ),
-    # The subject first: with the site first it would serve whatever has a site, before the table
-    # is counted for the first time.
     Index(
         "releases_by_subject",
         "subject_id",
