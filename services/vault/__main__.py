@@ -36,6 +36,7 @@ from services.vault.block_keeper import BlockKeeper
 from services.vault.budget import DailyBudget
 from services.vault.combiner import Combiner
 from services.vault.correction import Corrections
+from services.vault.counting import Counting
 from services.vault.custody import Custody
 from services.vault.destruction import KeySchedule
 from services.vault.due_destructions import DueDestructions
@@ -177,7 +178,14 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
         parts.database, keys, BatchWriter(keys), idempotency, parts.refusals, lists, parts.clock
     )
     destructions = DestructionServicer(
-        parts.database, keys, endings, retention, idempotency, tokens, parts.clock
+        parts.database,
+        keys,
+        endings,
+        Counting(parts.database, keys),
+        retention,
+        idempotency,
+        tokens,
+        parts.clock,
     )
     by_name |= destructions.handlers() | EndingServicer(parts.database, tokens).handlers()
     by_name |= records.handlers() | statistics.handlers() | batches.handlers()

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeVar
@@ -27,12 +27,14 @@ from services.chassis.refusal import (
     refusal_of,
 )
 from services.vault import store, store_destruction, store_links, store_tombstones
+from services.vault.counting import Counting
 from services.vault.decide import Denial, Life, Operation, Question
 from services.vault.destruction import End, Ending, Hold, holds_of
 from services.vault.destruction_holds import read_holds
 from services.vault.endings import Endings
 from services.vault.gate import decide_case
 from services.vault.retention import Category, Held, Kept, Retention, Term, kept
+from services.vault.statistics import Count, Group
 from services.vault.store import Case, Subject
 from services.vault.store_destruction import DONE, DUE, RESTRICTED, DestructionRow
 from services.vault.store_keys import KeyStore
@@ -118,6 +120,7 @@ class DestructionServicer:
         database: Database,
         keys: KeyStore,
         endings: Endings,
+        counting: Counting,
         retention: Retention,
         idempotency: IdempotencyKeys,
         tokens: PageTokens,
@@ -126,6 +129,7 @@ class DestructionServicer:
         self._database = database
         self._keys = keys
         self._endings = endings
+        self._counting = counting
         self._retention = retention
         self._idempotency = idempotency
         self._tokens = tokens
@@ -175,10 +179,20 @@ class DestructionServicer:
                 return _Answer(_Outcome.RESTRICTED, person)
             if denial is not None:
                 raise refusal_of(denial.reason, denial.clause, holdings(person.holds))
+            counts = self._counts(connection, operation, person)
             row = self._ended(connection, call, request, operation, person)
         for each in person.everybody:
             self._endings.finish(each.subject)
+        self._counting.keep(subject[0], counts, person.asked.now)
         return _Answer(_Outcome.DESTROYED, person, row)
+
+    def _counts(
+        self, connection: Connection, operation: Operation, person: _Person
+    ) -> Mapping[Group, Count]:
+        if operation is not Operation.DEPERSONALISE:
+            return {}
+        cases = {each.subject: each.case for each in person.everybody}
+        return self._counting.read(connection, cases, person.asked.now)
 
     def _person(self, connection: Connection, subject: Subject, reach: Reach) -> _Person:
         others = [

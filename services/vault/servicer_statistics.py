@@ -20,18 +20,18 @@ from services.chassis.refusal import (
     KeyUnavailable,
     VaultNotReady,
 )
-from services.vault import store, store_records
+from services.vault import store, store_records, store_statistics
 from services.vault.decide import RULES_VERSION, Operation, Permit, Question
 from services.vault.envelope import CiphertextMisplaced
 from services.vault.gate import decide_case
 from services.vault.provider import KeyProviderError
-from services.vault.statistics import DayCount, VisitCounts
+from services.vault.statistics import LONGEST_AGO, DayCount, VisitCounts
 from services.vault.store_keys import KeyStore
 from services.vault.store_records import GroupRow
 from services.vault.visits import OLDEST, open_groups
 
 _QUESTION = Question(Operation.SUMMARIZE_VISITS)
-_DAYS, _AGO = 31, 92
+_DAYS = 31
 _BATCH = 500
 _DAY, _WEEK = timedelta(days=1), timedelta(days=6)
 
@@ -54,7 +54,10 @@ class StatisticsServicer:
         request = call.request
         assert isinstance(request, storing_pb2.SummarizeVisitsRequest)
         first, last = self._range(request)
-        counts, counted, left_out = VisitCounts(), 0, 0
+        site = call.principal.site_id
+        with self._database.transaction() as connection:
+            counts = VisitCounts(store_statistics.read_counts(connection, site, first, last))
+        counted, left_out = 0, 0
         since, until = _midnight(first), _midnight(last) + _DAY + OLDEST
         after = None
         while True:
@@ -62,9 +65,7 @@ class StatisticsServicer:
             with self._database.transaction() as connection:
                 if not store.ready(connection):
                     raise VaultNotReady(retry_after=1)
-                page = store_records.groups(
-                    connection, call.principal.site_id, since - _DAY, until, after, _BATCH
-                )
+                page = store_records.groups(connection, site, since - _DAY, until, after, _BATCH)
                 opened = self._open(connection, [row for _, row in page])
             for subject, day, browser, network in opened:
                 if first.isoformat() <= day <= last.isoformat():
@@ -126,8 +127,8 @@ class StatisticsServicer:
         today = self._clock.now().astimezone(UTC).date()
         last = date.fromisoformat(request.to_date) if request.to_date else today
         first = date.fromisoformat(request.from_date) if request.from_date else last - _WEEK
-        if first < today - timedelta(days=_AGO):
-            raise _wrong("fromDate", f"at most {_AGO} days ago")
+        if first < today - LONGEST_AGO:
+            raise _wrong("fromDate", f"at most {LONGEST_AGO.days} days ago")
         if not first <= last < first + timedelta(days=_DAYS):
             raise _wrong("toDate", f"from fromDate on, at most {_DAYS} days in all")
         return first, last

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from qupia.vault.v1 import storing_pb2
+from qupia.vault.v1 import destruction_pb2, storing_pb2
+from services.chassis.ids import new_uuid
 from services.vault.browser import browser_family
 from services.vault.decide import RULES_VERSION
 from services.vault.ip_address import network_prefix
 from services.vault.statistics import OTHERS, VisitCounts
+from tests.vault.ending import Officer, pseudonym
 from tests.vault.person import Person, settled
 from tests.vault.test_records import UA, record, visit
 from tests.vault.vault_process import House, VaultProcess
@@ -148,3 +150,83 @@ def test_a_browser_is_told_by_its_family_only(agent: str, family: str) -> None:
 )
 def test_an_address_is_told_by_its_network_only(address: str, network: str) -> None:
     assert network_prefix(address) == network
+
+
+def _depersonalises(vault: VaultProcess, person: Person) -> None:
+    request = destruction_pb2.DepersonalizeSubjectRequest(
+        subject_id=person.subject_id,
+        ground=destruction_pb2.DestructionGround.DEMAND,
+        request_id=new_uuid(),
+    )
+    vault.as_process("gateway").call(request, Officer(vault, person.site).metadata)
+
+
+def test_who_is_depersonalised_stays_counted_and_who_is_destroyed_does_not(
+    vault: VaultProcess, site: Storefront
+) -> None:
+    """T-3.3.2-a"""
+    people = visitors(vault, site, 6, ip="203.0.113.7")
+    record(site, *((people[0].subject_id, visit(ip="198.51.100.1")) for _ in range(2)))
+    before = summarize(site)
+    assert [day.visits for day in before] == [8]
+    for person in people[:2]:
+        _depersonalises(vault, person)
+        assert summarize(site) == before
+    Officer(vault, people[2].site).destroys(people[2].subject_id)
+    assert [day.visits for day in summarize(site)] == [7]
+    Officer(vault, people[3].site).destroys(people[3].subject_id)
+    assert summarize(site) == [], "four are too few, whoever of them is gone"
+
+
+def test_nothing_of_what_stays_counted_leads_back(
+    vault: VaultProcess, site: Storefront, house: House
+) -> None:
+    """T-3.3.2-a, T-5.1-b, Law 1(7)"""
+    gone, other = visitors(vault, site, 2, ip="203.0.113.7")
+    record(site, (gone.subject_id, visit(ip="198.51.100.1", user_agent=CHROME)))
+    name = pseudonym(house, gone)
+    _depersonalises(vault, gone)
+    query = (
+        "SELECT kind, name, visits, visitors, t::text, xmin::text FROM depersonalised_visits t "
+        "WHERE site_id = %s ORDER BY kind, name"
+    )
+    rows = house.rows(query, site.site)
+    # A browser and a network of one visit are not told together, nor is its minute.
+    assert [row[:4] for row in rows] == [
+        ("BROWSER", "Chrome", 1, 1),
+        ("BROWSER", "Firefox", 1, 1),
+        ("DAY", "", 2, 1),
+        ("NETWORK", "198.51.100.0/24", 1, 1),
+        ("NETWORK", "203.0.113.0/24", 1, 1),
+    ]
+    told = " ".join(row[4] for row in rows)
+    assert not any(trace in told for trace in (gone.subject_id, name, "203.0.113.7", ":"))
+    # Not even the database's own marks tell which end they came with.
+    ends = {
+        mark
+        for table in ("destructions", "evidence_entries", "standing_changes", "subjects")
+        for (mark,) in house.rows(f"SELECT xmin::text FROM {table} WHERE site_id = %s", site.site)
+    }
+    assert ends
+    assert not ends & {row[5] for row in rows}
+    _depersonalises(vault, other)
+    (day,) = [row for row in house.rows(query, site.site) if row[0] == "DAY"]
+    assert day[2:4] == (3, 2)
+
+
+def test_an_end_without_a_key_leaves_no_counts_and_is_an_end(
+    own_house: House,
+) -> None:
+    """T-5.1-b"""
+    process = own_house.start()
+    own_house.open(process)
+    shop = Storefront(process.as_process("gateway"))
+    (person,) = visitors(process, shop, 1)
+    process.stop()
+    own_house.key_file.unlink()
+    process = own_house.start()
+    own_house.open(process)
+    _depersonalises(process, person)
+    assert own_house.rows("SELECT 1 FROM depersonalised_visits") == []
+    assert Officer(process).asks(person.subject_id).certificate.depersonalised
+    process.stop()
