@@ -16,7 +16,6 @@ from tests.harness.suite import Suite
 from tests.harness.waiting import awaited
 
 PEOPLE = 30
-_SECONDS = 60.0
 KINDS = ("KEK", "EPOCH", "INDEX")
 
 

@@ -17,6 +17,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -30,7 +31,7 @@ from services.chassis.clock import SystemClock
 from services.chassis.database import Database
 from tests.gateway.authority import Held, issued
 from tests.harness.suite import Suite
-from tests.harness.waiting import wait_until
+from tests.harness.waiting import awaited, wait_until
 from tests.policy.person import DATA, Person
 from tests.policy.site import Site, new_site, recipient
 
@@ -253,13 +254,13 @@ def test_notices_go_to_the_certificate_that_the_keys_are_bound_to(door: Door) ->
     path = f"/v1/deliveries/{bound.delivery(person)}:release"
     assert door.ask(bound.key, "POST", path, own).status_code == 200
     person.claimed()
-    _await(lambda: door.site.good("privacyOfficer", "GET", "/v1/notices").json["notices"])
+
+    def told() -> dict[str, Any] | None:
+        listed = door.site.good("privacyOfficer", "GET", "/v1/notices").json["notices"]
+        return next((n for n in listed if n["recipientId"] == bound.recipient_id), None)
+
+    notice = awaited(told, "no notice was made")
     assert door.ask(bound.key, "GET", "/v1/notices").json()["notices"] == []
-    (notice,) = [
-        each
-        for each in door.site.good("privacyOfficer", "GET", "/v1/notices").json["notices"]
-        if each["recipientId"] == bound.recipient_id
-    ]
     assert notice["state"] == "OPEN", "whoever came without the certificate was not told"
     path = f"/v1/notices/{notice['noticeId']}:acknowledge"
     assert door.ask(bound.key, "POST", path).status_code == 404

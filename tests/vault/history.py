@@ -16,7 +16,6 @@ from tests.vault.vault_process import House, VaultProcess
 from tests.vault.wire_client import Refused, Storefront
 
 READERS = 16
-_LONGEST_SECONDS = 20.0
 
 
 @dataclass(frozen=True)

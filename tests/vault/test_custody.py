@@ -6,8 +6,6 @@ from datetime import timedelta
 from tests.harness.waiting import wait_until
 from tests.vault.vault_process import House
 
-_SECONDS = 30.0
-
 
 def _epochs(house: House) -> list[tuple[str, bool]]:
     rows = house.rows("SELECT epoch, current FROM epoch_keys ORDER BY create_time", key_store=True)
