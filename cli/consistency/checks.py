@@ -24,6 +24,7 @@ from cli.consistency import (
     orders,
     policies,
     receipts,
+    recipient_names,
     releases,
     rotations,
     standing,
@@ -36,6 +37,7 @@ from cli.consistency import (
     store_flooding,
     store_incidents,
     store_keys,
+    store_names,
     store_notices,
     store_records,
     store_rotations,
@@ -98,6 +100,7 @@ def all_checks(calendar: WorkingCalendar) -> tuple[Check, ...]:
         Check("requests", "state bodies got what two people approved, once", _authority_requests),
         Check("releases", "what left is on record with the broker and the vault", _releases),
         Check("receipts", "what recipients can prove is on record too", _receipts),
+        Check("names", "recipients are told to people by the names they were let in by", _names),
         Check("notices", "whoever holds data is told of a block or an end", _notices),
         Check("order_documents", "addresses and messages are of open orders", _order_documents),
         Check("evidence", "entries are in their one form, and none is missing", _evidence),
@@ -359,6 +362,12 @@ def _receipts(records: Records) -> Iterator[Fault]:
     )
     yield from receipts.key_faults(
         store_disclosure.receipt_keys_kept(broker), used=store_disclosure.any_answered(broker)
+    )
+
+
+def _names(records: Records) -> Iterator[Fault]:
+    yield from recipient_names.name_faults(
+        store_names.let_in(records.disclosure), store_names.told(records.vault)
     )
 
 

@@ -32,6 +32,7 @@ from services.chassis.sites import Sites, load_sites
 from services.disclosure import store_orders, store_receipts, wire
 from services.disclosure.authority_reconciler import AuthorityReconciler
 from services.disclosure.gathering import Gathering
+from services.disclosure.naming import Naming
 from services.disclosure.overdue import Overdue
 from services.disclosure.recaller import Recaller
 from services.disclosure.reconciler import Reconciler
@@ -123,7 +124,9 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     reconciling = Rounds("authority_releases", authorities.round, parts.metrics, parts.log)
     overdue = Overdue(parts.database, calendar, parts.clock, parts.metrics)
     counting = Rounds("overdue", overdue.round, parts.metrics, parts.log)
-    beside += [couriers, reconciling, counting]
+    naming = Naming(parts.database, vault.name_recipients, parts.clock)
+    names = Rounds("naming", naming.round, parts.metrics, parts.log)
+    beside += [couriers, reconciling, counting, names]
     serve(parts, handlers, known_pseudonym, beside, stop, ready, PeerSessions(client))
     client.close()
 

@@ -133,3 +133,14 @@ def activation_denial(recipient: Recipient, person: str) -> str:
     if recipient.state is RecipientState.ACTIVE and recipient.renewal is None:
         return "STATE_CONFLICT"
     return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Who is behind an id; `kind` is a recipient's, or STATE_BODY."""
+
+    site_id: str
+    recipient_id: str
+    kind: str
+    legal_name: str
+    bin: str

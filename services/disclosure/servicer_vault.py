@@ -3,17 +3,21 @@
 
 from __future__ import annotations
 
-from qupia.vault.v1 import authority_pb2, standing_changes_pb2, vault_pb2
+from collections.abc import Sequence
+
+from qupia.vault.v1 import authority_pb2, recipients_pb2, standing_changes_pb2, vault_pb2
 from services.chassis.client import Client
 from services.chassis.decider.store_outbox import Push
 from services.chassis.sealed.document import SealedDocument, SealingKey, StoredDocument
 from services.disclosure import wire
 from services.disclosure.notice import Recall
 from services.disclosure.recaller import Heard
+from services.disclosure.recipient import Named
 
 _RECALL = "/qupia.vault.v1.VaultRecallService/"
 _DECIDER = "/qupia.vault.v1.VaultDeciderService/"
 _DISCLOSURE = "/qupia.vault.v1.VaultDisclosureService/"
+_RECIPIENTS = "/qupia.vault.v1.VaultRecipientService/"
 _AUTHORITY = "/qupia.vault.v1.VaultAuthorityService/"
 _DOCUMENTS = "/qupia.vault.v1.VaultDocumentService/"
 
@@ -128,6 +132,24 @@ class Vault:
             for each in answer.changes
         ]
         return Heard(recalls, answer.cursor, answer.vault_incarnation)
+
+    def name_recipients(self, names: Sequence[Named], timeout: float) -> None:
+        """Tell who recipients are."""
+        kinds = recipients_pb2.NamedRecipient.Kind
+        request = recipients_pb2.NameRecipientsRequest(
+            recipients=[
+                recipients_pb2.NamedRecipient(
+                    site_id=each.site_id,
+                    recipient_id=each.recipient_id,
+                    kind=kinds.Value(each.kind),
+                    legal_name=each.legal_name,
+                    bin=each.bin,
+                )
+                for each in names
+            ]
+        )
+        answer = recipients_pb2.NameRecipientsResponse
+        self._client.call(f"{_RECIPIENTS}NameRecipients", request, answer, timeout)
 
     def open_incarnation(
         self, known_incarnation: int, timeout: float

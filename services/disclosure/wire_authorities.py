@@ -153,4 +153,5 @@ def read(
         authority_id=request.authority_id,
         release_id=release.release_id,
         secret_until_time=wire.timestamp(request.secrecy(now)),
+        ground=request.ground.kind,
     )

@@ -68,6 +68,7 @@ from services.vault.servicer_fields import FieldServicer
 from services.vault.servicer_keys import KeyServicer
 from services.vault.servicer_own_view import OwnViewServicer
 from services.vault.servicer_reads import ReadServicer
+from services.vault.servicer_recipients import RecipientServicer
 from services.vault.servicer_records import RecordServicer
 from services.vault.servicer_search import SearchServicer
 from services.vault.servicer_sessions import SessionServicer
@@ -170,6 +171,7 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     records = RecordServicer(parts.database, keys, idempotency, parts.refusals, parts.clock)
     statistics = StatisticsServicer(parts.database, keys, parts.clock, parts.metrics)
     by_name |= ChangeServicer(parts.database).handlers()
+    by_name |= RecipientServicer(parts.database).handlers()
     by_name |= searches.handlers() | templates.handlers() | uses.handlers()
     by_name |= FieldServicer(lists, tokens).handlers()
     by_name |= AuthorityServicer(parts.database, gate, lists, parts.clock).handlers()

@@ -18,11 +18,12 @@ from services.chassis.database import Connection
 from services.chassis.evidence import instant
 from services.chassis.evidence_reading import Place as EntryPlace
 from services.chassis.evidence_reading import Recorded, Span, read_entries
-from services.vault import store_export
+from services.vault import store_export, store_recipients
 from services.vault.envelope import Place, decrypt
 from services.vault.fields import field_of
 from services.vault.plaintext import SCHEMA, parse
 from services.vault.purchases import open_line
+from services.vault.recipients import NamedRecipient, Names
 from services.vault.secret_key import SecretKey
 from services.vault.store import Subject
 from services.vault.store_export import Key
@@ -162,7 +163,8 @@ class _Reader:
             entries = read_entries(
                 self._connection, site, names, _ROWS, Span(end=until), place, told_at=now
             )
-            self._take(acts, [act_of(entry) for entry in entries])
+            named = names_of(self._connection, site, entries)
+            self._take(acts, [act_of(entry, named) for entry in entries])
             if len(entries) < _ROWS:
                 return Part(self.lists, acts, None)
             place = entries[-1].place
@@ -175,10 +177,34 @@ class _Reader:
         self._left -= sum(len(json.dumps(item, ensure_ascii=False).encode()) for item in items)
 
 
-def act_of(entry: Recorded) -> Item:
-    """What an entry says of one act, without what a decision rested on but the data concerned."""
+def names_of(connection: Connection, site: str, entries: Sequence[Recorded]) -> Names:
+    """Who the recipients of those acts are."""
+    return store_recipients.named(connection, site, {_recipient_of(each) for each in entries})
+
+
+def _recipient_of(entry: Recorded) -> str:
+    refs = entry.members.get("refs", {})
+    return str(refs.get("recipient_id") or refs.get("authority_id") or "")
+
+
+def recipient_told(named: NamedRecipient | None) -> Item:
+    """Who a recipient is; nothing where nobody was told of."""
+    if named is None:
+        return {}
+    return {
+        "recipientName": named.legal_name,
+        "recipientKind": named.kind,
+        "recipientBin": named.bin,
+    }
+
+
+def act_of(entry: Recorded, named: Names) -> Item:
+    """What an entry says of one act, without what a decision rested on but the data concerned.
+
+    `named` are the recipients that are known by name.
+    """
     members = entry.members
-    refs = members.get("refs", {})
+    refs, recipient_id = members.get("refs", {}), _recipient_of(entry)
     act: Item = {
         "entryId": entry.entry_id,
         "time": instant(entry.record_time),
@@ -193,8 +219,10 @@ def act_of(entry: Recorded) -> Item:
         "fields": list(members.get("decidedOn", {}).get("fields", [])),
         "orderId": refs.get("order_id", ""),
         "claimId": refs.get("claim_id", ""),
-        "recipientId": refs.get("recipient_id", ""),
+        "recipientId": recipient_id,
+        "ground": refs.get("ground", ""),
     }
+    act |= recipient_told(named.get(recipient_id))
     return {name: value for name, value in act.items() if value not in ("", [])}
 
 

@@ -16,7 +16,8 @@ from enum import Enum
 from typing import Any, Final
 
 from services.chassis.sites import Operator
-from services.vault.own_view import Part, time_of
+from services.vault.own_view import Part, recipient_told, time_of
+from services.vault.recipients import Names
 from services.vault.standing import Standing
 
 FORMAT: Final = "qupia-export/1"
@@ -35,8 +36,13 @@ class Heading:
     operator: Operator | None
 
 
-def document_of(heading: Heading, part: Part, standings: Mapping[str, Standing]) -> bytes:
-    """The bytes of one part; `standings` by subject, in the first part only."""
+def document_of(
+    heading: Heading, part: Part, standings: Mapping[str, Standing], named: Names
+) -> bytes:
+    """The bytes of one part; `standings` by subject, in the first part only.
+
+    `named` are the recipients in the standings that are known by name.
+    """
     names = [*standings, *(name for name in part.lists if name not in standings)]
     document: dict[str, Any] = {
         "format": FORMAT,
@@ -47,7 +53,7 @@ def document_of(heading: Heading, part: Part, standings: Mapping[str, Standing])
         "subjectId": heading.subject,
         "exportTime": time_of(heading.export_time),
         "operator": operator_of(heading.operator),
-        "subjects": [_subject(name, standings.get(name), part) for name in names],
+        "subjects": [_subject(name, standings.get(name), part, named) for name in names],
         "processing": part.processing,
     }
     told = {name: value for name, value in document.items() if value not in ([], {}, None)}
@@ -67,19 +73,28 @@ def operator_of(operator: Operator | None) -> dict[str, str]:
     }
 
 
-def standing_told(standing: Standing) -> dict[str, Any]:
+def recipients_in(standing: Standing) -> set[str]:
+    """Who was to deliver the orders of a standing."""
+    orders = standing.orders.orders if standing.orders else ()
+    return {each.recipient_id for order in orders for each in order.assignments}
+
+
+def standing_told(standing: Standing, named: Names) -> dict[str, Any]:
     """What stands of a subject: consents, blocks, holds, orders and who was to deliver them."""
     state = "RESTRICTED" if standing.restricted else "BLOCKED" if standing.blocked else "ACTIVE"
     told: dict[str, Any] = {"state": state}
     for name in ("consent", "claims", "orders"):
         told |= _told(getattr(standing, name)) or {}
+    for order in told.get("orders", ()):
+        for each in order.get("assignments", ()):
+            each.update(recipient_told(named.get(each["recipientId"])))
     return told
 
 
-def _subject(name: str, standing: Standing | None, part: Part) -> dict[str, Any]:
+def _subject(name: str, standing: Standing | None, part: Part, named: Names) -> dict[str, Any]:
     told: dict[str, Any] = {"subjectId": name}
     if standing is not None:
-        told["standing"] = standing_told(standing)
+        told["standing"] = standing_told(standing, named)
     return told | {each: items for each, items in part.lists.get(name, {}).items() if items}
 
 

@@ -15,6 +15,7 @@ from services.vault import own_view_words as words
 from services.vault.own_view import Item
 from services.vault.own_view_document import Heading, standing_told
 from services.vault.own_view_words import in_words
+from services.vault.recipients import Names
 from services.vault.standing import Standing
 
 MOST: Final = 100
@@ -24,11 +25,12 @@ _ZONE: Final = ZoneInfo("Asia/Almaty")
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What is printed of one subject: what stands of it, and its lists."""
+    """What is printed of one subject: what stands of it, its lists, and who its recipients are."""
 
     subject: str
     standing: Standing
     lists: Mapping[str, Sequence[Item]]
+    named: Names
 
 
 def page_of(
@@ -71,7 +73,7 @@ class _Printer:
         return Section("", [*told, self.label("about")])
 
     def subject(self, told: Told, *, linked: bool) -> list[Section]:
-        standing = standing_told(told.standing)
+        standing = standing_told(told.standing, told.named)
         first = [f"{self.label('state')}: {self._of(words.STATES, standing['state'])}"]
         if linked:
             first.insert(0, f"{self.label('linked')}: {told.subject}")
@@ -156,7 +158,7 @@ class _Printer:
                 order["orderId"],
                 moment(order["placedTime"]),
                 "; ".join(
-                    f"{self._of(words.RECIPIENTS, each['recipientKind'])} {each['recipientId']}"
+                    words.recipient_in_words(each, self._language)
                     for each in order.get("assignments", ())
                 )
                 or self.label("none"),

@@ -216,6 +216,31 @@ RECIPIENTS: Final[Mapping[str, Triple]] = {
     "TELECOM": ("байланыс операторы", "оператор связи", "telecommunications operator"),
     "STATE_BODY": ("мемлекеттік орган", "государственный орган", "state body"),
 }
+GROUNDS: Final[Mapping[str, Triple]] = {
+    "COURT_ACT": ("сот актісі", "судебный акт", "a court's act"),
+    "CRIMINAL_PROCEDURE": (
+        "қылмыстық іс жүргізу",
+        "уголовное производство",
+        "criminal procedure",
+    ),
+    "ADMINISTRATIVE_PROCEDURE": (
+        "әкімшілік іс жүргізу",
+        "административное производство",
+        "administrative procedure",
+    ),
+    "ENFORCEMENT_PROCEDURE": (
+        "атқарушылық іс жүргізу",
+        "исполнительное производство",
+        "enforcement procedure",
+    ),
+    "PROSECUTOR_ACT": ("прокурор актісі", "акт прокурора", "a prosecutor's act"),
+    "COMPLAINT_VERIFICATION": (
+        "шағымды тексеру",
+        "проверка жалобы",
+        "verification of a complaint",
+    ),
+    "OTHER": ("заңның өзге негізі", "иное основание закона", "another ground of the law"),
+}
 DOCUMENTS: Final[Mapping[str, Triple]] = {
     "STATEMENT": ("талап мәтіні", "текст претензии", "statement of a claim"),
     "DEMAND": ("талап ету", "требование", "demand"),
@@ -258,11 +283,28 @@ def act_in_words(act: Mapping[str, object], reason: str, language: str) -> str:
     if isinstance(named, Sequence) and named:
         listed = ", ".join(in_words(FIELDS, str(name), language) for name in named)
         parts.append(f"{_label('data', language)}: {listed}")
-    named_ids = [name for name in ("orderId", "claimId", "recipientId") if act.get(name)]
+    named_ids = [name for name in ("orderId", "claimId") if act.get(name)]
     parts += [f"{_label(name, language)}: {act[name]}" for name in named_ids]
+    if act.get("recipientId"):
+        recipient = recipient_in_words(act, language)
+        parts.append(f"{_label('recipientId', language)}: {recipient}")
+        if act.get("ground"):
+            ground = in_words(GROUNDS, str(act["ground"]), language)
+            parts.append(f"{_label('ground', language)}: {ground}")
+        if act.get("clause"):
+            parts.append(f"{_label('clause', language)} {act['clause']}")
     if reason:
         parts.append(reason)
     return "; ".join(parts)
+
+
+def recipient_in_words(told: Mapping[str, object], language: str) -> str:
+    """A recipient by kind, name and BIN; by its id where nobody was told who it is."""
+    kind = in_words(RECIPIENTS, str(told.get("recipientKind", "")), language)
+    if "recipientName" not in told:
+        return f"{kind} {told['recipientId']}".strip()
+    bin_number = f"{_label('bin', language)} {told['recipientBin']}"
+    return f"{kind} {told['recipientName']}, {bin_number}"
 
 
 LABELS: Final[Mapping[str, Triple]] = {
@@ -272,6 +314,8 @@ LABELS: Final[Mapping[str, Triple]] = {
     "orderId": ("тапсырыс", "заказ", "order"),
     "claimId": ("талап", "претензия", "claim"),
     "recipientId": ("алушы", "получатель", "recipient"),
+    "ground": ("негізі", "основание", "ground"),
+    "clause": ("саясаттың тармағы", "пункт политики", "clause of the policy"),
     "operator": ("Оператор", "Оператор", "Operator"),
     "bin": ("БСН", "БИН", "BIN"),
     "contact": ("байланыс", "контакты", "contact"),

@@ -99,6 +99,7 @@ class AuthorityServicer:
             "authority_id": request.authority_id,
             "release_id": request.release_id,
             "claim_id": asked.claim_id,
+            "ground": request.ground,
         }
         return Read(
             site=asked.site_id,

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from typing import Any, Final
 from google.api import httpbody_pb2
 
 from qupia.contract.v1 import contract_pb2, signing_pb2
-from qupia.vault.v1 import own_view_pb2
+from qupia.vault.v1 import own_view_pb2, recipients_pb2
 from services.chassis import evidence
 from services.chassis.call import Call
 from services.chassis.clock import Clock
@@ -33,25 +33,29 @@ from services.chassis.signing import Signer
 from services.chassis.signing_keys import PublicKey, signing_keys_message
 from services.chassis.sites import Sites
 from services.chassis.typeset import typeset_page
-from services.vault import store, wire
+from services.vault import store, store_recipients, wire
 from services.vault.access import OWN_VIEW, require_live
 from services.vault.decide import Denial
 from services.vault.fields import configured
 from services.vault.gate import decide_case
 from services.vault.own_view import (
+    Item,
     Person,
     Stop,
     act_of,
     begins_with,
+    names_of,
     people,
     read_newest,
     read_part,
 )
-from services.vault.own_view_document import Heading, document_of
+from services.vault.own_view_document import Heading, document_of, recipients_in
 from services.vault.own_view_page import MOST, Told, page_of, sentence
 from services.vault.own_view_words import DEFAULT_LANGUAGE
+from services.vault.recipients import Names
 from services.vault.servicer import told_apart
 from services.vault.site_fields import SiteLists
+from services.vault.standing import Standing
 from services.vault.store import Case, Subject
 from services.vault.store_keys import KeyStore
 from services.vault.wire_case import decided_on, schedule_of, standing_of
@@ -124,8 +128,11 @@ class OwnViewServicer:
                     ]
                 )
             part = read_part(view.connection, view.persons, begin, heading.export_time, view.now)
-            first = {s[1]: standing_of(view.cases[s]) for s in view.subjects}
-            document = document_of(heading, part, first if begin is None else {})
+            first = {}
+            if begin is None:
+                first = {s[1]: standing_of(view.cases[s]) for s in view.subjects}
+            named = self._named(view, heading.site, first.values())
+            document = document_of(heading, part, first, named)
             refs = {"export_id": heading.export_id, "part": str(heading.part)}
             entry_id = self._record(call, view, refs)
         signature = self._signer.sign(document)
@@ -167,20 +174,28 @@ class OwnViewServicer:
             told = [self._told(view, subject) for subject in view.subjects]
             names = [person.pseudonym for person in view.persons]
             entries = read_entries(view.connection, heading.site, names, MOST + 1, told_at=view.now)
+            named = names_of(view.connection, heading.site, entries)
             self._record(call, view, {"export_id": heading.export_id})
         rules = self._lists.of(heading.site).rules()
         labels = {
             str(configured(name)): (rule.label.kk, rule.label.ru, rule.label.en)
             for name, rule in rules.items()
         }
-        page = page_of(heading, told, [act_of(entry) for entry in entries], labels, language)
+        acts = [act_of(entry, named) for entry in entries]
+        page = page_of(heading, told, acts, labels, language)
         pdf = typeset_page(page, view.now)
         return httpbody_pb2.HttpBody(content_type=call.method.media_type, data=pdf)
 
     def _told(self, view: _View, subject: Subject) -> Told:
         person = next((p for p in view.persons if p.subject == subject), None)
         lists = read_newest(view.connection, person, MOST + 1) if person else {}
-        return Told(subject[1], standing_of(view.cases[subject]), lists)
+        standing = standing_of(view.cases[subject])
+        return Told(subject[1], standing, lists, self._named(view, subject[0], [standing]))
+
+    @staticmethod
+    def _named(view: _View, site: str, standings: Iterable[Standing]) -> Names:
+        ids = {each for standing in standings for each in recipients_in(standing)}
+        return store_recipients.named(view.connection, site, ids)
 
     def list_processing(self, call: Call) -> own_view_pb2.ListProcessingResponse:
         """A page of what was done."""
@@ -203,10 +218,11 @@ class OwnViewServicer:
                 after,
                 told_at=view.now,
             )
+            named = names_of(view.connection, call.principal.site_id, entries)
             self._record(call, view, {})
         language = request.language or DEFAULT_LANGUAGE
         response = own_view_pb2.ListProcessingResponse(
-            acts=[_act(entry, language) for entry in entries[:size]]
+            acts=[_act(act_of(entry, named), entry, language) for entry in entries[:size]]
         )
         if len(entries) > size:
             last = entries[size - 1].place
@@ -263,14 +279,14 @@ class OwnViewServicer:
         return entries[0].entry_id
 
 
+_RecipientKind: Final = recipients_pb2.NamedRecipient.Kind
 _Act: Final = own_view_pb2.ProcessingAct
 _Verb: Final = contract_pb2.Processing.Verb
 _Role: Final = contract_pb2.Caller.Role
 _Reason: Final = contract_pb2.Refusal.Reason
 
 
-def _act(entry: Recorded, language: str) -> own_view_pb2.ProcessingAct:
-    act = act_of(entry)
+def _act(act: Item, entry: Recorded, language: str) -> own_view_pb2.ProcessingAct:
     message = _Act(
         entry_id=entry.entry_id,
         verb=_value(_Verb, act.get("verb")),
@@ -285,6 +301,10 @@ def _act(entry: Recorded, language: str) -> own_view_pb2.ProcessingAct:
         order_id=act.get("orderId", ""),
         claim_id=act.get("claimId", ""),
         recipient_id=act.get("recipientId", ""),
+        recipient_name=act.get("recipientName", ""),
+        recipient_kind=_value(_RecipientKind, act.get("recipientKind")),
+        recipient_bin=act.get("recipientBin", ""),
+        ground=act.get("ground", ""),
         words=sentence(act, language),
     )
     message.time.FromDatetime(entry.record_time.astimezone(UTC))

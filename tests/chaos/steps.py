@@ -7,17 +7,16 @@ gets lost. It waits no longer than a statement may take (two seconds).
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, create_engine, text
 
 from tests.harness.suite import Suite
+from tests.harness.waiting import awaited
 
 # A key that no service locks.
 _KEY = 0x7175706961
-_BEGUN_SECONDS = 10.0
 _HOLD = f"""
 CREATE FUNCTION hold_commit() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN PERFORM pg_advisory_xact_lock_shared({_KEY}); RETURN NULL; END $$
@@ -37,12 +36,11 @@ class HeldCommits:
 
     def await_one(self) -> int:
         """Waits until a commit is held; the server process that has begun it."""
-        deadline = time.monotonic() + _BEGUN_SECONDS
-        while True:
-            pids = [int(row.pid) for row in self._connection.execute(_WAITING)]
-            if pids:
-                return pids[0]
-            assert time.monotonic() < deadline, "no commit came to the step"
+        return awaited(self._waiting, "no commit came to the step")
+
+    def _waiting(self) -> int | None:
+        row = self._connection.execute(_WAITING).first()
+        return None if row is None else int(row.pid)
 
     def end_session(self, pid: int) -> None:
         """Ends the session that has begun the commit: it is rolled back."""

@@ -5,7 +5,6 @@ What is left in doubt is ended by what the vault has (5.3, I3).
 """
 
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from sqlalchemy import create_engine, text
 
 from tests.chaos.steps import held_commits
 from tests.harness.suite import Suite
+from tests.harness.waiting import wait_until
 from tests.policy.person import DATA, Person
 from tests.policy.site import Site, new_site
 from tests.policy.state_body import BIN, Request, authority, submitted
@@ -28,7 +28,6 @@ KILLS = {
     "before RELEASED": ("disclosure", "UPDATE ON authority_releases", SESSION),
 }
 UNCERTAIN = ("after the vault's entry", "before RELEASED")
-_SETTLED_SECONDS = 60.0
 _PREPARED = text("SELECT count(*) FROM authority_releases WHERE state = 'PREPARED'")
 
 
@@ -129,10 +128,10 @@ def _interrupt(suite: Suite, pick_up: PickUp, database: str, event: str, victim:
 def _await_settled(suite: Suite) -> None:
     """No pick-up is in doubt any more."""
     engine = create_engine(suite.database_url("disclosure", "owner"))
-    deadline = time.monotonic() + _SETTLED_SECONDS
-    with engine.connect() as connection:
-        while connection.execute(_PREPARED).scalar_one():
-            assert time.monotonic() < deadline, "the reconciler left a pick-up in doubt"
-            connection.rollback()
-            time.sleep(0.2)
+
+    def settled() -> bool:
+        with engine.connect() as connection:
+            return not connection.execute(_PREPARED).scalar_one()
+
+    wait_until(settled, "the reconciler left a pick-up in doubt")
     engine.dispose()

@@ -7,7 +7,6 @@ A release has three commits: PREPARED in the broker, the entry in the vault, REL
 
 import json
 import threading
-import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from sqlalchemy import create_engine, text
 from services.chassis.ids import new_uuid
 from tests.chaos.steps import held_commits
 from tests.harness.suite import Suite
+from tests.harness.waiting import wait_until
 from tests.matrix.things import new_data
 
 DELIVERIES = 2
@@ -41,7 +41,6 @@ KILLS = [
     ("released", "disclosure"),
 ]
 _LEFT = ("RELEASED", "REPEAT", "RELEASED_UNCERTAIN")
-_SETTLED_SECONDS = 60.0
 
 
 @dataclass
@@ -66,9 +65,7 @@ class Morning:
 
     def end(self) -> None:
         """The same call again until all were released."""
-        deadline = time.monotonic() + _SETTLED_SECONDS
-        while self.ask() != set(self.deliveries):
-            assert time.monotonic() < deadline, "the manifest did not end"
+        wait_until(lambda: self.ask() == set(self.deliveries), "the manifest did not end")
 
     def _post(self, body: object) -> httpx.Response | None:
         with httpx.Client(base_url=self.suite.gateway, timeout=20.0, trust_env=False) as client:
@@ -162,10 +159,10 @@ def _interrupt(suite: Suite, morning: Morning, step: str, victim: str) -> None:
 
 def _await_settled(suite: Suite) -> None:
     """No release is in doubt any more."""
-    deadline = time.monotonic() + _SETTLED_SECONDS
-    while _ids(suite, "disclosure", "SELECT release_id FROM releases WHERE state = 'PREPARED'"):
-        assert time.monotonic() < deadline, "the reconciler left releases in doubt"
-        time.sleep(0.2)
+    prepared = "SELECT release_id FROM releases WHERE state = 'PREPARED'"
+    wait_until(
+        lambda: not _ids(suite, "disclosure", prepared), "the reconciler left releases in doubt"
+    )
 
 
 def _ledger(suite: Suite, morning: Morning) -> list[dict[str, Any]]:

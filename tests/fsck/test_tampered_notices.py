@@ -17,6 +17,15 @@ _MESSAGE = "SELECT min(document_id) FROM documents WHERE kind = 'MESSAGE_TEXT'"
 
 CASES = [
     Case(
+        "a recipient goes by another name",
+        "vault",
+        "UPDATE named_recipients SET legal_name = 'X'"
+        " WHERE recipient_id = (SELECT min(recipient_id) FROM named_recipients)",
+        "names",
+        "vault.named_recipients",
+        "SELECT min(recipient_id) FROM named_recipients",
+    ),
+    Case(
         "a recipient's notice was deleted",
         "disclosure",
         f"DELETE FROM notices WHERE notice_id = ({_NOTICE})",

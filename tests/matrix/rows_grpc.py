@@ -17,6 +17,7 @@ from qupia.vault.v1 import (
     authority_pb2,
     blocking_pb2,
     endings_pb2,
+    recipients_pb2,
     sessions_pb2,
     standing_changes_pb2,
     uses_pb2,
@@ -105,6 +106,17 @@ def _release(thing: Thing) -> Message:
         recipient_id=new_uuid(),
     )
     return vault_pb2.ReadForReleaseRequest(items=[item])
+
+
+def _names(thing: Thing) -> Message:
+    named = recipients_pb2.NamedRecipient(
+        site_id=_site(thing),
+        recipient_id=new_uuid(),
+        kind=recipients_pb2.NamedRecipient.COURIER,
+        legal_name="ТОО «Ешкім»",
+        bin="181140010008",
+    )
+    return recipients_pb2.NameRecipientsRequest(recipients=[named])
 
 
 def _release_entry(thing: Thing) -> Message:
@@ -208,6 +220,7 @@ PEER_ROWS: Mapping[str, PeerRow] = {
     "VaultEndingService.ListEndedSubjects": PeerRow(
         lambda _: endings_pb2.ListEndedSubjectsRequest()
     ),
+    "VaultRecipientService.NameRecipients": PeerRow(_names),
     "VaultRecallService.ListStandingChanges": PeerRow(
         lambda _: standing_changes_pb2.ListStandingChangesRequest()
     ),
