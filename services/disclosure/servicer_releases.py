@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from itertools import chain
 from typing import cast
 
 from qupia.contract.v1 import contract_pb2
@@ -17,6 +18,7 @@ from services.chassis.ids import new_uuid
 from services.chassis.paging import PageTokens, page_size
 from services.chassis.pipeline import veiled
 from services.chassis.refusal import DeadlineExceeded, Internal, PermissionDenied, Refusal
+from services.chassis.side_by_side import SideBySide
 from services.disclosure import store_deliveries, store_recipients
 from services.disclosure.gathering import Gathering
 from services.disclosure.servicer_attempt import Attempt, Released, Turned
@@ -47,6 +49,7 @@ class ReleaseServicer:
         self._tokens = tokens
         self._releasing = releasing
         self._single = single
+        self._side_by_side = SideBySide()
 
     def release_delivery(self, call: Call) -> disclosure_pb2.ReleaseDeliveryResponse:
         """Release to the recipient the delivery is assigned to; a repeat decides again.
@@ -66,7 +69,7 @@ class ReleaseServicer:
             raise turned.refusal from None
 
     def release_manifest(self, call: Call) -> manifest_pb2.ReleaseManifestResponse:
-        """Release many, chunk after chunk, as far as the caller's time goes.
+        """Release many, a chunk or two at a time, as far as the caller's time goes.
 
         Each delivery has its own outcome. Raises InvalidArgument for a page
         token of another manifest.
@@ -79,18 +82,14 @@ class ReleaseServicer:
         with self._database.transaction() as connection:
             self._keys.begin(connection, call, new_uuid(), self._clock.now())
         asked, after = self._asked(call, request.delivery_ids, place, size)
-        answer = manifest_pb2.ReleaseManifestResponse()
-        done = 0
-        for start in range(0, len(asked), _CHUNK):
-            if done and call.remaining() < _VAULT_SECONDS:
-                break
-            chunk = asked[start : start + _CHUNK]
-            attempts = [Attempt(call, each, single=False) for each in chunk]
-            outcomes = self._releasing.release(attempts, _vault_seconds(call))
-            answer.outcomes.extend(
-                _outcome(call, each, outcome) for each, outcome in zip(chunk, outcomes, strict=True)
-            )
-            done += len(chunk)
+        chunks = [asked[start : start + _CHUNK] for start in range(0, len(asked), _CHUNK)]
+        released = self._side_by_side.each(
+            lambda chunk: self._released(call, chunk),
+            chunks,
+            go_on=lambda: call.remaining() >= _VAULT_SECONDS,
+        )
+        answer = manifest_pb2.ReleaseManifestResponse(outcomes=chain.from_iterable(released))
+        done = len(answer.outcomes)
         if done < len(asked) or after:
             answer.next_page_token = self._tokens.make(
                 scope, _next(request.delivery_ids, place, asked, done)
@@ -98,6 +97,11 @@ class ReleaseServicer:
         # Every refusal among the outcomes is on record by itself.
         call.recorded = True
         return answer
+
+    def _released(self, call: Call, chunk: Sequence[str]) -> list[manifest_pb2.ManifestOutcome]:
+        attempts = [Attempt(call, each, single=False) for each in chunk]
+        outcomes = self._releasing.release(attempts, _vault_seconds(call))
+        return [_outcome(call, each, end) for each, end in zip(chunk, outcomes, strict=True)]
 
     def _asked(
         self, call: Call, named: Sequence[str], place: list[str | int] | None, size: int

@@ -24,6 +24,7 @@ from services.chassis.refusal import (
     KeyUnavailable,
     VaultNotReady,
 )
+from services.chassis.side_by_side import SideBySide
 from services.vault import store, store_batches, wire
 from services.vault.batch_writer import BatchWriter, Written
 from services.vault.decide import Denial, Operation, Question
@@ -31,7 +32,6 @@ from services.vault.gate import Refused, decide_case
 from services.vault.personal_data import DataChange, normalize_data
 from services.vault.provider import KeyProviderError
 from services.vault.servicer import problem_of, supplier_of
-from services.vault.side_by_side import SideBySide
 from services.vault.site_fields import SiteFields, SiteLists
 from services.vault.store import Case, Subject
 from services.vault.store_keys import KeyStore, OwnerKey

@@ -15,12 +15,12 @@ from services.chassis.refusal import (
     PermissionDenied,
     refusal_of,
 )
+from services.chassis.side_by_side import SideBySide
 from services.vault import wire
 from services.vault.combiner import Combiner
 from services.vault.decide import Operation, Question
 from services.vault.gate import Contended, Gate, Given, Read, Refused, question_of_read
 from services.vault.servicer import problem_of
-from services.vault.side_by_side import SideBySide
 from services.vault.site_fields import SiteFields, SiteLists
 from services.vault.wire_records import purchases_to, visit_to
 

@@ -12,7 +12,7 @@ from qupia.disclosure.v1 import manifest_pb2 as m
 from qupia.vault.v1 import vault_pb2
 from services.chassis.identity import Principal
 from services.chassis.ids import new_uuid
-from services.disclosure import store_releases
+from services.disclosure import servicer_releases, store_releases
 from tests.disclosure.house import STOREFRONT, House, Killed, release
 
 Outcome = d.Disclosure
@@ -101,6 +101,23 @@ def test_a_manifest_goes_on_where_its_page_ended(house: House) -> None:
     # A token is of its own manifest.
     named = _asked(*asked[:4], size=3, token=first.next_page_token)
     assert house.refused(recipient, named) == "INVALID_ARGUMENT"
+
+
+def test_a_manifest_goes_as_far_as_its_callers_time_and_on_from_there(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(servicer_releases, "_CHUNK", 2)
+    recipient = house.recipient()
+    asked = _morning(house, recipient, 5)
+    # Enough for the first two, and too little to begin with others.
+    hurried = house.call(recipient, _asked(*asked), seconds=1.9)
+    assert [o.delivery_id for o in hurried.outcomes] == asked[:2]
+    rest = house.call(recipient, _asked(*asked, token=hurried.next_page_token))
+    assert [o.delivery_id for o in rest.outcomes] == asked[2:]
+    assert not rest.next_page_token
+    lines = {line.disclosure_id: line.outcome for line in house.ledger()}
+    told = [o.released.release_id for o in (*hurried.outcomes, *rest.outcomes)]
+    assert lines == dict.fromkeys(told, Outcome.RELEASED)
 
 
 def test_a_page_asked_for_again_repeats_without_counting(house: House) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,20 +19,29 @@ class SideBySide:
     def __init__(self, threads: int = 4) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="part")
 
-    def each(self, work: Callable[[_Part], _Result], parts: Sequence[_Part]) -> list[_Result]:
+    def each(
+        self,
+        work: Callable[[_Part], _Result],
+        parts: Sequence[_Part],
+        go_on: Callable[[], bool] = lambda: True,
+    ) -> list[_Result]:
         """What `work` makes of every part, in their order; without a free thread one by one.
 
-        Raises what `work` raises, once no part is being worked on; later parts are left out then.
+        No part but the first is begun once `go_on` says no: the results are then fewer than the
+        parts, those of the first of them. Raises what `work` raises, once no part is being worked
+        on; later parts are left out then.
         """
         left = deque(enumerate(parts))
         made: dict[int, _Result] = {}
+        taking = threading.Lock()
 
         def take() -> None:
             while True:
-                try:
+                with taking:
+                    if not left or (left[0][0] and not go_on()):
+                        left.clear()
+                        return
                     number, part = left.popleft()
-                except IndexError:
-                    return
                 try:
                     made[number] = work(part)
                 except BaseException:
@@ -44,4 +54,4 @@ class SideBySide:
         finally:
             if other is not None and not other.cancel():
                 other.result()
-        return [made[number] for number in range(len(parts))]
+        return [made[number] for number in range(len(made))]

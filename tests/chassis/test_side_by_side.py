@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from services.vault.side_by_side import SideBySide
+from services.chassis.side_by_side import SideBySide
 
 
 def test_parts_are_worked_on_by_two_at_once_and_answered_in_order() -> None:
@@ -25,6 +25,13 @@ def test_where_no_thread_is_free_the_caller_does_all() -> None:
     side_by_side._pool.submit(held.wait, 10)
     assert side_by_side.each(str, [1, 2, 3]) == ["1", "2", "3"]
     held.set()
+
+
+@pytest.mark.parametrize("steps", range(5))
+def test_no_part_is_begun_once_it_is_not_to_go_on(steps: int) -> None:
+    left = iter([True] * steps)
+    done = SideBySide().each(str, range(9), go_on=lambda: next(left, False))
+    assert done == [str(n) for n in range(1 + steps)]
 
 
 @pytest.mark.parametrize("failing", [0, 1, 5])
