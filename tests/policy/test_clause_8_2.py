@@ -62,7 +62,7 @@ def test_the_last_day_is_the_thirtieth_after_the_local_day_of_receipt(
 
 @pytest.fixture(scope="module")
 def claimant(site: Site) -> Person:
-    """Somebody with many claims, none of which blocks."""
+    """Somebody with many claims that an officer filed, none of which blocks."""
     return site.person()
 
 
@@ -94,19 +94,19 @@ def test_a_claim_filed_now_is_due_by_the_same_rule(person: Person) -> None:
 
 
 @pytest.mark.parametrize("missing", ["text", "dispatch.channel", "dispatch.time", "dispatch.proof"])
-def test_an_answer_without_one_of_its_parts_closes_nothing(claimant: Person, missing: str) -> None:
+def test_an_answer_without_one_of_its_parts_closes_nothing(person: Person, missing: str) -> None:
     """T-8.2-d"""
-    claim_id = claimant.claimed("OTHER")["claimId"]
+    claim_id = person.claimed("OTHER")["claimId"]
     whole = answer()
     part, _, inner = missing.partition(".")
     if inner:
         del whole[part][inner]
     else:
         del whole[part]
-    refused = _answer(claimant, claim_id, whole)
+    refused = _answer(person, claim_id, whole)
     assert (refused.status, refused.code) == (400, "INVALID_ARGUMENT")
     assert refused.fields == (missing,)
-    assert _state(claimant, claim_id) == "RECEIVED"
+    assert _state(person, claim_id) == "RECEIVED"
 
 
 def test_an_answer_that_is_written_closes_nothing_until_it_has_left(person: Person) -> None:
