@@ -5,11 +5,14 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
+import psycopg
+from psycopg import sql
 from sqlalchemy import create_engine, text
 
 from tests.harness.suite import Suite, suite_environment
 
 _FSCK_SECONDS = 120.0
+_UNCOUNTED = ("refusal_tallies", "outbox")
 
 
 def entries(suite: Suite, process: str, event: str) -> Mapping[str, int]:
@@ -43,20 +46,19 @@ def duplicates(suite: Suite, process: str) -> list[str]:
 
 def sizes(suite: Suite, process: str) -> Mapping[str, int]:
     """How many rows each table of a database has, but for evidence of refusals."""
-    names = text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-    engine = create_engine(suite.database_url(process, "owner"))
-    found: dict[str, int] = {}
-    try:
-        with engine.connect() as connection:
-            for (name,) in connection.execute(names).all():
-                counted = f'SELECT count(*) FROM "{name}"'
-                if name == "evidence_entries":
-                    counted += " WHERE outcome <> 'REFUSED'"
-                if name not in ("refusal_tallies", "outbox"):
-                    found[name] = int(connection.execute(text(counted)).scalar_one())
-    finally:
-        engine.dispose()
-    return found
+    names = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+    url = suite.database_url(process, "owner").replace("+psycopg", "", 1)
+    with psycopg.connect(url) as connection:
+        tables = [name for (name,) in connection.execute(names) if name not in _UNCOUNTED]
+        counts = [
+            sql.SQL("SELECT {name}, count(*) FROM {table} WHERE {counted}").format(
+                name=sql.Literal(name),
+                table=sql.Identifier(name),
+                counted=sql.SQL("outcome <> 'REFUSED'" if name == "evidence_entries" else "true"),
+            )
+            for name in tables
+        ]
+        return dict(connection.execute(sql.SQL(" UNION ALL ").join(counts)).fetchall())
 
 
 def check_with_fsck(suite: Suite) -> None:
