@@ -12,7 +12,7 @@ from typing import Any, Self
 import httpx
 
 from cli.private_file import read_json
-from services.chassis.process import StartError
+from services.chassis.start_error import StartError
 
 _SECONDS = 15.0
 _JSON = "application/json"

@@ -11,6 +11,9 @@ from typing import Annotated
 import typer
 from sqlalchemy.exc import ArgumentError
 
+from cli.layout import Layout
+from cli.private_file import read_json
+from cli.settings import home_folder
 from gateway.book import CredentialBook, CredentialRefused, Issued
 from gateway.credential import Credential, Holder, KeyRole
 from qupia.subject.v1 import subject_pb2
@@ -33,6 +36,14 @@ def environment_url() -> str:
         typer.echo(f"set {DATABASE_VARIABLE} to the gateway's database", err=True)
         raise typer.Exit(78)
     return url
+
+
+def gateway_database() -> str:
+    """The gateway's database: of the environment, or of the suite that runs here."""
+    if os.environ.get(DATABASE_VARIABLE):
+        return environment_url()
+    url = read_json(Layout(home_folder()).run).get("databases", {}).get("gateway")
+    return str(url) if url else environment_url()
 
 
 def make_credentials(database_url: Callable[[], str] = environment_url) -> typer.Typer:
@@ -164,3 +175,6 @@ def print_credentials(credentials: list[Credential], as_json: bool) -> None:
             f"{each.credential_id}  {state:<8} {holder.site_id}  {holder.role.value}  "
             f"{holder.principal_id}"
         )
+
+
+app = make_credentials(gateway_database)

@@ -18,7 +18,7 @@ from rich.progress import track
 from rich.table import Table
 
 from cli.conversation import Conversation
-from services.chassis.process import StartError
+from services.chassis.start_error import StartError
 
 PARTNERS = ("courier", "post", "telecom")
 _PAGE = 10

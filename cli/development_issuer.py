@@ -15,7 +15,7 @@ from joserfc.jwk import OKPKey
 from cli.layout import Layout
 from cli.private_file import read_json, write_private_json
 from services.chassis.identity import AUDIENCE
-from services.chassis.process import StartError
+from services.chassis.start_error import StartError
 
 ISSUER = "qupia-development"
 LIFETIME = timedelta(hours=24)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the exit code of a `qupia` command says; `qupia --help` prints the table."""
 
-from services.chassis.process import EXIT_CONFIG, EXIT_START
+from services.chassis.start_error import EXIT_CONFIG, EXIT_START
 
 DONE = 0
 REFUSED = 1

@@ -20,7 +20,7 @@ from cli.consistency.store_snapshot import CannotRead
 from cli.postgres import PostgresError
 from services.chassis.calendar import CalendarFileError, load_calendar
 from services.chassis.config import ConfigError
-from services.chassis.process import StartError
+from services.chassis.start_error import StartError
 from services.vault.provider import KeyProviderError
 
 CLEAN, FAULTY, COULD_NOT_RUN = 0, 1, 2

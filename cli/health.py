@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from services.chassis.process import StartError
+from services.chassis.start_error import StartError
 
 _SECONDS = 20.0
 _ANSWER_SECONDS = 3.0

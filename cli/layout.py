@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from cli.private_file import write_private
-from services.chassis.process import StartError
+from services.chassis.start_error import StartError
 
 SECRET_BYTES = 32
 DEVELOPMENT_OPERATOR = """\

@@ -13,7 +13,7 @@ from cli.databases import BOOKS, Book
 from services.chassis.config import ConfigError, Settings, load_settings
 from services.chassis.database import sqlstate_of
 from services.chassis.migration import SchemaMismatch, check, upgrade
-from services.chassis.process import StartError
+from services.chassis.start_error import StartError
 
 
 class MigrateSettings(Settings):

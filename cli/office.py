@@ -14,7 +14,7 @@ import httpx
 
 from cli.office_place import Place
 from services.chassis.ids import new_uuid
-from services.chassis.process import StartError
+from services.chassis.start_error import StartError
 
 _SECONDS = 30.0
 _JSON = "application/json"

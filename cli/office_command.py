@@ -12,7 +12,7 @@ from cli.office import Answer, Office, Problem, Unanswered
 from cli.office_place import Place, find_place, safe
 from cli.terminal import Terminal
 from services.chassis.config import ConfigError
-from services.chassis.process import StartError
+from services.chassis.start_error import StartError
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 As = Annotated[

@@ -16,7 +16,7 @@ from cli.layout import Layout
 from cli.private_file import read_json
 from cli.settings import home_folder
 from services.chassis.config import ConfigError
-from services.chassis.process import StartError
+from services.chassis.start_error import StartError
 
 _LANGUAGES = ("kk", "ru", "en")
 

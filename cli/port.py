@@ -5,7 +5,7 @@ import secrets
 import socket
 import time
 
-from services.chassis.process import StartError
+from services.chassis.start_error import StartError
 
 HOST = "127.0.0.1"
 # Below the ports that the system gives to outgoing connections.

@@ -7,7 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.credentials import Days, lifetime_of, open_book, print_credentials, show_issued
+from cli.credentials import (
+    Days,
+    gateway_database,
+    lifetime_of,
+    open_book,
+    print_credentials,
+    show_issued,
+)
 from cli.office_command import As, Json, RequestId, at_office
 from cli.terminal import Terminal
 from gateway.credential import Holder, KeyRole
@@ -177,3 +184,6 @@ def _show(terminal: Terminal, document: Mapping[str, Any], recipient: Mapping[st
 
 def _days(terms: Mapping[str, Any]) -> str:
     return f"{terms.get('beginDate') or 'registration'} to {terms.get('endDate') or 'open'}"
+
+
+app = make_recipients(gateway_database)

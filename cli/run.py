@@ -37,7 +37,7 @@ from cli.welcome import welcome
 from services.chassis.clock import Clock, SystemClock
 from services.chassis.config import ConfigError
 from services.chassis.contract import ContractError, load_contract
-from services.chassis.process import EXIT_CONFIG, EXIT_START, StartError
+from services.chassis.start_error import EXIT_CONFIG, EXIT_START, StartError
 
 EXIT_GAVE_UP = 70
 _LONGEST_SOCKETS_FOLDER = 80  # a socket's whole path fits 107 bytes

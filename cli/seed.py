@@ -18,8 +18,8 @@ from gateway.book import CredentialBook
 from gateway.credential import Holder, KeyRole
 from services.chassis.clock import Clock
 from services.chassis.database import Database
-from services.chassis.process import StartError
 from services.chassis.refusal import Refusal
+from services.chassis.start_error import StartError
 
 SITE, OTHER_SITE = "demo", "other"
 OPERATOR = "process/supervisor"

@@ -13,7 +13,7 @@ from typing import Literal
 
 from cli.child import Child
 from cli.progress import Progress
-from services.chassis.process import StartError
+from services.chassis.start_error import StartError
 
 _START_SECONDS = 30.0
 _MOST_DEATHS, _DEATHS_WITHIN_SECONDS = 5, 60.0

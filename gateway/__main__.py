@@ -36,9 +36,10 @@ from services.chassis.contract import load_contract
 from services.chassis.database import Database
 from services.chassis.metrics import Metrics
 from services.chassis.migration import check
-from services.chassis.process import StartError, certificate_of, run
+from services.chassis.process import certificate_of, run
 from services.chassis.refusal import Unavailable
 from services.chassis.rounds import Rounds
+from services.chassis.start_error import StartError
 
 PROCESS = "gateway"
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -22,7 +22,8 @@ from gateway.settings import GatewaySettings
 from services.chassis.calendar import load_calendar
 from services.chassis.config import Settings
 from services.chassis.metrics import Metrics
-from services.chassis.process import EXIT_CONFIG, EXIT_START, ProcessSettings
+from services.chassis.process import ProcessSettings
+from services.chassis.start_error import EXIT_CONFIG, EXIT_START
 from services.claims.__main__ import ClaimsSettings
 from services.consent.__main__ import ConsentSettings
 from services.disclosure.__main__ import DisclosureSettings

@@ -14,7 +14,7 @@ from cli.layout import Layout
 from cli.postgres import PostgresError
 from cli.private_file import read_json
 from cli.settings import home_folder, run_settings
-from services.chassis.process import StartError
+from services.chassis.start_error import StartError
 
 _KEY_FILE = "QUPIA_VAULT_KEY_FILE"
 

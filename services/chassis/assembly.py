@@ -20,15 +20,10 @@ from services.chassis.evidence import RefusalLog
 from services.chassis.identity import Issuers, Sessions
 from services.chassis.metrics import Metrics
 from services.chassis.pipeline import Handler, Pipeline, stages
-from services.chassis.process import (
-    ProcessSettings,
-    StartError,
-    certificate_of,
-    peer_names,
-    read_secret,
-)
+from services.chassis.process import ProcessSettings, certificate_of, peer_names, read_secret
 from services.chassis.recorder import RefusalRecorder
 from services.chassis.server import Certificate, Server
+from services.chassis.start_error import StartError
 
 
 class Background(Protocol):

@@ -15,12 +15,7 @@ from services.chassis.contract import ContractError
 from services.chassis.migration import SchemaMismatch
 from services.chassis.refusal import Unavailable
 from services.chassis.server import Certificate
-
-EXIT_CONFIG, EXIT_START = 78, 69  # EX_CONFIG and EX_UNAVAILABLE of sysexits.h
-
-
-class StartError(Exception):
-    """The process cannot start; the text says why and what to do."""
+from services.chassis.start_error import EXIT_CONFIG, EXIT_START, StartError
 
 
 class ProcessSettings(Settings):

@@ -19,13 +19,14 @@ from services.chassis.idempotency import IdempotencyKeys
 from services.chassis.mail import MailSettings, is_address, mailer_of
 from services.chassis.paging import PageTokens
 from services.chassis.peer_sessions import PeerSessions
-from services.chassis.process import ProcessSettings, StartError
+from services.chassis.process import ProcessSettings
 from services.chassis.pseudonym import known_pseudonym
 from services.chassis.rounds import Rounds
 from services.chassis.sealed.courier import Courier
 from services.chassis.sealed.keeper import SealingKeyKeeper
 from services.chassis.signing import Signer
 from services.chassis.sites import load_sites
+from services.chassis.start_error import StartError
 from services.claims import flooding, store_acts, wire
 from services.claims.clock import ClaimClock
 from services.claims.correspondence import Correspondence

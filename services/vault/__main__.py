@@ -24,11 +24,12 @@ from services.chassis.idempotency import IdempotencyKeys, forget_old
 from services.chassis.mail import MailSettings, mailer_of
 from services.chassis.paging import PageTokens
 from services.chassis.pipeline import Handler
-from services.chassis.process import ProcessSettings, StartError, run
+from services.chassis.process import ProcessSettings, run
 from services.chassis.refusal import Unavailable
 from services.chassis.rounds import Rounds
 from services.chassis.signing import Signer
 from services.chassis.sites import Sites, load_sites
+from services.chassis.start_error import StartError
 from services.vault.access import Access
 from services.vault.access_sender import AccessSender
 from services.vault.batch_writer import BatchWriter

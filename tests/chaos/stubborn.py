@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from cli.conversation import Answered, Conversation
-from services.chassis.process import StartError
+from services.chassis.start_error import StartError
 from tests.chaos.journal import Acknowledged, Journal, lasting_names
 
 PATIENCE_SECONDS = 60.0

@@ -8,7 +8,7 @@ import time
 from sqlalchemy import create_engine, text
 
 from cli.conversation import Answered, Conversation
-from services.chassis.process import StartError
+from services.chassis.start_error import StartError
 from tests.harness.suite import Suite
 from tests.matrix.things import new_data
 

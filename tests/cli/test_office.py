@@ -22,7 +22,7 @@ from cli.office_place import Place, find_place
 from cli.settings import run_settings
 from cli.terminal import Terminal
 from services.chassis.config import ConfigError
-from services.chassis.process import StartError
+from services.chassis.start_error import StartError
 from tests.harness.suite import Suite
 
 

@@ -7,6 +7,7 @@ escapes, Unicode's decomposed form, other case; a phone number by its digits alo
 """
 
 import base64
+import hashlib
 import random
 import secrets
 import unicodedata
@@ -154,6 +155,9 @@ class Scanner:
 
     def in_bytes(self, content: bytes, place: str) -> Iterator[Hit]:
         """What is found in these bytes: the first place of each form."""
+        if not content.strip(b"\0"):
+            # Most of a server's log that is not written yet.
+            return
         for name, form, pattern in self._patterns:
             offset = content.find(pattern)
             if offset >= 0:
@@ -170,13 +174,21 @@ class Scanner:
             start += len(content) - len(kept)
 
     def in_files(self, *folders: Path) -> Iterator[Hit]:
-        """What is found in the files below folders, and in their names."""
+        """What is found in the files below folders, and in their names.
+
+        Of files with the same content one is looked through: a database begins as a copy.
+        """
+        seen: set[bytes] = set()
         for path in (path for folder in folders for path in sorted(folder.rglob("*"))):
             yield from self.in_bytes(bytes(path), f"the name of {path}")
             try:
                 if path.is_file():
                     with path.open("rb") as stream:
-                        yield from self.in_stream(stream, str(path))
+                        digest = hashlib.file_digest(stream, "sha256").digest()
+                        if digest not in seen:
+                            seen.add(digest)
+                            stream.seek(0)
+                            yield from self.in_stream(stream, str(path))
             except FileNotFoundError:
                 # A file of a running server that went in between.
                 continue
