@@ -9,7 +9,7 @@ credential is not valid or may not do this; 78 wrong configuration.
 
 from collections import UserDict
 from importlib import import_module
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, cast
 
 import typer
 from typer.core import TyperGroup
