@@ -70,7 +70,7 @@ def _fuzz(world: World, examples: int) -> None:
 
 
 def test_nonsense_is_refused_and_the_processes_serve_on(fuzzed: World) -> None:
-    _fuzz(fuzzed, examples=200)
+    _fuzz(fuzzed, examples=100)
 
 
 @pytest.mark.deep

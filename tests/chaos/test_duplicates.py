@@ -14,6 +14,7 @@ from services.chassis.contract import Method, load_contract
 from tests.chaos import preparing
 from tests.chaos.books import duplicates, entries
 from tests.chaos.preparing import NotPrepared, Request, prepare
+from tests.harness.deep import cases
 from tests.harness.suite import POLICY, USE, Suite
 from tests.harness.waiting import awaited
 from tests.matrix.asking import Answer, ask
@@ -28,6 +29,16 @@ MUTATING = [
 RELEASES = ("DisclosureService.ReleaseDelivery", "DisclosureManifestService.ReleaseManifest")
 # Nobody calls, so nobody's keys are theirs: a code and its key go together.
 OF_NO_CALLER = "VaultAccessService.RedeemAccessCode"
+# What `make test` asks of each process; `make test-deep` asks all.
+_TYPICAL = (
+    *RELEASES,
+    OF_NO_CALLER,
+    "ClaimsService.FileClaim",
+    "ConsentService.GrantConsent",
+    "ConsentService.RegisterSubject",
+    "DisclosureService.RegisterOrder",
+    "VaultService.StoreData",
+)
 _AT_ONCE = 10
 # Refusals of the moment: whoever gets one asks again under the same key.
 _LATER = ("UNAVAILABLE", "OVERLOADED", "IDEMPOTENCY_IN_PROGRESS", "DEADLINE_EXCEEDED")
@@ -52,6 +63,10 @@ _OTHER_BODIES: Mapping[str, object] = {
 }
 
 
+def _is_deep(method: Method) -> bool:
+    return name_of(method) not in _TYPICAL
+
+
 @pytest.fixture(scope="module")
 def world(suite: Suite) -> Iterator[World]:
     """Callers and things of both sites."""
@@ -72,7 +87,7 @@ def _settled(world: World, request: Request, key: str) -> Answer:
     return awaited(told, "nobody is told how it ended")
 
 
-@pytest.mark.parametrize("method", MUTATING, ids=name_of)
+@pytest.mark.parametrize("method", cases(MUTATING, name_of, _is_deep))
 def test_ten_at_once_have_the_effect_of_one(method: Method, world: World) -> None:
     request, key = prepare(world, method), secrets.token_hex(16)
     before = Counter(entries(world.suite, method.process, method.evidence))
@@ -108,7 +123,9 @@ def test_a_repeated_patch_that_changes_nothing_answers_as_the_first_time(world: 
     assert _settled(world, named("Нұрлан"), second).document == nothing
 
 
-@pytest.mark.parametrize("method", [m for m in MUTATING if name_of(m) != OF_NO_CALLER], ids=name_of)
+@pytest.mark.parametrize(
+    "method", cases((m for m in MUTATING if name_of(m) != OF_NO_CALLER), name_of, _is_deep)
+)
 def test_a_key_stands_for_one_request_only(method: Method, world: World) -> None:
     request, key = prepare(world, method), secrets.token_hex(16)
     first = _settled(world, request, key)
@@ -142,6 +159,10 @@ def test_an_rpc_that_is_not_prepared_says_what_to_add(
     monkeypatch.setattr(preparing, "PREPARATIONS", {})
     with pytest.raises(NotPrepared, match=r"tests/chaos/preparing\.py a line"):
         prepare(world, method)
+
+
+def test_what_is_typical_is_in_the_contract() -> None:
+    assert set(_TYPICAL) <= {name_of(method) for method in MUTATING}
 
 
 def test_what_is_prepared_is_in_the_contract() -> None:

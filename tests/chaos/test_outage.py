@@ -65,7 +65,7 @@ class Acts:
         return act
 
 
-@pytest.mark.parametrize("kind", ["frozen", "killed"])
+@pytest.mark.parametrize("kind", [pytest.param("frozen", marks=pytest.mark.deep), "killed"])
 def test_acts_during_an_outage_are_recorded_and_come_into_force_by_themselves(
     mortal: Suite, kind: str
 ) -> None:

@@ -102,7 +102,11 @@ def _await_told(
 
 
 @pytest.mark.parametrize(
-    "backup", [AnotherDatabase(), SameDatabase()], ids=["replaced", "in place"]
+    "backup",
+    [
+        pytest.param(AnotherDatabase(), id="replaced", marks=pytest.mark.deep),
+        pytest.param(SameDatabase(), id="in place"),
+    ],
 )
 def test_a_vault_that_was_set_back_serves_nobody_before_it_has_heard_all(
     own_suite: Suite, backup: Backup

@@ -137,6 +137,7 @@ def test_a_killed_process_starts_again_and_nothing_is_lost(home: Path) -> None:
             assert f"{process} serves again" in own.output
 
 
+@pytest.mark.deep
 def test_a_killed_database_starts_again_with_everything(home: Path) -> None:
     with Suite(home=home) as own:
         subject_id = own.new_subject({"givenName": "Нұрсұлтан"})
@@ -145,6 +146,7 @@ def test_a_killed_database_starts_again_with_everything(home: Path) -> None:
         assert "PostgreSQL ended; everything starts again" in own.output
 
 
+@pytest.mark.deep
 def test_without_restarts_what_ended_stays_ended(home: Path) -> None:
     # Settings of the processes that the suite does not decide reach them.
     settings = {"QUPIA_GATEWAY_AT_ONCE": "7", "QUPIA_VAULT_WORKERS": "3"}
@@ -167,6 +169,7 @@ def test_a_second_suite_in_the_same_folder_is_refused_and_harms_nothing(suite: S
     assert suite.healthy()
 
 
+@pytest.mark.deep
 def test_two_suites_run_side_by_side(suite: Suite, home: Path) -> None:
     with Suite(home=home) as other:
         subject_id = other.new_subject({"givenName": "Нұрсұлтан"})

@@ -55,6 +55,7 @@ def _read(suite: Suite, subject_id: str) -> httpx.Response:
     return suite.as_("storefront").post(f"/v1/subjects/{subject_id}/data:read", json=READ)
 
 
+@pytest.mark.deep
 def test_a_process_that_ends_again_and_again_stops_the_suite_with_its_log(home: Path) -> None:
     own = Suite({"QUPIA_RESTART_SECONDS": "0"}, home=home)
     pids = _pids(own)
@@ -68,7 +69,9 @@ def test_a_process_that_ends_again_and_again_stops_the_suite_with_its_log(home: 
     own.stop()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGHUP, marks=pytest.mark.deep)]
+)
 def test_a_stop_ends_everything_and_leaves_nothing_but_the_data(
     home: Path, number: signal.Signals
 ) -> None:
@@ -91,6 +94,7 @@ def test_a_stop_ends_everything_and_leaves_nothing_but_the_data(
     own.stop()
 
 
+@pytest.mark.deep
 def test_under_nohup_a_closing_terminal_stops_nothing(home: Path) -> None:
     with Suite(home=home, command=("nohup", *RUN)) as own:
         os.killpg(own.supervisor.pid, signal.SIGHUP)
@@ -100,6 +104,7 @@ def test_under_nohup_a_closing_terminal_stops_nothing(home: Path) -> None:
         own.await_back("consent", own.kill("consent"))
 
 
+@pytest.mark.deep
 def test_a_suite_in_the_background_of_a_script_heeds_an_interrupt(home: Path) -> None:
     # Without job control a shell starts `command &` with SIGINT ignored.
     ignoring = ("sh", "-c", 'trap "" INT; exec "$@"', "sh", *RUN)
@@ -109,6 +114,7 @@ def test_a_suite_in_the_background_of_a_script_heeds_an_interrupt(home: Path) ->
     own.stop()
 
 
+@pytest.mark.deep
 def test_a_stop_during_the_start_ends_everything() -> None:
     folder = open_folder()
     starting = subprocess.Popen(

@@ -6,6 +6,7 @@ from functools import cache
 import pytest
 
 from services.chassis.slices import ProposalVerdict, Step, Verdict
+from tests.harness.deep import cases
 from tests.protocol.bugs import Bug
 from tests.protocol.explore import explore
 from tests.protocol.model import Model
@@ -74,6 +75,10 @@ PLANTED = {
 }
 
 
+# Those that take seconds; `make test-deep` explores them too.
+_LONG = ("block, lift | grant, grant", "block, lift | withdraw, grant | order", "withdraw, grant")
+
+
 @cache
 def explored(scenario: Scenario, limit: int) -> tuple[int, frozenset[str]]:
     """Explore to the end, print the figures, fail with the trace of a breach.
@@ -87,7 +92,9 @@ def explored(scenario: Scenario, limit: int) -> tuple[int, frozenset[str]]:
     return result.worlds, frozenset(model.vault.seen | model.deciders.seen)
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS)
+@pytest.mark.parametrize(
+    "scenario", cases(SCENARIOS.values(), lambda s: s.name, lambda s: s.name in _LONG)
+)
 def test_no_acknowledged_restriction_is_ever_passed_over(scenario: Scenario) -> None:
     assert explored(scenario, LIMIT)[0] >= FLOORS[scenario.name]
 
@@ -99,7 +106,9 @@ def test_the_scenarios_bring_up_every_verdict_and_every_step() -> None:
     assert seen >= set(Verdict) | set(Step) | proposals | {"carried"}
 
 
-@pytest.mark.parametrize("bug", Bug, ids=[bug.name.lower() for bug in Bug])
+@pytest.mark.parametrize(
+    "bug", cases(Bug, lambda b: b.name.lower(), lambda b: PLANTED[b][0] in _LONG)
+)
 def test_the_model_finds_the_planted_bug(bug: Bug) -> None:
     name, heal, expected = PLANTED[bug]
     result = explore(Model(SCENARIOS[name], frozenset({bug})), LIMIT, heal=heal)
