@@ -68,12 +68,17 @@ def surfaces(person: Person) -> Mapping[str, bytes]:
         document.pop("exportTime", None)
     held = json.dumps(parts, ensure_ascii=False)
     seen["export"] = [word for word in ("authority", "Полиция", "TRANSFER") if word in held]
-    pages = PdfReader(io.BytesIO(printed(person, who, "en"))).pages
-    seen["print"] = "state body" in " ".join("".join(p.extract_text() for p in pages).split())
+    seen["print"] = _tells(printed(person, who, "en"))
     tasks = person.site.good("claimsOfficer", "GET", "/v1/tasks").json
     seen["tasks"] = tasks
     seen["notices"] = person.site.good("privacyOfficer", "GET", "/v1/notices").json
     return {name: json.dumps(each, sort_keys=True).encode() for name, each in seen.items()}
+
+
+def _tells(pdf: bytes) -> bool:
+    """Whether printed pages tell of a state body."""
+    pages = PdfReader(io.BytesIO(pdf)).pages
+    return "state body" in " ".join(" ".join(p.extract_text() for p in pages).split())
 
 
 def _end_secrecy(records: Records, request: Request) -> None:
@@ -126,6 +131,17 @@ def test_a_secret_release_leaves_no_trace_in_any_surface_before_its_date(
     }
     released, refused = person.disclosures()
     assert (released["outcome"], refused["outcome"]) == ("RELEASED", "REFUSED")
+
+
+def test_a_secret_release_is_printed_from_its_date_on(own_site: Site, records: Records) -> None:
+    """T-5.3-b: printed before anything else is looked at, which would push it off the page."""
+    person = own_site.person(DATA)
+    request = submitted(person, authority(own_site), secretUntilTime=LATER).approved("PHONE")
+    unpacked(pick_up(own_site, request.released()))
+    who = opened(person)
+    assert not _tells(printed(person, who, "en"))
+    _end_secrecy(records, request)
+    assert _tells(printed(person, who, "en"))
 
 
 def test_what_is_held_or_rejected_in_secret_is_secret_too(own_site: Site, records: Records) -> None:
