@@ -2,34 +2,39 @@
 """Claims: intake with its block in force, the due list and the scan for overdue ones (clause 8.2).
 
 The lists are measured on the real store in an embedded PostgreSQL of their own; the intake through
-HTTP, from the request until the block is in force.
+gRPC, from the request until the block is in force and the vault has what was said.
 """
 
 from __future__ import annotations
 
-import asyncio
+import secrets
 import shutil
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import httpx
+import psutil
 import psycopg
 from sqlalchemy import text
 
+from benchmarks.measure import Round, load_round
 from benchmarks.suite import RunningSuite
+from benchmarks.vault_calls import order
 from cli import postgres
+from qupia.claims.v1 import claims_pb2
+from qupia.subject.v1 import subject_pb2
 from services.chassis import migration
 from services.chassis.database import Database
 from services.claims import store, store_clock
 from services.claims.store import Filter
 
 MIGRATIONS = Path(__file__).parents[1] / "services" / "claims" / "migrations"
+FILE = "/qupia.claims.v1.ClaimsService/FileClaim"
 SITE = "bench"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DUE = 20
@@ -70,44 +75,35 @@ def list_times(counts: Sequence[int]) -> list[ListTimes]:
         return found
 
 
-def intake(suite: RunningSuite, subjects: Sequence[str], concurrency: int) -> tuple[float, int]:
-    """(claims per second, those whose block was not in force with the answer)."""
-    return asyncio.run(_intake(suite, subjects, concurrency))
+def intake(
+    suite: RunningSuite,
+    subjects: Sequence[str],
+    concurrency: int,
+    servers: Sequence[psutil.Process],
+) -> Round:
+    """A claim of each subject, once; one whose block was not in force with the answer failed."""
+    payloads = [_claim(subject).SerializeToString() for subject in subjects]
+    told = order(suite, FILE, payloads, server="claims", concurrency=concurrency)
+    found = load_round(told, servers)
+    pending = sum(
+        claims_pb2.FileClaimResponse.FromString(answer).enforcement
+        != subject_pb2.Enforcement.IN_FORCE
+        for answer in found.answers
+    )
+    return replace(found, failures=found.failures + pending)
 
 
-async def _intake(
-    suite: RunningSuite, subjects: Sequence[str], concurrency: int
-) -> tuple[float, int]:
-    token = suite.credentials["storefront"]["token"]
-    headers = {"Authorization": f"Bearer {token}"}
-    waiting, pending = list(subjects), 0
-
-    async def one(client: httpx.AsyncClient) -> None:
-        nonlocal pending
-        while waiting:
-            answer = await client.post("/v1/claims", json={"claim": _claim(waiting.pop())})
-            answer.raise_for_status()
-            pending += answer.json()["enforcement"] != "IN_FORCE"
-
-    limits = httpx.Limits(max_connections=concurrency)
-    gateway = suite.run["gateway"]
-    async with httpx.AsyncClient(
-        base_url=gateway, headers=headers, limits=limits, timeout=30
-    ) as client:
-        begun = time.perf_counter()
-        await asyncio.gather(*(one(client) for _ in range(concurrency)))
-        return len(subjects) / (time.perf_counter() - begun), pending
-
-
-def _claim(subject_id: str) -> dict[str, object]:
-    return {
-        "subjectIds": [subject_id],
-        "kind": "INACCURATE_DATA",
-        "claimant": "SUBJECT",
-        "statement": "Телефон нөмірім қате көрсетілген",
-        "demand": "Түзетуді талап етемін",
-        "language": "kk",
-    }
+def _claim(subject_id: str) -> claims_pb2.FileClaimRequest:
+    claim = claims_pb2.NewClaim(
+        subject_ids=[subject_id],
+        kind=claims_pb2.Claim.INACCURATE_DATA,
+        claimant=claims_pb2.Claim.SUBJECT,
+        statement="Телефон нөмірім қате көрсетілген",
+        demand="Түзетуді талап етемін",
+        language="kk",
+        reply_address=f"{subject_id}@example.kz",
+    )
+    return claims_pb2.FileClaimRequest(claim=claim, request_id=secrets.token_hex(8))
 
 
 def _page(database: Database) -> None:

@@ -3,7 +3,8 @@
 
 Run as a process of its own, so that its Python does not share the server's
 interpreter: `python -m benchmarks.load` reads one JSON order from standard
-input and prints one JSON result.
+input and prints one JSON result. It calls with its payloads over and over for so many `seconds`;
+where none are given with each of them once, and tells the answers.
 """
 
 from __future__ import annotations
@@ -35,18 +36,24 @@ async def _run(order: dict[str, Any]) -> dict[str, Any]:
         for key, value in order["metadata"]
     )
     latencies: list[float] = []
+    answers: list[bytes] = []
     failures = 0
+    once = "seconds" not in order
     async with grpc.aio.secure_channel(order["target"], credentials, options) as channel:
         call: Any = channel.unary_unary(order["path"])
-        end = time.perf_counter() + order["seconds"]
+        end = time.perf_counter() + order.get("seconds", 0)
 
         async def one(start: int) -> None:
             nonlocal failures
             number = start
-            while (begun := time.perf_counter()) < end:
+            while (begun := time.perf_counter()) < end or (once and number < len(payloads)):
                 try:
-                    await call(payloads[number % len(payloads)], timeout=5, metadata=metadata)
+                    answer = await call(
+                        payloads[number % len(payloads)], timeout=5, metadata=metadata
+                    )
                     latencies.append(time.perf_counter() - begun)
+                    if once:
+                        answers.append(answer)
                 except grpc.aio.AioRpcError:
                     failures += 1
                 number += order["concurrency"]
@@ -62,6 +69,7 @@ async def _run(order: dict[str, Any]) -> dict[str, Any]:
         "failures": failures,
         "calls": len(latencies),
         "clientCpu": sum(os.times()[:2]),
+        "answers": [base64.b64encode(answer).decode() for answer in answers],
     }
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
@@ -25,6 +26,7 @@ class Round:
     p99: float
     cpu: Sequence[float]
     failures: int = 0
+    answers: Sequence[bytes] = ()
 
 
 def load_round(order: dict[str, Any], servers: Sequence[psutil.Process]) -> Round:
@@ -45,6 +47,7 @@ def load_round(order: dict[str, Any], servers: Sequence[psutil.Process]) -> Roun
         1000 * result["p99"],
         _spent(servers, before, calls),
         result["failures"],
+        [base64.b64decode(answer) for answer in result["answers"]],
     )
 
 

@@ -31,12 +31,15 @@ _PURPOSE = subject_pb2.Purpose.IDENTIFY_FOR_ORDER
 _SECONDS = 60
 
 
-def order(suite: RunningSuite, path: str, payloads: Sequence[bytes], **more: Any) -> dict[str, Any]:
-    """An order of the load client: these requests, over and over."""
+def order(
+    suite: RunningSuite, path: str, payloads: Sequence[bytes], server: str = "vault", **more: Any
+) -> dict[str, Any]:
+    """An order of the load client: these requests of a storefront to a process."""
     return {
         "certificates": suite.run["certificates"],
         "peer": "gateway",
-        "target": suite.run["processes"]["vault"]["socket"],
+        "server": server,
+        "target": suite.run["processes"][server]["socket"],
         "path": path,
         "payloads": [base64.b64encode(payload).decode() for payload in payloads],
         "metadata": [
