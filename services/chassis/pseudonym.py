@@ -48,12 +48,14 @@ def pseudonym_of(connection: Connection, site_id: str, subject_id: str) -> str:
     known = known_pseudonym(connection, site_id, subject_id)
     if known:
         return known
-    connection.execute(
+    made = connection.execute(
         upsert(subject_pseudonyms)
         .values(site_id=site_id, subject_id=subject_id, pseudonym=secrets.token_hex(16))
         .on_conflict_do_nothing()
-    )
-    return known_pseudonym(connection, site_id, subject_id)
+        .returning(subject_pseudonyms.c.pseudonym)
+    ).scalar_one_or_none()
+    # Another transaction may have been faster.
+    return str(made) if made else known_pseudonym(connection, site_id, subject_id)
 
 
 def known_pseudonym(connection: Connection, site_id: str, subject_id: str) -> str:

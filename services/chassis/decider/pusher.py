@@ -135,7 +135,6 @@ class Pusher:
         ended = store.settle_acts(connection, push.key, counter, verdicts, applied)
         left = bool(set(push.open_proposals) - set(verdicts) - {""}) and "" not in verdicts
         store_outbox.confirm(connection, push.key, push.version, pending_left=left)
-        store_outbox.clear_resync(connection, push.key)
         self._topics[push.key.topic].settle(connection, ended, receipt)
         evidence.append_all(connection, self._entries(connection, ended, receipt), now)
         if receipt.verdict == _Receipt.SUBJECT_DESTROYED:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import insert, select, update
@@ -55,19 +55,12 @@ def next_counter(connection: Connection, key: Key) -> int:
 
     Every act begins with this, so that the acts of one subject are in one order.
     """
-    connection.execute(
-        upsert(slices)
-        .values(
-            **key.columns,
-            incarnation=0,
-            counter=0,
-            body=b"",
-        )
-        .on_conflict_do_nothing()
+    statement = upsert(slices).values(**key.columns, incarnation=0, counter=0, body=b"")
+    # Where it stands already this locks it, and tells what the holder of the lock has made of it.
+    statement = statement.on_conflict_do_update(
+        index_elements=list(key.columns), set_={"counter": slices.c.counter}
     )
-    row = connection.execute(
-        select(slices.c.counter).filter_by(**key.columns).with_for_update()
-    ).one()
+    row = connection.execute(statement.returning(slices.c.counter)).one()
     return int(row.counter) + 1
 
 
@@ -154,16 +147,13 @@ def settle_acts(
         end = verdicts.get(act.act_id, verdicts.get("", default))
         if end is None:
             continue
+        in_force_time = applied if end[0] == IN_FORCE else None
         connection.execute(
             update(acts)
             .filter_by(act_id=act.act_id)
-            .values(
-                enforcement=end[0],
-                reason=end[1],
-                in_force_time=applied if end[0] == IN_FORCE else None,
-            )
+            .values(enforcement=end[0], reason=end[1], in_force_time=in_force_time)
         )
-        ended.append(read_act(connection, act.act_id) or act)
+        ended.append(replace(act, enforcement=end[0], reason=end[1], in_force_time=in_force_time))
     return ended
 
 

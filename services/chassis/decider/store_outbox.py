@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, delete, func, literal, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Connection
 
@@ -63,10 +63,14 @@ def lock_version(connection: Connection, key: Key) -> SliceVersion:
 
 
 def confirm(connection: Connection, key: Key, sent: SliceVersion, *, pending_left: bool) -> None:
-    """The vault holds `sent`: the slice leaves the outbox unless a later version waits."""
-    row = connection.execute(select(slices.c.counter).filter_by(**key.columns)).one()
-    if row.counter == sent.counter and not pending_left:
-        connection.execute(delete(outbox).filter_by(**key.columns))
+    """The vault's present life holds `sent`: the slice leaves the outbox unless a later version
+    waits, or proposals wait for their verdict."""
+    if not pending_left:
+        still = exists().where(_same_key(), slices.c.counter == sent.counter)
+        statement = delete(outbox).filter_by(**key.columns).where(still)
+        if connection.execute(statement).rowcount:
+            return
+    connection.execute(update(outbox).filter_by(**key.columns).values(resync=False))
 
 
 def due(connection: Connection, now: datetime, limit: int) -> list[Key]:
@@ -136,11 +140,6 @@ def resync_left(connection: Connection) -> bool:
         connection.execute(select(outbox.c.topic).filter_by(resync=True).limit(1)).first()
         is not None
     )
-
-
-def clear_resync(connection: Connection, key: Key) -> None:
-    """The vault's present life holds this slice."""
-    connection.execute(update(outbox).filter_by(**key.columns).values(resync=False))
 
 
 def _same_key() -> ColumnElement[bool]:
