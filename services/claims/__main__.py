@@ -112,7 +112,14 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     consent = Client("consent", settings.consent, parts.certificate)
     vault = Vault(client)
     pusher = _pusher(parts, vault)
-    courier = Courier(parts.database, vault.put_document, parts.clock, parts.metrics, parts.log)
+    courier = Courier(
+        parts.database,
+        vault.put_document,
+        parts.clock,
+        parts.metrics,
+        parts.log,
+        put_together=vault.put_documents,
+    )
     office = Office(
         parts.database,
         IdempotencyKeys(parts.secret),

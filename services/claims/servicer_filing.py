@@ -23,6 +23,7 @@ from services.chassis.refusal import (
 from services.chassis.sealed import store as sealed_store
 from services.claims import (
     intake,
+    store,
     store_acts,
     store_answers,
     store_steps,
@@ -92,12 +93,12 @@ class Filing:
         call: Call,
         given: claims_pb2.NewClaim,
         known: frozenset[str] | None,
-    ) -> str:
-        """Write the claim once per idempotency key; its id. Raises _TurnedAway and refusals."""
+    ) -> Claim:
+        """Write the claim once per idempotency key. Raises _TurnedAway and refusals."""
         office, now, claim_id = self._office, self._office.clock.now(), new_uuid()
         stood = office.keys.begin(connection, call, claim_id, now)
         if stood != claim_id:
-            return stood
+            return _read(connection, call, stood)
         if known is not None and not known.issuperset(given.subject_ids):
             raise NotFound
         claim = self._claim(call, given, claim_id, now)
@@ -122,7 +123,7 @@ class Filing:
                 store_answers.keep_email_address(
                     connection, claim.site_id, claim_id, text.document_id
                 )
-        return claim_id
+        return claim
 
     def _look_up(self, call: Call, subject_ids: Sequence[str]) -> frozenset[str] | None:
         """Those of the subjects that the site has; None where the vault cannot say."""
@@ -175,13 +176,13 @@ class Filing:
         )
 
     def _answer(
-        self, call: Call, claim_id: str, *, vault_away: bool
+        self, call: Call, claim: Claim, *, vault_away: bool
     ) -> claims_pb2.FileClaimResponse:
-        office = self._office
+        office, claim_id = self._office, claim.claim_id
         most = _PUSH_SECONDS_WITHOUT_VAULT if vault_away else _PUSH_SECONDS
-        office.bring_into_force(call, office.read(call, claim_id), most)
-        claim = office.read(call, claim_id)
+        office.bring_into_force(call, claim, most)
         with office.database.transaction() as connection:
+            claim = _read(connection, call, claim_id)
             act_id = store_acts.first_act_id(
                 connection, claim.site_id, claim_id, call.method.evidence
             )
@@ -190,6 +191,13 @@ class Filing:
             act_id=act_id,
             enforcement=wire.enforcement(claim.enforcement),
         )
+
+
+def _read(connection: Connection, call: Call, claim_id: str) -> Claim:
+    claim = store.read_claim(connection, call.principal.site_id, claim_id)
+    if claim is None:
+        raise NotFound
+    return claim
 
 
 def _texts(given: claims_pb2.NewClaim) -> list[Text]:

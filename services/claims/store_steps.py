@@ -16,7 +16,7 @@ from services.chassis.deadline import local_date
 from services.chassis.sealed import store as sealed_store
 from services.chassis.sealed.document import SealedDocument
 from services.claims import store, store_acts
-from services.claims.claim import Attribution, Claim
+from services.claims.claim import Attribution, Claim, ClaimFact
 from services.claims.intake import CLAIMS_PER_SUBJECT, claim_number
 from services.claims.state import ClaimAct, Outcome, transition
 from services.claims.tables import verifications
@@ -58,17 +58,13 @@ def file(
     """
     now = claim.record_time
     counters = store_acts.lock(connection, claim.site_id, claim.subject_ids)
-    for subject_id in claim.subject_ids:
-        known = store.facts_of(connection, claim.site_id, subject_id)
-        if sum(not fact.same_contact for fact in known) >= CLAIMS_PER_SUBJECT:
-            raise TooManyClaims
     require_room()
     sealed_store.insert_documents(connection, step.documents, now)
     year = local_date(now).year
     ordinal = store.next_ordinal(connection, claim.site_id, year)
     claim = replace(claim, number=claim_number(year, ordinal))
     store.insert_claim(connection, claim, step.by.principal)
-    act_ids = store_acts.record(connection, claim, counters, step.by.event, compose, now)
+    act_ids = store_acts.record(connection, claim, counters, step.by.event, _within(compose), now)
     decided_on = {
         "kind": claim.kind,
         "claimant": claim.claimant,
@@ -79,6 +75,17 @@ def file(
         "receiptAwaitsApproval": claim.receipt_awaits,
     }
     store_acts.append_evidence(connection, claim, step.by, act_ids, decided_on, step.digests, now)
+
+
+def _within(compose: store_acts.Compose) -> store_acts.Compose:
+    """The same, for slices that can carry what is said of their subject."""
+
+    def composed(facts: Sequence[ClaimFact]) -> bytes:
+        if sum(not fact.same_contact for fact in facts) > CLAIMS_PER_SUBJECT:
+            raise TooManyClaims
+        return compose(facts)
+
+    return composed
 
 
 def conclude(

@@ -8,7 +8,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 
 from qupia.subject.v1 import subject_pb2
-from qupia.vault.v1 import blocking_pb2, vault_pb2
+from qupia.vault.v1 import blocking_pb2, documents_pb2, vault_pb2
 from services.chassis.decider.store_outbox import Push
 from services.chassis.refusal import (
     DeadlineExceeded,
@@ -29,6 +29,7 @@ _BLOCKING: Final = "/qupia.vault.v1.VaultBlockingService"
 _CLAIMS: Final = "/qupia.vault.v1.VaultClaimsService"
 _DECIDER: Final = "/qupia.vault.v1.VaultDeciderService"
 _DOCUMENTS: Final = "/qupia.vault.v1.VaultDocumentService"
+_TOGETHER: Final = "/qupia.vault.v1.VaultDocumentsService"
 
 # What the vault may say of a correction itself; anything else is between the two processes.
 _OF_THE_CORRECTION = frozenset(
@@ -97,19 +98,14 @@ class Vault:
 
     def put_document(self, document: SealedDocument, timeout: float) -> None:
         """Store a sealed document."""
-        request = vault_pb2.PutDocumentRequest(
-            place=vault_pb2.DocumentPlace(
-                site_id=document.site_id,
-                owner_id=document.owner_id,
-                bound_to=document.bound_to,
-                document_id=document.document_id,
-                kind=vault_pb2.Document.Kind.Value(document.kind),
-            ),
-            sealing_key_id=document.key_id,
-            sealed=document.sealed,
-        )
         path = f"{_DOCUMENTS}/PutDocument"
-        self._caller.call(path, request, vault_pb2.PutDocumentResponse, timeout)
+        self._caller.call(path, _put(document), vault_pb2.PutDocumentResponse, timeout)
+
+    def put_documents(self, documents: Sequence[SealedDocument], timeout: float) -> None:
+        """Store sealed documents of one owner: all of them, or none."""
+        request = documents_pb2.PutDocumentsRequest(documents=[_put(each) for each in documents])
+        path = f"{_TOGETHER}/PutDocuments"
+        self._caller.call(path, request, documents_pb2.PutDocumentsResponse, timeout)
 
     def get_document(self, place: StoredDocument, reader: str, timeout: float) -> bytes:
         """Open a document for `reader`, as it is recorded."""
@@ -196,6 +192,20 @@ class Vault:
             if refusal.reason not in _OF_THE_CORRECTION:
                 raise Unavailable(retry_after=1) from None
             raise
+
+
+def _put(document: SealedDocument) -> vault_pb2.PutDocumentRequest:
+    return vault_pb2.PutDocumentRequest(
+        place=vault_pb2.DocumentPlace(
+            site_id=document.site_id,
+            owner_id=document.owner_id,
+            bound_to=document.bound_to,
+            document_id=document.document_id,
+            kind=vault_pb2.Document.Kind.Value(document.kind),
+        ),
+        sealing_key_id=document.key_id,
+        sealed=document.sealed,
+    )
 
 
 def _provisional(found: blocking_pb2.ProvisionalBlock) -> ProvisionalBlock:

@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
-from qupia.vault.v1 import vault_pb2
+from collections.abc import Mapping
+from datetime import datetime
+
+from qupia.vault.v1 import documents_pb2, vault_pb2
 from services.chassis import evidence
 from services.chassis.call import Call
 from services.chassis.clock import Clock
@@ -34,7 +37,7 @@ _FILES = frozenset({vault_pb2.Document.ANSWER_LETTER, vault_pb2.Document.ATTACHM
 
 
 class DocumentServicer:
-    """VaultDocumentService of the contract, and StageCorrection."""
+    """VaultDocumentService and VaultDocumentsService of the contract, and StageCorrection."""
 
     def __init__(
         self, database: Database, keys: KeyStore, corrections: Corrections, clock: Clock
@@ -48,6 +51,7 @@ class DocumentServicer:
         """The handlers by RPC name."""
         return {
             "PutDocument": self.put_document,
+            "PutDocuments": self.put_documents,
             "GetDocument": self.get_document,
             "StageCorrection": self.stage_correction,
         }
@@ -56,51 +60,72 @@ class DocumentServicer:
         """Open what was sealed to the vault, and keep it under its owner's key."""
         request = call.request
         assert isinstance(request, vault_pb2.PutDocumentRequest)
-        place = request.place
-        now = self._clock.now()
-        with self._database.transaction() as connection, told_apart("document"):
-            store.lock_exclusive(connection, place.site_id, place.owner_id)
-            self._living(connection, place.site_id, place.owner_id)
-            plaintext = self._unsealed(request)
-            key = self._keys.ensure_owner_key(place.site_id, place.owner_id)
-            opened = self._keys.open(place.site_id, place.owner_id, key)
-            row = DocumentRow(
-                place.site_id,
-                place.document_id,
-                place.owner_id,
-                place.bound_to,
-                vault_pb2.Document.Kind.Name(place.kind),
-                encrypt(opened, _row_place(place), plaintext),
-            )
-            if store_documents.put_document(connection, row, now):
-                self._record(connection, call, place, {})
-            else:
-                _assert_same(connection, opened, place, plaintext)
         response = vault_pb2.PutDocumentResponse()
-        response.store_time.FromDatetime(now)
+        response.store_time.FromDatetime(self._put(call, {"": request}))
         return response
+
+    def put_documents(self, call: Call) -> documents_pb2.PutDocumentsResponse:
+        """The same for several of one owner: all of them, or none."""
+        request = call.request
+        assert isinstance(request, documents_pb2.PutDocumentsRequest)
+        named = {f"documents[{n}].": each for n, each in enumerate(request.documents)}
+        faults = _faults(named)
+        if faults:
+            raise InvalidArgument(fields=faults)
+        response = documents_pb2.PutDocumentsResponse()
+        response.store_time.FromDatetime(self._put(call, named))
+        return response
+
+    def _put(self, call: Call, named: Mapping[str, vault_pb2.PutDocumentRequest]) -> datetime:
+        """Keep documents of one owner, by the prefix of their fields' paths; when it was."""
+        now, entries = self._clock.now(), []
+        owner = next(iter(named.values())).place
+        with self._database.transaction() as connection, told_apart("document"):
+            store.lock_exclusive(connection, owner.site_id, owner.owner_id)
+            self._living(connection, owner.site_id, owner.owner_id)
+            plain = self._unsealed(named)
+            key = self._keys.ensure_owner_key(owner.site_id, owner.owner_id)
+            opened = self._keys.open(owner.site_id, owner.owner_id, key)
+            for prefix, request in named.items():
+                place = request.place
+                row = DocumentRow(
+                    place.site_id,
+                    place.document_id,
+                    place.owner_id,
+                    place.bound_to,
+                    vault_pb2.Document.Kind.Name(place.kind),
+                    encrypt(opened, _row_place(place), plain[prefix]),
+                )
+                if store_documents.put_document(connection, row, now):
+                    entries.append(_entry(call, place, key.pseudonym, {}))
+                else:
+                    _assert_same(connection, opened, place, plain[prefix])
+            evidence.append_all(connection, entries, now)
+        return now
 
     def _living(self, connection: Connection, site: str, owner: str) -> None:
         case = store.cases(connection, [(site, owner)])[(site, owner)]
         if life_of(case) is Life.DESTROYED:
             raise SubjectDestroyed
 
-    def _unsealed(self, request: vault_pb2.PutDocumentRequest) -> bytes:
-        place = request.place
-        pair = self._keys.sealing_pair(request.sealing_key_id)
-        if pair is None:
-            raise _not_sealed("sealingKeyId")
-        sealed_place = DocumentPlace(
-            place.site_id,
-            place.bound_to,
-            place.document_id,
-            vault_pb2.Document.Kind.Name(place.kind),
-        )
-        private = open_private_key(self._keys.keyring, pair)
-        try:
-            return open_sealed(private, sealed_place, request.sealed)
-        except (SealedFormatUnknown, CiphertextMisplaced):
-            raise _not_sealed("sealed") from None
+    def _unsealed(self, named: Mapping[str, vault_pb2.PutDocumentRequest]) -> dict[str, bytes]:
+        """What was sealed, by the same names. Raises InvalidArgument."""
+        keys: dict[str, SecretKey] = {}
+        plain = {}
+        for prefix, request in named.items():
+            key_id, place = request.sealing_key_id, request.place
+            if key_id not in keys:
+                pair = self._keys.sealing_pair(key_id)
+                if pair is None:
+                    raise _not_sealed(f"{prefix}sealingKeyId")
+                keys[key_id] = open_private_key(self._keys.keyring, pair)
+            kind = vault_pb2.Document.Kind.Name(place.kind)
+            sealed_place = DocumentPlace(place.site_id, place.bound_to, place.document_id, kind)
+            try:
+                plain[prefix] = open_sealed(keys[key_id], sealed_place, request.sealed)
+            except (SealedFormatUnknown, CiphertextMisplaced):
+                raise _not_sealed(f"{prefix}sealed") from None
+        return plain
 
     def get_document(self, call: Call) -> vault_pb2.GetDocumentResponse:
         """Open a document for a named reader."""
@@ -117,7 +142,8 @@ class DocumentServicer:
                 raise SubjectDestroyed
             key = self._keys.open(row.site, row.owner, stored)
             plaintext = decrypt(key, _row_place(place), row.ciphertext)
-            self._record(connection, call, place, {"reader": request.reader})
+            entry = _entry(call, place, stored.pseudonym, {"reader": request.reader})
+            evidence.append(connection, entry, self._clock.now())
         if place.kind in _FILES:
             return vault_pb2.GetDocumentResponse(content=plaintext)
         return vault_pb2.GetDocumentResponse(text=plaintext.decode())
@@ -152,26 +178,41 @@ class DocumentServicer:
             evidence.append(connection, entry, now)
         return vault_pb2.StageCorrectionResponse()
 
-    def _record(
-        self,
-        connection: Connection,
-        call: Call,
-        place: vault_pb2.DocumentPlace,
-        refs: dict[str, str],
-    ) -> None:
-        kind = vault_pb2.Document.Kind.Name(place.kind)
-        entry = Entry(
-            event=call.method.evidence,
-            verb=call.method.verb,
-            outcome=evidence.DONE,
-            site_id=place.site_id,
-            principal=call.principal.name,
-            subject=self._keys.pseudonym(place.site_id, place.owner_id),
-            clause=call.method.clauses[0],
-            refs={"document_id": place.document_id, "kind": kind, "bound_to": place.bound_to}
-            | refs,
-        )
-        evidence.append(connection, entry, self._clock.now())
+
+def _entry(
+    call: Call, place: vault_pb2.DocumentPlace, pseudonym: str, refs: Mapping[str, str]
+) -> Entry:
+    kind = vault_pb2.Document.Kind.Name(place.kind)
+    return Entry(
+        event=call.method.evidence,
+        verb=call.method.verb,
+        outcome=evidence.DONE,
+        site_id=place.site_id,
+        principal=call.principal.name,
+        subject=pseudonym,
+        clause=call.method.clauses[0],
+        refs={
+            "document_id": place.document_id,
+            "kind": kind,
+            "bound_to": place.bound_to,
+            **refs,
+        },
+    )
+
+
+def _faults(named: Mapping[str, vault_pb2.PutDocumentRequest]) -> list[FieldViolation]:
+    owner, seen = next(iter(named.values())).place, set()
+    faults = []
+    for prefix, request in named.items():
+        place = request.place
+        if (place.site_id, place.owner_id) != (owner.site_id, owner.owner_id):
+            text = "is another's than the first document's"
+            faults.append(FieldViolation(f"{prefix}place.ownerId", "same", text))
+        if place.document_id in seen:
+            text = "is named twice"
+            faults.append(FieldViolation(f"{prefix}place.documentId", "repeated", text))
+        seen.add(place.document_id)
+    return faults
 
 
 def _assert_same(

@@ -135,7 +135,12 @@ class Suite:
         asked = Vault(self.vault)
         self.pusher = self._pusher(asked)
         self.courier = Courier(
-            self.database, asked.put_document, self.clock, self.metrics, self.log
+            self.database,
+            asked.put_document,
+            self.clock,
+            self.metrics,
+            self.log,
+            put_together=asked.put_documents,
         )
         self.secret = secrets.token_bytes(32)
         self.mailer = MailerStandIn()

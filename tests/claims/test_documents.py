@@ -130,6 +130,33 @@ def test_a_document_that_is_refused_holds_off_no_other(suite: Suite) -> None:
     assert len(suite.vault.texts(first)) == len(suite.vault.texts(second)) == 2
 
 
+def test_texts_of_one_claim_go_to_the_vault_together(suite: Suite) -> None:
+    suite.vault.asked.clear()
+    claim_id = suite.file(suite.vault.subject(), reply_address="a@example.kz").claim.claim_id
+    assert set(suite.vault.texts(claim_id)) == {"STATEMENT", "DEMAND", "REPLY_ADDRESS"}
+    assert [name for name in suite.vault.asked if "Document" in name] == ["PutDocuments"]
+
+
+def test_what_is_refused_together_is_brought_one_by_one(suite: Suite) -> None:
+    suite.vault.up = False
+    claim_id = suite.file(suite.vault.subject()).claim.claim_id
+    suite.vault.up = True
+    suite.vault.refuses["PutDocuments"] = InvalidArgument()
+    _advance(suite, 1)
+    suite.courier.round()
+    assert set(suite.vault.texts(claim_id)) == {"STATEMENT", "DEMAND"}
+
+
+def test_texts_that_are_too_long_for_one_call_go_by_themselves(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.chassis.sealed.courier._MOST_BYTES_TOGETHER", 50_000)
+    suite.vault.asked.clear()
+    claim_id = suite.file(suite.vault.subject(), statement="ә" * 20_000, demand="ә" * 8_000)
+    assert set(suite.vault.texts(claim_id.claim.claim_id)) == {"STATEMENT", "DEMAND"}
+    assert [name for name in suite.vault.asked if "Document" in name] == ["PutDocument"] * 2
+
+
 def test_texts_of_a_destroyed_subject_go(suite: Suite) -> None:
     suite.vault.refuses["PutDocument"] = SubjectDestroyed()
     suite.file(suite.vault.subject())

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from google.protobuf.message import Message
 
-from qupia.vault.v1 import blocking_pb2, vault_pb2
+from qupia.vault.v1 import blocking_pb2, documents_pb2, vault_pb2
 from services.chassis.contract import load_contract
 from services.chassis.ids import new_subject_id, new_uuid
 from services.chassis.refusal import NotFound, Refusal, Unavailable
@@ -65,6 +65,7 @@ class VaultStandIn:
             "ApplyClaimsSlice": self._apply_slice,
             "StageCorrection": self._stage_correction,
             "PutDocument": self._put_document,
+            "PutDocuments": self._put_documents,
             "GetDocument": self._get_document,
         }
 
@@ -177,6 +178,20 @@ class VaultStandIn:
         content = sealing_suite().decrypt(parts.body, self._key, info=own.encode())
         self.documents[place.document_id] = (place, content)
         return vault_pb2.PutDocumentResponse()
+
+    def _put_documents(
+        self, request: documents_pb2.PutDocumentsRequest
+    ) -> documents_pb2.PutDocumentsResponse:
+        if "PutDocument" in self.refuses:
+            raise self.refuses["PutDocument"]
+        before = dict(self.documents)
+        try:
+            for each in request.documents:
+                self._put_document(each)
+        except Refusal:
+            self.documents = before
+            raise
+        return documents_pb2.PutDocumentsResponse()
 
     def _get_document(self, request: vault_pb2.GetDocumentRequest) -> vault_pb2.GetDocumentResponse:
         place, content = self.documents.get(request.place.document_id, (None, b""))

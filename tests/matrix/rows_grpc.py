@@ -16,6 +16,7 @@ from qupia.subject.v1 import subject_pb2
 from qupia.vault.v1 import (
     authority_pb2,
     blocking_pb2,
+    documents_pb2,
     endings_pb2,
     recipients_pb2,
     sessions_pb2,
@@ -156,7 +157,7 @@ def _place(thing: Thing) -> vault_pb2.DocumentPlace:
     )
 
 
-def _put(thing: Thing) -> Message:
+def _put(thing: Thing) -> vault_pb2.PutDocumentRequest:
     return vault_pb2.PutDocumentRequest(
         place=_place(thing), sealing_key_id="no-such-key", sealed=b"?"
     )
@@ -226,6 +227,11 @@ PEER_ROWS: Mapping[str, PeerRow] = {
     ),
     "VaultDocumentService.PutDocument": PeerRow(
         _put, own="INVALID_ARGUMENT", absent="INVALID_ARGUMENT"
+    ),
+    "VaultDocumentsService.PutDocuments": PeerRow(
+        lambda thing: documents_pb2.PutDocumentsRequest(documents=[_put(thing)]),
+        own="INVALID_ARGUMENT",
+        absent="INVALID_ARGUMENT",
     ),
     # Of no session.
     "VaultSessionService.CheckSession": PeerRow(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from qupia.vault.v1 import vault_pb2
+from qupia.vault.v1 import documents_pb2, vault_pb2
 from services.chassis.ids import new_uuid
 from services.chassis.sealing import DocumentPlace, seal
 from tests.vault.person import Person
@@ -117,6 +117,67 @@ def test_a_document_opens_only_for_the_place_it_was_sealed_to(
     with pytest.raises(Refused, match="INVALID_ARGUMENT") as caught:
         claims.call(request)
     assert caught.value.fields == (("sealed", "sealed"),)
+
+
+def _together(*requests: vault_pb2.PutDocumentRequest) -> documents_pb2.PutDocumentsRequest:
+    return documents_pb2.PutDocumentsRequest(documents=requests)
+
+
+def test_documents_of_one_owner_are_put_together_each_with_its_entry(
+    claims: Caller, person: Person, house: House
+) -> None:
+    places = [_place(person) for _ in range(3)]
+    requests = [_sealed(claims, place, f"{TEXT} {n}") for n, place in enumerate(places)]
+    claims.call(requests[1])
+    for _ in range(2):
+        claims.call(_together(*requests))
+    assert [_text(claims, place) for place in places] == [f"{TEXT} {n}" for n in range(3)]
+    stored = [e["refs"]["document_id"] for e in house.entries(event="document.stored")]
+    assert [stored.count(place.document_id) for place in places] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("position", range(3))
+def test_one_document_that_is_wrong_keeps_all_of_them_out(
+    claims: Caller, person: Person, position: int
+) -> None:
+    places = [_place(person) for _ in range(3)]
+    requests = [_sealed(claims, place) for place in places]
+    requests[position].sealed = secrets.token_bytes(200)
+    with pytest.raises(Refused, match="INVALID_ARGUMENT") as caught:
+        claims.call(_together(*requests))
+    assert caught.value.fields == ((f"documents[{position}].sealed", "sealed"),)
+    for place in places:
+        with pytest.raises(Refused, match="NOT_FOUND"):
+            _text(claims, place)
+
+
+def test_an_id_that_stands_for_another_document_keeps_all_of_them_out(
+    claims: Caller, person: Person
+) -> None:
+    taken, fresh = _place(person), _place(person)
+    claims.call(_sealed(claims, taken))
+    another = _sealed(claims, taken, "Басқа мәтін")
+    with pytest.raises(Refused, match="ALREADY_EXISTS"):
+        claims.call(_together(_sealed(claims, fresh), another))
+    assert _text(claims, taken) == TEXT
+    with pytest.raises(Refused, match="NOT_FOUND"):
+        _text(claims, fresh)
+
+
+def test_documents_that_are_put_together_have_one_owner_and_ids_of_their_own(
+    claims: Caller, person: Person
+) -> None:
+    first, other = _place(person), _place(person, owner_id=new_uuid())
+    for second, field in (
+        (other, ("documents[1].place.ownerId", "same")),
+        (first, ("documents[1].place.documentId", "repeated")),
+    ):
+        with pytest.raises(Refused, match="INVALID_ARGUMENT") as caught:
+            claims.call(_together(_sealed(claims, first), _sealed(claims, second)))
+        assert caught.value.fields == (field,)
+    with pytest.raises(Refused, match="INVALID_ARGUMENT") as caught:
+        claims.call(_together())
+    assert caught.value.fields[0][0] == "documents"
 
 
 @pytest.mark.parametrize("sealed", [b"\x01", b"", secrets.token_bytes(200), b"\x01" + bytes(99)])

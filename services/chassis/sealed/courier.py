@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Brings sealed documents to the vault: at once where it can, otherwise for ever."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -24,19 +24,25 @@ TOPIC = "documents"
 _BATCH = 100
 _PUT_SECONDS = 2.0
 _PAUSE_SECONDS = 0.2
+_MOST_TOGETHER = 20
+# Of the megabyte that one call may have; the places of twenty documents take a few kilobytes.
+_MOST_BYTES_TOGETHER = 900_000
 # A vault that is away takes nothing: wait a little. One that refuses a document may take others.
 _NOT_NOW = (Unavailable, VaultNotReady, KeyUnavailable, Overloaded, DeadlineExceeded)
 _MOST_SECONDS_AWAY, _MOST_SECONDS_REFUSED = 2.0, 60.0
 
 Put = Callable[[SealedDocument, float], None]
 """Gives one document to the vault within so many seconds. Raises Refusal."""
+PutTogether = Callable[[Sequence[SealedDocument], float], None]
+"""Gives several documents of one owner to the vault: all of them, or none. Raises Refusal."""
 
 
 class Courier:
     """Delivers the documents of one service; `round` is what runs beside the server.
 
-    `final` are the refusals after which a document will never be taken: like those of a destroyed
-    person it goes. `kept`: whether a trace of what was delivered stays.
+    `put_together` is used where documents of one owner come one after the other. `final` are the
+    refusals after which a document will never be taken: like those of a destroyed person it goes.
+    `kept`: whether a trace of what was delivered stays.
     """
 
     def __init__(
@@ -49,9 +55,11 @@ class Courier:
         *,
         final: tuple[type[Refusal], ...] = (),
         kept: bool = True,
+        put_together: PutTogether | None = None,
     ) -> None:
         self._database = database
         self._put = put
+        self._put_together = put_together
         self._clock = clock
         self._metrics = metrics
         self._log = log
@@ -66,10 +74,7 @@ class Courier:
         """
         with self._database.transaction() as connection:
             documents = store.undelivered_of(connection, site_id, bound_to)
-        for document in documents:
-            left = min(_PUT_SECONDS, seconds())
-            if left <= 0 or not self._deliver(document, left):
-                return
+        self._bring(documents, lambda: min(_PUT_SECONDS, seconds()))
 
     def round(self) -> float:
         """Deliver what is due; returns the seconds until the next round."""
@@ -78,19 +83,66 @@ class Courier:
             documents = store.due(connection, now, _BATCH)
             age = store.oldest_undelivered(connection, now)
         self._metrics.oldest_pending.labels(TOPIC).set(age)
-        for document in documents:
-            if not self._deliver(document, _PUT_SECONDS):
-                break
+        self._bring(documents, lambda: _PUT_SECONDS)
         return _PAUSE_SECONDS
 
-    def _deliver(self, document: SealedDocument, seconds: float) -> bool:
+    def _bring(self, documents: Sequence[SealedDocument], seconds: Callable[[], float]) -> None:
+        """Deliver one after the other, as long as the vault takes any and time is left; what it
+        has taken is written down at once. Written down or not, it may be brought again."""
+        taken: list[SealedDocument] = []
+        try:
+            for together in self._grouped(documents):
+                if len(together) > 1 and self._deliver_together(together, seconds(), taken):
+                    continue
+                for document in together:
+                    left = seconds()
+                    if left <= 0 or not self._deliver(document, left, taken):
+                        return
+        finally:
+            if taken:
+                with self._database.transaction() as connection:
+                    self._settle(connection, taken, self._clock.now())
+
+    def _grouped(self, documents: Sequence[SealedDocument]) -> Iterator[list[SealedDocument]]:
+        """Neighbours of one owner that fit into one call; each alone where none takes several."""
+        group: list[SealedDocument] = []
+        for document in documents:
+            fits = self._put_together is not None and len(group) < _MOST_TOGETHER
+            if group and not (
+                fits
+                and (document.site_id, document.owner_id) == (group[0].site_id, group[0].owner_id)
+                and sum(len(each.sealed) for each in (*group, document)) <= _MOST_BYTES_TOGETHER
+            ):
+                yield group
+                group = []
+            group.append(document)
+        if group:
+            yield group
+
+    def _deliver_together(
+        self, documents: Sequence[SealedDocument], seconds: float, taken: list[SealedDocument]
+    ) -> bool:
+        """One attempt; False where each has to be brought by itself, which tells what is wrong."""
+        assert self._put_together is not None
+        if seconds <= 0:
+            return False
+        try:
+            self._put_together(documents, seconds)
+        except Refusal:
+            return False
+        taken.extend(documents)
+        return True
+
+    def _deliver(
+        self, document: SealedDocument, seconds: float, taken: list[SealedDocument]
+    ) -> bool:
         """One attempt; False where the vault takes nothing at all now."""
         try:
             self._put(document, seconds)
         except self._final as refusal:
             # Kept on, it would be the one thing of that person that somebody can still open.
             with self._database.transaction() as connection:
-                self._abandon(connection, document)
+                self._abandon(connection, [document])
             self._log.warning("document abandoned", topic=TOPIC, reason=refusal.reason)
             return True
         except _NOT_NOW:
@@ -100,8 +152,7 @@ class Courier:
             self._postpone(document, _MOST_SECONDS_REFUSED)
             self._log.warning("document refused", topic=TOPIC, reason=refusal.reason)
             return True
-        with self._database.transaction() as connection:
-            self._settle(connection, document, self._clock.now())
+        taken.append(document)
         return True
 
     def _postpone(self, document: SealedDocument, most_seconds: float) -> None:
@@ -109,5 +160,5 @@ class Courier:
             store.postpone(connection, document, self._clock.now(), most_seconds)
 
 
-def _forget(connection: Connection, document: SealedDocument, _now: datetime) -> None:
-    store.forget(connection, document)
+def _forget(connection: Connection, documents: Sequence[SealedDocument], _now: datetime) -> None:
+    store.forget(connection, documents)

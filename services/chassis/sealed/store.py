@@ -4,7 +4,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, func, insert, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Connection
 
@@ -126,19 +126,25 @@ def due(connection: Connection, now: datetime, limit: int) -> list[SealedDocumen
     return [_document(row) for row in rows]
 
 
-def mark_delivered(connection: Connection, document: SealedDocument, now: datetime) -> None:
-    """The vault has it: it leaves this database."""
-    _update(connection, document, sealed=None, delivered_time=now)
+def mark_delivered(
+    connection: Connection, documents: Sequence[SealedDocument], now: datetime
+) -> None:
+    """The vault has them: they leave this database."""
+    connection.execute(
+        update(sealed_documents)
+        .where(_among(documents), sealed_documents.c.sealed.is_not(None))
+        .values(sealed=None, delivered_time=now)
+    )
 
 
-def forget(connection: Connection, document: SealedDocument) -> None:
-    """The vault has it, and nothing here refers to it any more."""
-    connection.execute(delete(sealed_documents).filter_by(**_place(document)))
+def forget(connection: Connection, documents: Sequence[SealedDocument]) -> None:
+    """The vault has them, or never will, and nothing here refers to them any more."""
+    connection.execute(delete(sealed_documents).where(_among(documents)))
 
 
-def abandon(connection: Connection, document: SealedDocument) -> None:
-    """Nobody will ever have it: its owner was destroyed, so it goes here as well."""
-    _update(connection, document, sealed=None)
+def abandon(connection: Connection, documents: Sequence[SealedDocument]) -> None:
+    """Nobody will ever have them: their owner was destroyed, so they go here as well."""
+    connection.execute(update(sealed_documents).where(_among(documents)).values(sealed=None))
 
 
 def postpone(
@@ -179,6 +185,12 @@ def _update(connection: Connection, document: SealedDocument, **members: object)
         .where(sealed_documents.c.sealed.is_not(None))
         .values(members)
     )
+
+
+def _among(documents: Sequence[SealedDocument]) -> ColumnElement[bool]:
+    d = sealed_documents.c
+    places = [(each.site_id, each.bound_to, each.document_id) for each in documents]
+    return tuple_(d.site_id, d.bound_to, d.document_id).in_(places)
 
 
 def _place(document: SealedDocument) -> dict[str, str]:
