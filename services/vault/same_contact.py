@@ -15,7 +15,7 @@ Each subject found is then blocked in a transaction of its own, under its own lo
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final
@@ -85,19 +85,28 @@ class SameContact:
         return 0.0 if len(due) == _BATCH else _PAUSE_SECONDS
 
     def _search(self, subject: Subject) -> None:
-        """The contacts are those of the whole person: the block reaches every id that is linked."""
+        """The contacts are those of the whole person: the block reaches every id that is linked.
+
+        Whoever waits for a block to be in force waits for this too. What only looks, and the
+        passing of locks, is therefore no transaction: each statement is one by itself, and holds
+        nothing when the next begins.
+        """
         site = subject[0]
-        with self._database.transaction() as connection:
+        with self._database.look() as connection:
             blocks = store_blocks.to_search(connection, subject)
-            person = store_links.reach(connection, *subject).subjects if blocks else ()
+            if not blocks:
+                return
+            person = store_links.reach(connection, *subject).subjects
             contacts = {one for each in person for one in self._contacts(connection, site, each)}
-        if not blocks:
-            return
-        for key in sorted({lock_of(site, f, value) for f, value in contacts}):
-            with self._database.transaction() as connection:
+            for key in sorted({lock_of(site, f, value) for f, value in contacts}):
                 store_blocks.pass_contact(connection, key)
-        for field, value in sorted(contacts):
-            self._block_holders(subject, person, blocks, field, value)
+            holders = [
+                (field, value, find_subjects(connection, self._keys, site, field, value))
+                for field, value in sorted(contacts)
+            ]
+        for field, value, found in holders:
+            others = [each for each in found if each not in person]
+            self._block_holders(subject, blocks, field, value, others)
         with self._database.transaction() as connection:
             store_blocks.mark_searched(connection, blocks)
 
@@ -114,19 +123,17 @@ class SameContact:
     def _block_holders(
         self,
         origin: Subject,
-        person: Collection[str],
         blocks: Sequence[WatchedBlock],
         field: Field,
         value: str,
+        others: Sequence[str],
     ) -> None:
-        """Block whoever has the contact and is not of the `person`, whom the block reaches."""
+        """Block whoever else has the contact; nobody where they are too many to be one person."""
         site = origin[0]
-        with self._database.transaction() as connection:
-            holders = find_subjects(connection, self._keys, site, field, value)
-            others = [each for each in holders if each not in person]
-            if len(others) > MOST_SHARING:
+        if len(others) > MOST_SHARING:
+            with self._database.transaction() as connection:
                 self._tell_of_many(connection, origin, blocks, field, len(others))
-                others = []
+            return
         for other in others:
             with self._database.transaction() as connection:
                 store.lock_exclusive(connection, site, other)
