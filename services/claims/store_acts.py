@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """SQL of what a claim does to its subjects: acts, whole slices, evidence, in one transaction."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import insert, select, update
@@ -29,12 +29,26 @@ def key_of(site_id: str, subject_id: str) -> Key:
     return Key(TOPIC, site_id, subject_id)
 
 
-def lock(connection: Connection, site_id: str, subject_ids: Sequence[str]) -> Mapping[str, int]:
+def lock(connection: Connection, site_id: str, subject_ids: Collection[str]) -> Mapping[str, int]:
     """Lock the subjects' slices, in one order for everybody; the counter each will have next."""
     return {
         subject_id: decider_store.next_counter(connection, key_of(site_id, subject_id))
         for subject_id in sorted(subject_ids)
     }
+
+
+def lock_claim(
+    connection: Connection, claim: Claim, more: Sequence[str] = ()
+) -> tuple[Claim, Mapping[str, int]]:
+    """Lock a claim with the slices of its subjects and of `more`.
+
+    Returns it as it stands behind the locks, since another officer may have taken a step
+    meanwhile, and the counter that each slice will have next.
+    """
+    counters = lock(connection, claim.site_id, {*claim.subject_ids, *more})
+    claim = store.read_claim(connection, claim.site_id, claim.claim_id, lock=True) or claim
+    attached = set(claim.subject_ids) - counters.keys()
+    return claim, {**counters, **lock(connection, claim.site_id, attached)}
 
 
 def record(

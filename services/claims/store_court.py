@@ -34,9 +34,7 @@ def end(
     connection: Connection, claim: Claim, kind: EndKind, step: Step, desk: Desk
 ) -> Mapping[str, str]:
     """Record it; the acts that bring the holds into force. Raises IllegalTransition."""
-    counters = store_acts.lock(connection, claim.site_id, claim.subject_ids)
-    # Read again behind the locks: another officer may have ended it meanwhile.
-    claim = store.read_claim(connection, claim.site_id, claim.claim_id, lock=True) or claim
+    claim, counters = store_acts.lock_claim(connection, claim)
     state = transition(claim.state, END_ACTS[kind], claim.verification)
     store.write_state(connection, claim, state)
     connection.execute(

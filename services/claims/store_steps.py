@@ -97,9 +97,7 @@ def conclude(
     now: datetime,
 ) -> None:
     """Write the outcome of a verification. Raises IllegalTransition, Unavailable."""
-    counters = store_acts.lock(connection, claim.site_id, claim.subject_ids)
-    # Read again behind the locks: another officer may have concluded meanwhile.
-    claim = store.read_claim(connection, claim.site_id, claim.claim_id, lock=True) or claim
+    claim, counters = store_acts.lock_claim(connection, claim)
     outcome = conclusion.outcome
     state = transition(claim.state, ClaimAct.CONCLUDE_VERIFICATION, claim.verification)
     store.write_outcome(connection, claim, state, outcome)

@@ -87,9 +87,7 @@ def settle_same_contact(
     desk: Desk,
 ) -> Acts:
     """Say whether it is the same person. Raises NotOpen."""
-    _, counters = _locked(connection, claim, [subject_id])
-    # Read again behind the lock: another officer may have settled or concluded meanwhile.
-    claim = store.read_claim(connection, claim.site_id, claim.claim_id, lock=True) or claim
+    claim, counters = store_acts.lock_claim(connection, claim, [subject_id])
     state = store_same_contact.state_of(connection, claim.site_id, claim.claim_id, subject_id)
     if state is not SameContactState.PROVISIONAL:
         raise NotOpen
@@ -123,7 +121,7 @@ def settle_authority(
     desk: Desk,
 ) -> Acts:
     """Settle whether a representative may claim. Raises NotOpen."""
-    claim, counters = _locked(connection, claim)
+    claim, counters = store_acts.lock_claim(connection, claim)
     if claim.authority is not AuthorityState.UNSETTLED:
         raise NotOpen
     store.write_authority(connection, claim, decision)
@@ -149,7 +147,7 @@ def correct_receipt(
     is_far_back: Callable[[datetime, datetime], bool],
 ) -> Acts:
     """Enter another time of receipt; a later one waits. Raises NotOpen."""
-    claim, counters = _locked(connection, claim)
+    claim, counters = store_acts.lock_claim(connection, claim)
     if claim.state is ClaimState.ANSWERED or receipt_time == claim.receipt_time:
         raise NotOpen
     deadline = due(receipt_time, term_days(claim.kind), desk.calendar)
@@ -180,7 +178,7 @@ def correct_receipt(
 
 def confirm_receipt(connection: Connection, claim: Claim, step: Step, desk: Desk) -> Acts:
     """Confirm the time of receipt that waits. Raises NotOpen, SameOfficer."""
-    claim, counters = _locked(connection, claim)
+    claim, counters = store_acts.lock_claim(connection, claim)
     waiting = store_settling.awaiting_receipt(connection, claim)
     if waiting is None or claim.state is ClaimState.ANSWERED:
         raise NotOpen
@@ -215,7 +213,7 @@ def _confirmed(
 
 def propose_lift(connection: Connection, claim: Claim, step: Step, desk: Desk) -> Acts:
     """Propose to lift the block before its outcome. Raises NotOpen."""
-    claim, _ = _locked(connection, claim)
+    claim, _ = store_acts.lock_claim(connection, claim)
     if not _can_be_lifted(claim):
         raise NotOpen
     if not store_settling.propose_lift(connection, claim, step.by.principal, desk.now):
@@ -225,7 +223,7 @@ def propose_lift(connection: Connection, claim: Claim, step: Step, desk: Desk) -
 
 def approve_lift(connection: Connection, claim: Claim, step: Step, desk: Desk) -> Acts:
     """Lift the block before its outcome. Raises NotOpen, SameOfficer."""
-    claim, counters = _locked(connection, claim)
+    claim, counters = store_acts.lock_claim(connection, claim)
     lift = store_settling.read_lift(connection, claim)
     if not _can_be_lifted(claim) or lift is None or lift.approved_by is not None:
         raise NotOpen
@@ -239,15 +237,6 @@ def approve_lift(connection: Connection, claim: Claim, step: Step, desk: Desk) -
 
 def _can_be_lifted(claim: Claim) -> bool:
     return claim.blocks and not claim.released and claim.verification is Verification.OPEN
-
-
-def _locked(
-    connection: Connection, claim: Claim, more: Sequence[str] = ()
-) -> tuple[Claim, Mapping[str, int]]:
-    """The claim as it stands behind the locks, and the counters its slices will have next."""
-    counters = store_acts.lock(connection, claim.site_id, [*claim.subject_ids, *more])
-    stands = store.read_claim(connection, claim.site_id, claim.claim_id, lock=True)
-    return stands or claim, counters
 
 
 def _write(

@@ -47,8 +47,7 @@ def attach_subject(
 
     Raises NotOpen (named already, or the claim is not open), TooManyClaims, Unavailable.
     """
-    counters = store_acts.lock(connection, claim.site_id, [*claim.subject_ids, subject_id])
-    claim = store.read_claim(connection, claim.site_id, claim.claim_id, lock=True) or claim
+    claim, counters = store_acts.lock_claim(connection, claim, [subject_id])
     # What a verification found it found of those who were named.
     if subject_id in claim.subject_ids or claim.state not in UNANSWERED or _is_settled(claim):
         raise NotOpen

@@ -2,16 +2,20 @@
 """Working a claim: whose it is, notes, files, its texts, its timeline, its subjects (6.2.3, 8)."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
+import psycopg
 import pytest
 from google.api.httpbody_pb2 import HttpBody
 
+from cli.postgres import DatabaseAccess
 from qupia.claims.v1 import claims_pb2, work_pb2
 from services.chassis.ids import new_subject_id, new_uuid
 from services.chassis.refusal import InvalidArgument, NotFound, PermissionDenied, StateConflict
 from services.claims import paper
 from tests.claims.suite import Claim, Suite
+from tests.harness.waiting import wait_until
 
 PDF = b"%PDF-1.7\n\x00\xff\xfe not opened here"
 
@@ -121,6 +125,42 @@ def test_a_claim_carries_so_many_bytes_of_files(
         _ask(suite, "AttachFile", claim_id, content=PDF)
     with pytest.raises(StateConflict):
         _ask(suite, "AttachFile", claim_id, content=PDF)
+
+
+def test_a_conclusion_reaches_whoever_was_attached_while_it_waited(
+    suite: Suite, empty: DatabaseAccess
+) -> None:
+    subject, other = suite.vault.subject(), suite.vault.subject()
+    claim = suite.file(subject).claim
+    with (
+        psycopg.connect(empty.owner_url.replace("+psycopg", "", 1)) as database,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        database.execute("SELECT 1 FROM slices WHERE subject_id = %s FOR UPDATE", [subject])
+        waiting = []
+        for act in (
+            lambda: _ask(
+                suite, "AttachSubject", claim.claim_id, subject_id=other, reason="Табылды"
+            ),
+            lambda: suite.conclude(claim.claim_id, Claim.UNLAWFUL_CONFIRMED),
+        ):
+            waiting.append(pool.submit(act))
+            wait_until(lambda: _held_up(empty) == len(waiting), "each waits for its turn")
+        database.commit()
+        for each in waiting:
+            each.result()
+    for subject_id in (subject, other):
+        (block,) = suite.vault.slices["demo", subject_id].blocks
+        assert int(block.outcome) == int(Claim.UNLAWFUL_CONFIRMED)
+
+
+def _held_up(database: DatabaseAccess) -> int:
+    """How many transactions wait for another's row."""
+    held_up = "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted"
+    with psycopg.connect(database.owner_url.replace("+psycopg", "", 1)) as connection:
+        found = connection.execute(held_up).fetchone()
+    assert found is not None
+    return int(found[0])
 
 
 def test_a_subject_found_later_is_blocked_from_the_receipt(suite: Suite) -> None:
