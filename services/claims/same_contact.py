@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hears from the vault whom it blocked for their contact, and takes it into the book (6.2.3)."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -18,12 +19,13 @@ from services.claims import store, store_acts, store_same_contact, store_tasks
 from services.claims.claim import Claim
 from services.claims.store_acts import Compose
 from services.claims.store_same_contact import ProvisionalBlock, SameContact, SameContactState
-from services.claims.store_tasks import TaskKind
+from services.claims.store_tasks import Destruction, TaskKind
 from services.claims.store_verification import Desk
 
 _LIST_SECONDS, _PUSH_SECONDS = 2.0, 2.0
 _PAUSE_SECONDS = 0.5
-_DESTRUCTIONS = 20
+_TOGETHER = 20
+"""Subjects that the vault is asked about in one call."""
 EVENT = "same_contact.blocked"
 
 
@@ -36,8 +38,8 @@ class Vault(Protocol):
         """A page of blocks, and where the next one begins; None: that was the last."""
         ...
 
-    def is_destroyed(self, site_id: str, subject_id: str, timeout: float) -> bool:
-        """Whether a subject's data were destroyed."""
+    def destroyed(self, site_id: str, subject_ids: Sequence[str], timeout: float) -> frozenset[str]:
+        """Those of at most 20 subjects whose data were destroyed."""
         ...
 
 
@@ -64,6 +66,7 @@ class SameContacts:
         self._metrics = metrics
         self._log = log
         self._told: set[str] = set()
+        self._asked: Destruction | None = None
 
     def round(self) -> float:
         """Take in all that the vault names; returns the seconds until the next round."""
@@ -151,17 +154,19 @@ class SameContacts:
         store_same_contact.add(connection, claim.site_id, claim.claim_id, shared, found.since)
 
     def _end_destructions(self) -> None:
-        """Tasks whose data the vault has destroyed are done."""
+        """Tasks whose data the vault has destroyed are done.
+
+        What is due and what is destroyed the vault's list says; a task follows it. Every round asks
+        of the next tasks, so that some whose destruction is held keep none of the others open.
+        """
         with self._database.transaction() as connection:
-            tasks = store_tasks.open_destructions(connection, _DESTRUCTIONS)
-        for site_id, claim_id, subject_id in tasks:
-            if self._vault.is_destroyed(site_id, subject_id, _LIST_SECONDS):
-                with self._database.transaction() as connection:
-                    store_tasks.done(
-                        connection,
-                        site_id,
-                        claim_id,
-                        TaskKind.DESTROY,
-                        self._clock.now(),
-                        subject_id,
-                    )
+            tasks = store_tasks.open_destructions(connection, self._asked, _TOGETHER)
+        for site_id in sorted({site for site, *_ in tasks}):
+            subjects = sorted({subject for site, *_, subject in tasks if site == site_id})
+            destroyed = self._vault.destroyed(site_id, subjects, _LIST_SECONDS)
+            with self._database.transaction() as connection:
+                for site, _, claim_id, subject in tasks:
+                    if site == site_id and subject in destroyed:
+                        now = self._clock.now()
+                        store_tasks.done(connection, site, claim_id, TaskKind.DESTROY, now, subject)
+        self._asked = tasks[-1] if len(tasks) == _TOGETHER else None

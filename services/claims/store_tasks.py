@@ -15,6 +15,9 @@ from services.claims.tables_verification import tasks
 Place = tuple[date, str, str, str]
 """(due date, claim, subject, kind)"""
 
+Destruction = tuple[str, date, str, str]
+"""(site, due date, claim, subject)"""
+
 
 class TaskKind(StrEnum):
     """What is to be done."""
@@ -121,13 +124,14 @@ def list_tasks(
     ]
 
 
-def open_destructions(connection: Connection, limit: int) -> list[tuple[str, str, str]]:
-    """(site, claim, subject) of data that are still to be destroyed, the most urgent first."""
+def open_destructions(
+    connection: Connection, after: Destruction | None, limit: int
+) -> list[Destruction]:
+    """The tasks of data that are still to be destroyed, after a place in their order."""
     t = tasks.c
-    rows = connection.execute(
-        select(t.site_id, t.claim_id, t.subject_id)
-        .where(t.kind == TaskKind.DESTROY, t.done_time.is_(None))
-        .order_by(t.due_time)
-        .limit(limit)
-    )
-    return [(row.site_id, row.claim_id, row.subject_id) for row in rows]
+    order = (t.site_id, t.due_date, t.claim_id, t.subject_id)
+    statement = select(*order).where(t.kind == TaskKind.DESTROY, t.done_time.is_(None))
+    if after is not None:
+        statement = statement.where(tuple_(*order) > after)
+    rows = connection.execute(statement.order_by(*order).limit(limit))
+    return [(row.site_id, row.due_date, row.claim_id, row.subject_id) for row in rows]

@@ -134,12 +134,12 @@ class Vault:
         )
         return frozenset(answer.subject_ids)
 
-    def is_destroyed(self, site_id: str, subject_id: str, timeout: float) -> bool:
-        """Whether a subject's data were destroyed."""
-        request = vault_pb2.LookUpSubjectRequest(site_id=site_id, subject_ids=[subject_id])
+    def destroyed(self, site_id: str, subject_ids: Sequence[str], timeout: float) -> frozenset[str]:
+        """Those of at most 20 subjects whose data were destroyed."""
+        request = vault_pb2.LookUpSubjectRequest(site_id=site_id, subject_ids=subject_ids)
         path = f"{_CLAIMS}/LookUpSubject"
         answer = self._caller.call(path, request, vault_pb2.LookUpSubjectResponse, timeout)
-        return subject_id in answer.destroyed
+        return frozenset(answer.destroyed)
 
     def provisional_blocks(
         self, page_token: str, timeout: float

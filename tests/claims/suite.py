@@ -318,9 +318,9 @@ class Suite:
         answer = self.ask("ConcludeVerification", request, self.person())
         return cast(claims_pb2.ConcludeVerificationResponse, answer)
 
-    def take_in_provisional_blocks(self) -> None:
+    def take_in_provisional_blocks(self, rounds: int = 1) -> None:
         """What the rounds beside the server do."""
-        SameContacts(
+        beside = SameContacts(
             self.database,
             Vault(self.vault),
             self.pusher,
@@ -329,7 +329,9 @@ class Suite:
             self.clock,
             self.metrics,
             self.log,
-        ).round()
+        )
+        for _ in range(rounds):
+            beside.round()
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         """What a query finds."""

@@ -316,6 +316,22 @@ def test_confirmed_unlawful_acts_are_destroyed_by_the_next_working_day(suite: Su
     assert [task.subject_id for task in tasks(suite, "DESTROY")] == [subjects[1]]
 
 
+def test_destructions_that_are_held_keep_no_other_task_open(suite: Suite) -> None:
+    subjects = [suite.vault.subject() for _ in range(24)]
+    for start in range(0, 24, 8):
+        claim = suite.file(*subjects[start : start + 8], kind=Claim.UNLAWFUL_ACTS).claim
+        suite.conclude(claim.claim_id, Claim.UNLAWFUL_CONFIRMED)
+    last = [task.subject_id for task in tasks(suite, "DESTROY")][-1]
+    suite.vault.destroyed.add(("demo", last))
+    suite.take_in_provisional_blocks(rounds=2)
+    assert {task.subject_id for task in tasks(suite, "DESTROY")} == {*subjects} - {last}
+    # And again from the first.
+    first = tasks(suite, "DESTROY")[0].subject_id
+    suite.vault.destroyed.add(("demo", first))
+    suite.take_in_provisional_blocks(rounds=3)
+    assert {task.subject_id for task in tasks(suite, "DESTROY")} == {*subjects} - {last, first}
+
+
 def test_tasks_come_in_pages_and_belong_to_their_site(suite: Suite) -> None:
     for _ in range(3):
         suite.file(suite.vault.subject(), metadata=suite.person(), **REPRESENTATIVE)
