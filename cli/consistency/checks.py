@@ -79,6 +79,12 @@ def all_checks(calendar: WorkingCalendar) -> tuple[Check, ...]:
         gone = store_destructions.destroyed(records.vault)
         found = store_incidents.stories(records.claims)
         yield from incidents.incident_faults(found, calendar, gone)
+        yield from _dangling(
+            "claims",
+            store_incidents.named_requests(records.claims),
+            store_disclosure.request_ids(records.disclosure),
+            "request",
+        )
 
     return (
         Check("policies", "policy versions have no gap and their texts their digests", _policies),

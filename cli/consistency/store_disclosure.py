@@ -287,3 +287,10 @@ def _delivery(row: Row[*tuple[Any, ...]]) -> Delivery:
         expire_time=row.expire_time,
         ended_time=row.ended_time,
     )
+
+
+def request_ids(broker: Snapshot) -> Iterator[str]:
+    """The requests of state bodies, by id."""
+    r = authority_requests.c.request_id
+    for row in broker.stream(select(r).order_by(plain(r))):
+        yield row.request_id

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import and_, func, select
 
+from cli.consistency.matching import Reference
 from cli.consistency.store_snapshot import Snapshot, plain
 from services.chassis.evidence import DONE, entries
 from services.chassis.pseudonym import subject_pseudonyms
@@ -117,6 +118,20 @@ def stories(claims: Snapshot) -> Iterator[Story]:
             [m for m in found if isinstance(m, Affected)],
             [m for m in found if isinstance(m, ToldEntry)],
         )
+
+
+def named_requests(claims: Snapshot) -> Iterator[Reference]:
+    """Notices that name the request of a state body by which data left, by that request."""
+    n = incident_notices.c
+    statement = select(n.site_id, n.incident_id, n.notice_id, n.authority_request_id)
+    statement = statement.where(n.authority_request_id.is_not(None))
+    for row in claims.stream(statement.order_by(plain(n.authority_request_id))):
+        key = (
+            ("site_id", row.site_id),
+            ("incident_id", row.incident_id),
+            ("notice_id", row.notice_id),
+        )
+        yield Reference("incident_notices", key, row.authority_request_id)
 
 
 def _incidents(claims: Snapshot) -> Iterator[tuple[Place, Member]]:

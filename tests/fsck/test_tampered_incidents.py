@@ -74,6 +74,13 @@ INCIDENTS = [
         "incident_notices",
     ),
     _incident(
+        "a notice names a request that the broker does not have",
+        "UPDATE incident_notices SET authority_request_id = '00000000-0000-7000-8000-000000000000'"
+        f" WHERE notice_id = ({_NOTICE})",
+        _NOTICE,
+        "incident_notices",
+    ),
+    _incident(
         "a notice was forged",
         "INSERT INTO incident_notices SELECT site_id, incident_id, 'n-1', 'SUBJECTS', channel,"
         " now(), NULL, author, now() FROM incident_notices LIMIT 1",
