@@ -129,8 +129,11 @@ def record_refusal(
     return Turned(refusal_of(against.reason, against.clause), reference)
 
 
-def permit(call: Call, way: Left, digest: str) -> Entry:
-    """The evidence of what leaves; `digest` is of the details, as the receipt has it."""
+def permit(call: Call, way: Left, digest: str, subject: str) -> Entry:
+    """The evidence of what leaves; `digest` is of the details, as the receipt has it.
+
+    `subject` is the subject's pseudonym, empty where it has none yet.
+    """
     refs = references(way.release) | {
         "release_id": way.release.release_id,
         "entry_id": way.entry_id,
@@ -139,6 +142,7 @@ def permit(call: Call, way: Left, digest: str) -> Entry:
     return entry(
         call,
         PERMITTED,
+        subject=subject,
         clause=CLAUSE,
         refs=refs,
         decided_on={"rulesVersion": RULES_VERSION},

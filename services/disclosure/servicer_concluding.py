@@ -57,13 +57,14 @@ class Concluding:
             for each in answered:
                 if id(each) not in leaving:
                     outcomes[id(each)] = self._hold_back(connection, each, places, now)
-            outcomes |= self._let_go(connection, given, leaving, now)
+            outcomes |= self._let_go(connection, given, places, leaving, now)
         return [outcomes[id(each)] for each in answered]
 
     def _let_go(
         self,
         connection: Connection,
         given: Sequence[Answered],
+        places: Mapping[Key, Place],
         leaving: Mapping[int, Left],
         now: datetime,
     ) -> dict[int, Released | Exception]:
@@ -81,7 +82,9 @@ class Concluding:
                 outcomes[id(each)] = Turned(Unavailable(retry_after=1))
                 continue
             outcomes[id(each)], digest = self._answer(each, way, now)
-            lines.append((_line(way, now), permit(each.prepared.attempt.call, way, digest)))
+            pseudonym = places[each.key].pseudonym
+            proof = permit(each.prepared.attempt.call, way, digest, pseudonym)
+            lines.append((_line(way, now), proof))
         store_ledger.record_left(connection, lines, now)
         return outcomes
 

@@ -59,13 +59,18 @@ def record_left(
 ) -> None:
     """Write the lines and the evidence of data that leave, or may have left.
 
-    The entries get the subjects' pseudonyms. Raises Unavailable: no record, no data.
+    The entries get the subjects' pseudonyms, where they have none. Raises Unavailable: no record,
+    no data.
     """
     if not lines:
         return
     _add(connection, [line for line, _ in lines])
-    names = pseudonyms_of(connection, {(line.site_id, line.subject_id) for line, _ in lines})
-    proofs = [replace(e, subject=names[(line.site_id, line.subject_id)]) for line, e in lines]
+    unnamed = {(line.site_id, line.subject_id) for line, proof in lines if not proof.subject}
+    names = pseudonyms_of(connection, unnamed) if unnamed else {}
+    proofs = [
+        proof if proof.subject else replace(proof, subject=names[line.site_id, line.subject_id])
+        for line, proof in lines
+    ]
     evidence.append_all(connection, proofs, now)
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection
 
 from services.chassis.arrays import Texts
 from services.chassis.prepared import Prepared, given
+from services.chassis.pseudonym import subject_pseudonyms
 from services.disclosure.order import Delivery, OrderState
 from services.disclosure.permission import Fetches
 from services.disclosure.recipient import Kind
@@ -30,13 +31,15 @@ Key = tuple[str, str]
 class Place:
     """A delivery as it stands: its order's state, its fetches that count, its first release.
 
-    `first_release_id` is empty where nothing of it has left yet.
+    `first_release_id` is empty where nothing of it has left yet, `pseudonym` where its subject has
+    no name in this service's evidence yet.
     """
 
     delivery: Delivery
     order: OrderState
     fetches: Fetches
     first_release_id: str
+    pseudonym: str
 
 
 _asked = given("asked", site_id=Text, delivery_id=Text)
@@ -85,6 +88,7 @@ _PLACES = Prepared(
         _first,
         _fetched.c.fetches,
         _fetched.c.last_fetch,
+        subject_pseudonyms.c.pseudonym,
     ).select_from(
         _asked.join(deliveries, _named)
         .join(
@@ -95,6 +99,13 @@ _PLACES = Prepared(
             ),
         )
         .join(_fetched, true())
+        .outerjoin(
+            subject_pseudonyms,
+            and_(
+                subject_pseudonyms.c.site_id == deliveries.c.site_id,
+                subject_pseudonyms.c.subject_id == deliveries.c.subject_id,
+            ),
+        )
     ),
 )
 
@@ -107,11 +118,13 @@ def lock(connection: Connection, wanted: Collection[Key]) -> None:
 def read(connection: Connection, wanted: Collection[Key]) -> dict[Key, Place]:
     """Those of the deliveries that there are."""
     found: dict[Key, Place] = {}
-    for *members, state, first, count, last in _PLACES.rows(connection, **_places(wanted)):
+    for *members, state, first, count, last, pseudonym in _PLACES.rows(
+        connection, **_places(wanted)
+    ):
         members[6] = Kind(members[6])
         delivery = Delivery(*members)
         found[delivery.site_id, delivery.delivery_id] = Place(
-            delivery, OrderState(state), Fetches(count, last), first or ""
+            delivery, OrderState(state), Fetches(count, last), first or "", pseudonym or ""
         )
     return found
 
