@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +25,8 @@ from services.chassis.process import ProcessSettings, certificate_of, peer_names
 from services.chassis.recorder import RefusalRecorder
 from services.chassis.server import Certificate, Server
 from services.chassis.start_error import StartError
+
+_OBJECTS_BETWEEN_COLLECTIONS = 20_000
 
 
 class Background(Protocol):
@@ -121,6 +124,7 @@ def serve(
         parts.metrics.serve(parts.settings.metrics)
     for background in backgrounds:
         background.start()
+    _spare_collections()
     server.set_serving(True)
     ready()
     stop.wait()
@@ -128,6 +132,17 @@ def serve(
     for background in backgrounds:
         background.stop()
     parts.database.close()
+
+
+def _spare_collections() -> None:
+    """Let collections of garbage look at what calls leave, and neither often nor at all the rest.
+
+    A call of a thousand members makes many objects and no cycles; looking at every 700 of them,
+    and at the whole program in between, takes a third of its time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
 
 
 def _issuers(parts: Parts) -> Issuers:

@@ -4,6 +4,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import psycopg
 import pytest
 
 from qupia.contract.v1 import contract_pb2
@@ -214,6 +215,23 @@ def test_one_member_that_spoils_the_transaction_is_tried_alone(
     monkeypatch.setattr(store_releases, "end_left", spoilt)
     assert _told(house.call(recipient, _asked())) == ["OK", "INTERNAL", "OK"]
     assert len(house.ledger()) == 2
+
+
+def test_many_take_as_many_statements_as_one(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipient = house.recipient()
+    asked = _morning(house, recipient, 9)
+    told: list[Any] = []
+    real = psycopg.Cursor.execute
+
+    def heard(cursor: Any, query: Any, *given: Any, **kinds: Any) -> Any:
+        told.append(query)
+        return real(cursor, query, *given, **kinds)
+
+    monkeypatch.setattr(psycopg.Cursor, "execute", heard)
+    assert _told(house.call(recipient, _asked(asked[0]))) == ["OK"]
+    of_one = len(told)
+    assert _told(house.call(recipient, _asked(*asked[1:]))) == ["OK"] * 8
+    assert 9 <= of_one == len(told) - of_one
 
 
 def test_the_vault_is_asked_once_for_many(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
