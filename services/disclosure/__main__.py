@@ -6,7 +6,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from functools import cache
 from pathlib import Path
 
 from pydantic import Field
@@ -131,14 +130,13 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     client.close()
 
 
-def _calendar(override: Path | None) -> Callable[[], WorkingCalendar]:
-    """The calendar; only an override file is read at once. Raises ConfigError."""
+def _calendar(override: Path | None) -> WorkingCalendar:
+    """The calendar. Raises ConfigError."""
+    # In this thread: another that is still loading it when the process ends would hold that up.
     try:
-        if override:
-            load_calendar(override)
+        return load_calendar(override)
     except CalendarFileError as error:
         raise ConfigError(str(error)) from None
-    return cache(lambda: load_calendar(override))
 
 
 def _pusher(parts: Parts, vault: Vault) -> Pusher:
@@ -175,7 +173,7 @@ def desk_of(
     courier: Courier,
     vault: AuthorityVault,
     sites: Sites | None,
-    calendar: Callable[[], WorkingCalendar],
+    calendar: WorkingCalendar,
 ) -> Desk:
     """What the handlers of state bodies' requests work with."""
     return Desk(

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from services.chassis.calendar import WorkingCalendar
 from services.chassis.clock import Clock
 from services.chassis.database import Database
@@ -22,7 +20,7 @@ class Overdue:
     def __init__(
         self,
         database: Database,
-        calendar: Callable[[], WorkingCalendar],
+        calendar: WorkingCalendar,
         clock: Clock,
         metrics: Metrics,
     ) -> None:
@@ -34,7 +32,7 @@ class Overdue:
     def round(self) -> float:
         """Count; returns the seconds until the next round."""
         now = self._clock.now()
-        made_before = overdue_before(now, FETCH_WORKING_DAYS, self._calendar())
+        made_before = overdue_before(now, FETCH_WORKING_DAYS, self._calendar)
         with self._database.transaction() as connection:
             unfetched = store_notices.count_unfetched(connection, made_before)
             unanswered = store_authority_requests.count_overdue(connection, now)

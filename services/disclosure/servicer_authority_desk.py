@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -55,10 +55,7 @@ class AuthorityVault(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """The parts; `sites` says who operates a site, None where the process was not told.
-
-    `calendar` is asked for when a term is first reckoned: loading it takes its time.
-    """
+    """The parts; `sites` says who operates a site, None where the process was not told."""
 
     database: Database
     clock: Clock
@@ -69,7 +66,7 @@ class Desk:
     vault: AuthorityVault
     signer: Signer
     sites: Sites | None
-    calendar: Callable[[], WorkingCalendar]
+    calendar: WorkingCalendar
 
     def find(
         self, connection: Connection, call: Call, request_id: str, *, lock: bool = False

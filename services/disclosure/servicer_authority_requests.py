@@ -110,7 +110,7 @@ class AuthorityRequestServicer:
         if asked.authorization.document.text:
             texts.append(Text(TextKind.DOCUMENT, asked.authorization.document.text))
         wanted = wire_authorities.day(asked.authorization.due_date)
-        due = answer_deadline(wanted, now, self._desk.calendar())
+        due = answer_deadline(wanted, now, self._desk.calendar)
         request = _request_of(call, asked, texts, due, now)
         stands = self._desk.keys.begin(connection, call, request.request_id, now)
         if stands != request.request_id:

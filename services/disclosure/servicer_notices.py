@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import cast
 
@@ -36,7 +35,7 @@ class NoticeServicer:
         clock: Clock,
         keys: IdempotencyKeys,
         tokens: PageTokens,
-        calendar: Callable[[], WorkingCalendar],
+        calendar: WorkingCalendar,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -59,7 +58,7 @@ class NoticeServicer:
         place = self._tokens.open(scope, request.page_token) or [""]
         made_before = None
         if request.overdue:
-            made_before = overdue_before(now, FETCH_WORKING_DAYS, self._calendar())
+            made_before = overdue_before(now, FETCH_WORKING_DAYS, self._calendar)
         with self._database.transaction() as connection:
             if own and not _certified(connection, call):
                 return notices_pb2.ListNoticesResponse()
@@ -97,7 +96,7 @@ class NoticeServicer:
         return notices_pb2.AcknowledgeNoticeResponse(notice=self._message(found, now))
 
     def _message(self, notice: Notice, now: datetime) -> notices_pb2.Notice:
-        calendar = self._calendar()
+        calendar = self._calendar
         return notices_pb2.Notice(
             notice_id=notice.notice_id,
             instruction=notices_pb2.Notice.Instruction.Value(notice.instruction),

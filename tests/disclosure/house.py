@@ -55,6 +55,7 @@ D = disclosure_pb2
 SITE, OTHER_SITE = "demo", "other"
 SUBJECT, OTHER_SUBJECT, NOBODY = "a" * 32, "b" * 32, "c" * 32
 BINS = ("971240001315", "940140000385", "941240000193", "020240000555", "000140002217")
+CALENDAR = load_calendar(None)
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 DATA = subject_pb2.PersonalData(
     family_name="Әбілқайырұлы",
@@ -187,7 +188,7 @@ class House:
         # State bodies are tested through the whole suite (tests/policy/test_clause_5_3*.py).
         nothing = cast(AuthorityVault, self.vault)
         courier = Courier(database, lambda *_: None, self.clock, self._metrics, self._log)
-        desk = desk_of(parts, courier, nothing, None, lambda: load_calendar(None))
+        desk = desk_of(parts, courier, nothing, None, CALENDAR)
         self._pipeline = Pipeline(
             [scrub(self._log, self._metrics), record(recorder), AUTHORIZATION, VALIDATION],
             handlers_of(parts, self.pusher, releasing, single, desk),

@@ -7,14 +7,13 @@ from typing import Any
 import pytest
 
 from qupia.disclosure.v1 import notices_pb2
-from services.chassis.calendar import load_calendar
 from services.chassis.identity import Principal
 from services.chassis.ids import new_uuid
 from services.chassis.metrics import Metrics
 from services.disclosure.notice import Recall
 from services.disclosure.overdue import Overdue
 from services.disclosure.recaller import Heard, Recaller
-from tests.disclosure.house import SITE, START, SUBJECT, House, officer, release
+from tests.disclosure.house import CALENDAR, SITE, START, SUBJECT, House, officer, release
 
 # The day after START, a Tuesday, ends then in Almaty.
 DUE = datetime(2026, 11, 24, 19, tzinfo=UTC)
@@ -37,8 +36,8 @@ def _overdue(house: House, caller: Principal | None = None) -> list[Any]:
 
 
 def _gauge(house: House) -> float:
-    metrics, calendar = Metrics(), load_calendar(None)
-    Overdue(house.database, lambda: calendar, house.clock, metrics).round()
+    metrics = Metrics()
+    Overdue(house.database, CALENDAR, house.clock, metrics).round()
     value = metrics.registry.get_sample_value("qupia_overdue", {"duty": "notices"})
     assert value is not None
     return value
