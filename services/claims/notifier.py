@@ -14,7 +14,7 @@ from services.chassis.clock import Clock
 from services.chassis.database import Database
 from services.chassis.mail import Letter, LetterNotSent, Mailer
 from services.chassis.metrics import Metrics
-from services.chassis.refusal import Refusal, SubjectDestroyed
+from services.chassis.refusal import DataLoss, Refusal, SubjectDestroyed
 from services.chassis.sealed import store as sealed_store
 from services.chassis.sealed.document import StoredDocument
 from services.claims import store, store_acts, store_clock
@@ -80,7 +80,7 @@ class Notifier:
         claim, notice, address = taken
         try:
             mailer.send(self._letter(claim, notice, address), _MAIL_SECONDS)
-        except SubjectDestroyed:
+        except (SubjectDestroyed, DataLoss):
             self._end(claim, notice, Sending.UNDELIVERABLE)
         except LetterNotSent as failure:
             self._log.warning("notice not sent", for_good=failure.for_good)

@@ -15,7 +15,7 @@ from services.chassis.database import Connection, Database
 from services.chassis.mail import Attachment, LetterNotSent, Mailer
 from services.chassis.mail import Letter as MailLetter
 from services.chassis.metrics import Metrics
-from services.chassis.refusal import Refusal, SubjectDestroyed
+from services.chassis.refusal import DataLoss, Refusal, SubjectDestroyed
 from services.chassis.sealed import store as sealed_store
 from services.chassis.sealed.document import SealingKey, StoredDocument
 from services.claims import store, store_acts, store_answer_steps, store_answers
@@ -85,7 +85,8 @@ class Sender:
             message_id = mailer.send(
                 self._mail(claim, letter, address.decode(), content), _MAIL_SECONDS
             )
-        except SubjectDestroyed:
+        except (SubjectDestroyed, DataLoss):
+            # Trying again opens neither: the officer has the claim and its texts.
             self._give_up(claim, way)
         except LetterNotSent as failure:
             self._log.warning("answer not sent", for_good=failure.for_good)

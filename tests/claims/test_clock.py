@@ -10,7 +10,7 @@ from qupia.claims.v1 import claims_pb2, notices_pb2, verification_pb2
 from services.chassis.clock import FixedClock
 from services.chassis.deadline import days_before
 from services.chassis.mail import LetterNotSent
-from services.chassis.refusal import InvalidArgument, StateConflict
+from services.chassis.refusal import DataLoss, InvalidArgument, StateConflict
 from services.claims import store, store_clock
 from services.claims.wire import instant, stamp
 from tests.claims.suite import NOW, Claim, Suite, in_threads
@@ -126,6 +126,16 @@ def test_a_letter_that_nobody_takes_becomes_an_officers_task(suite: Suite) -> No
     claim = _claim(suite, reply_address=ADDRESS)
     _at(suite, instant(claim.due_time))
     suite.mailer.failure = LetterNotSent("no such mailbox", for_good=True)
+    _round(suite)
+    assert [each.sending for each in _notices(suite, claim)] == [Notice.UNDELIVERABLE]
+    assert _tasks(suite) == [Task.TELL_NO_ANSWER]
+
+
+def test_a_letter_to_an_address_that_nothing_opens_becomes_an_officers_task(suite: Suite) -> None:
+    """T-8.2-e"""
+    claim = _claim(suite, reply_address=ADDRESS)
+    _at(suite, instant(claim.due_time))
+    suite.vault.refuses["GetDocument"] = DataLoss()
     _round(suite)
     assert [each.sending for each in _notices(suite, claim)] == [Notice.UNDELIVERABLE]
     assert _tasks(suite) == [Task.TELL_NO_ANSWER]

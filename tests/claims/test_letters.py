@@ -18,10 +18,13 @@ from services.chassis.ids import new_uuid
 from services.chassis.mail import LetterNotSent
 from services.chassis.refusal import (
     AlreadyExists,
+    DataLoss,
     InvalidArgument,
     NotFound,
     PermissionDenied,
+    Refusal,
     StateConflict,
+    SubjectDestroyed,
     Unavailable,
 )
 from services.chassis.signing import Signature, is_signed
@@ -247,6 +250,16 @@ def test_an_address_that_takes_nothing_is_told_to_the_officer(suite: Suite) -> N
     suite.sender.round()
     assert [letter.to for letter in suite.mailer.letters] == ["new@example.kz"]
     assert suite.rows("SELECT state FROM claims") == [("ANSWERED",)]
+
+
+@pytest.mark.parametrize("refusal", [DataLoss(), SubjectDestroyed()])
+def test_a_letter_that_nothing_opens_is_told_to_the_officer(suite: Suite, refusal: Refusal) -> None:
+    claim_id = _claim(suite, reply_address=ADDRESS)
+    _answer(suite, claim_id)
+    suite.vault.refuses["GetDocument"] = refusal
+    suite.sender.round()
+    assert _status(suite, claim_id).sending == Letter.UNDELIVERABLE
+    assert suite.mailer.letters == []
 
 
 @pytest.mark.parametrize("failure", [None, LetterNotSent("no such mailbox", for_good=True)])
