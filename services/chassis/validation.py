@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date
+from functools import cache
 from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -83,7 +84,7 @@ def _faults(message: Message, prefix: str, depth: int) -> Iterator[FieldViolatio
         return
     given = {field.number for field, _ in message.ListFields()}
     for field in fields_of(message):
-        if field.number not in given and not is_required(field):
+        if _is_well(message, field, is_given=field.number in given):
             continue
         path = prefix + field.json_name
         if is_map(field):
@@ -105,6 +106,23 @@ def _faults(message: Message, prefix: str, depth: int) -> Iterator[FieldViolatio
             yield FieldViolation(path, "output_only", "is set by the service only")
             continue
         yield from _value_faults(field, value, path, depth)
+
+
+def _is_well(message: Message, field: FieldDescriptor, *, is_given: bool) -> bool:
+    """Whether it is absent and may be, or a text in its form, as nearly all there is."""
+    if not is_given:
+        return not is_required(field)
+    pattern = _pattern(field)
+    return pattern is not None and pattern.fullmatch(getattr(message, field.name)) is not None
+
+
+@cache
+def _pattern(field: FieldDescriptor) -> re.Pattern[str] | None:
+    """What a text has to match, where nothing else is asked of it."""
+    if field.type != FieldDescriptor.TYPE_STRING or field.is_repeated or is_output_only(field):
+        return None
+    form = text_rule(field).form
+    return None if form == _Form.DATE else _COMPILED.get(form)
 
 
 def _absent(field: FieldDescriptor, value: Any, present: bool | None) -> bool:
