@@ -34,6 +34,7 @@ from services.claims.flooding import Limits
 from services.claims.incident_clock import IncidentClock
 from services.claims.intake import FAR_BACK_WORKING_DAYS
 from services.claims.notifier import Notifier
+from services.claims.overdue import Overdue
 from services.claims.same_contact import SameContacts
 from services.claims.sender import Sender
 from services.claims.servicer import handlers
@@ -183,6 +184,7 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
         "claim_clock": claim_clock.round,
         "notifier": notifier.round,
         "incident_clock": IncidentClock(parts.database, *beside).round,
+        "overdue": Overdue(parts.database, parts.clock, parts.metrics).round,
         "forgetting": Forgetting(parts.database, asking(client)).round,
     }
     backgrounds = _backgrounds(parts, vault, pusher, courier, rounds)

@@ -4,7 +4,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Row, Select, select, update
+from sqlalchemy import Boolean, Row, Select, func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Connection
 
@@ -32,6 +32,15 @@ def due_alarms(now: datetime, limit: int) -> Select[*tuple[object, ...]]:
 def list_due(connection: Connection, now: datetime, limit: int) -> Sequence[Place]:
     """Claims whose alarm is due, the longest waiting first."""
     return [(row.site_id, row.claim_id) for row in connection.execute(due_alarms(now, limit))]
+
+
+def count_lapsed(connection: Connection) -> int:
+    """How many claims, of all sites, lapsed and still have no answer."""
+    # In the words of the index: a parameter would not match it.
+    lapsed = literal_column("state = 'NO_ANSWER'", Boolean())
+    return int(
+        connection.execute(select(func.count()).select_from(claims).where(lapsed)).scalar_one()
+    )
 
 
 def take(connection: Connection, place: Place, now: datetime) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import select, tuple_, update
+from sqlalchemy import func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Connection
 
@@ -122,6 +122,15 @@ def list_tasks(
         )
         for row in connection.execute(statement)
     ]
+
+
+def count_overdue(connection: Connection, now: datetime) -> int:
+    """How many tasks, of all sites, are past their term and not done."""
+    t = tasks.c
+    overdue = (
+        select(func.count()).select_from(tasks).where(t.done_time.is_(None), t.due_time <= now)
+    )
+    return int(connection.execute(overdue).scalar_one())
 
 
 def open_destructions(

@@ -50,6 +50,7 @@ claims = Table(
     UniqueConstraint("site_id", "number"),
     Index("claims_by_due_date", "site_id", "due_date", "claim_id"),
     Index("claims_by_state", "site_id", "state", "due_date", "claim_id"),
+    Index("claims_lapsed", "due_time", postgresql_where=text("state = 'NO_ANSWER'")),
     Index("claims_by_alarm", "alarm_time", postgresql_where=text("alarm_time IS NOT NULL")),
     Index(
         "claims_by_officer",

@@ -76,6 +76,7 @@ tasks = Table(
     Column("create_time", _MOMENT, nullable=False),
     Column("done_time", _MOMENT),
     Index("tasks_by_due_date", "site_id", "due_date", "claim_id", "subject_id", "kind"),
+    Index("tasks_not_done", "due_time", postgresql_where=text("done_time IS NULL")),
     Index(
         "tasks_to_do",
         "site_id",

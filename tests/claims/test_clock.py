@@ -10,8 +10,10 @@ from qupia.claims.v1 import claims_pb2, notices_pb2, verification_pb2
 from services.chassis.clock import FixedClock
 from services.chassis.deadline import days_before
 from services.chassis.mail import LetterNotSent
+from services.chassis.metrics import Metrics
 from services.chassis.refusal import DataLoss, InvalidArgument, StateConflict
 from services.claims import store, store_clock
+from services.claims.overdue import Overdue
 from services.claims.wire import instant, stamp
 from tests.claims.suite import NOW, Claim, Suite, in_threads
 
@@ -72,6 +74,42 @@ def test_a_claim_lapses_with_the_end_of_its_last_day_and_not_before(suite: Suite
     stands = _stands(suite, claim)
     assert stands.state == Claim.NO_ANSWER
     assert stands.outcome == Claim.OUTCOME_UNSPECIFIED
+
+
+def _answer(suite: Suite, claim: claims_pb2.Claim) -> None:
+    """Answer it by post."""
+    dispatch = claims_pb2.Dispatch(
+        channel=claims_pb2.Dispatch.POST, time=stamp(suite.clock.now()), proof="RR123456789KZ"
+    )
+    request = claims_pb2.AnswerClaimRequest(
+        claim_id=claim.claim_id, decision=Claim.SATISFIED, text="Мақұлданды", dispatch=dispatch
+    )
+    suite.ask("AnswerClaim", request, suite.person())
+
+
+def _overdue(suite: Suite) -> tuple[float | None, float | None]:
+    """How many claims and tasks the figures call overdue."""
+    metrics = Metrics()
+    Overdue(suite.database, suite.clock, metrics).round()
+    value = metrics.registry.get_sample_value
+    return value("qupia_overdue", {"duty": "claims"}), value("qupia_overdue", {"duty": "tasks"})
+
+
+def test_what_nobody_has_answered_or_done_is_overdue_until_it_is(suite: Suite) -> None:
+    """T-8.2-e"""
+    claim = _claim(suite)
+    _at(suite, instant(claim.due_time))
+    assert _overdue(suite) == (0, 0)
+    _round(suite)
+    assert _tasks(suite) == [Task.TELL_NO_ANSWER]
+    assert _overdue(suite) == (1, 0)
+    _at(suite, instant(claim.due_time) + timedelta(days=7))
+    assert _overdue(suite) == (1, 1)
+    _tell(suite, claim, instant(claim.due_time))
+    assert _overdue(suite) == (1, 0)
+    suite.conclude(claim.claim_id, Claim.NOT_CONFIRMED)
+    _answer(suite, claim)
+    assert _overdue(suite) == (0, 0)
 
 
 def test_a_lapse_lifts_no_block(suite: Suite) -> None:
@@ -203,13 +241,7 @@ def test_several_processes_let_a_claim_lapse_once(suite: Suite) -> None:
 
 def test_an_answered_claim_has_no_alarm(suite: Suite) -> None:
     claim = _claim(suite, kind=Claim.CONSUMER)
-    dispatch = claims_pb2.Dispatch(
-        channel=claims_pb2.Dispatch.POST, time=stamp(NOW), proof="RR123456789KZ"
-    )
-    request = claims_pb2.AnswerClaimRequest(
-        claim_id=claim.claim_id, decision=Claim.SATISFIED, text="Мақұлданды", dispatch=dispatch
-    )
-    suite.ask("AnswerClaim", request, suite.person())
+    _answer(suite, claim)
     assert suite.rows("SELECT alarm_time FROM claims") == [(None,)]
     _at(suite, instant(claim.due_time))
     _round(suite)
