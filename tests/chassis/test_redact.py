@@ -144,6 +144,8 @@ def test_free_text_that_is_not_personal_was_looked_at_by_somebody() -> None:
         "Recipient.legal_name",
         "Recipient.agreement",
         "Disclosure.recipient_name",
+        "ProcessingAct.recipient_name",
+        "NamedRecipient.legal_name",
         # A browser family or a shortened network, of a group large enough to be told.
         "GroupCount.group",
         # What a datum is called, from the site's configuration.

@@ -64,7 +64,7 @@ def test_a_sealed_document_comes_back_for_a_named_reader_and_it_is_recorded(
     [entry] = [
         e
         for e in house.entries(event="document.read")
-        if e["refs"]["document_id"] == place.document_id
+        if e.get("refs", {}).get("document_id") == place.document_id
     ]
     assert entry["refs"]["reader"] == "https://id.example#aigerim"
     assert entry["principal"] == "process/claims"
@@ -92,7 +92,7 @@ def test_putting_a_document_twice_is_one_document(
     stored = [
         e
         for e in house.entries(event="document.stored")
-        if e["refs"]["document_id"] == place.document_id
+        if e.get("refs", {}).get("document_id") == place.document_id
     ]
     assert len(stored) == 1
 
@@ -132,7 +132,7 @@ def test_documents_of_one_owner_are_put_together_each_with_its_entry(
     for _ in range(2):
         claims.call(_together(*requests))
     assert [_text(claims, place) for place in places] == [f"{TEXT} {n}" for n in range(3)]
-    stored = [e["refs"]["document_id"] for e in house.entries(event="document.stored")]
+    stored = [e.get("refs", {}).get("document_id") for e in house.entries(event="document.stored")]
     assert [stored.count(place.document_id) for place in places] == [1, 1, 1]
 
 
