@@ -29,11 +29,11 @@ contract: $(VENV)/run.stamp $(VENV)/protos.stamp ## print the table route, RPC, 
 
 .PHONY: test
 test: $(VENV)/dev.stamp $(VENV)/protos.stamp ## run the tests
-	@$(BIN)/python -m pytest -q -n 2 --dist worksteal --durations 10
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations 10
 
 .PHONY: test-deep
 test-deep: $(VENV)/dev.stamp $(VENV)/protos.stamp ## run all tests, the long ones too
-	@$(BIN)/python -m pytest -q -n 2 --dist worksteal --durations 25 -m "deep or not deep"
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations 25 -m "deep or not deep"
 
 .PHONY: lint
 lint: $(VENV)/dev.stamp $(VENV)/protos.stamp ## check format, rules, types, contract and imports

@@ -76,8 +76,11 @@ class Premises:
         self._houses: list[House] = []
 
     def house(self, name: str) -> "House":
-        """A vault's databases and keys; no process runs yet."""
-        house = House(self, name)
+        """A vault's databases and keys, its own however often the name is used.
+
+        No process runs yet.
+        """
+        house = House(self, f"{name}_{len(self._houses)}")
         self._houses.append(house)
         return house
 
