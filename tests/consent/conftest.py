@@ -3,10 +3,12 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg import sql
 
 from cli import postgres
 from cli.postgres import Cluster, DatabaseAccess
@@ -35,6 +37,18 @@ def access(cluster: Cluster) -> DatabaseAccess:
     )
     migration.upgrade(access.owner_url, MIGRATIONS, "consent")
     return access
+
+
+@pytest.fixture
+def analyze(access: DatabaseAccess) -> Callable[[str], None]:
+    """Brings a table's statistics up to date, as the server does by itself after so many rows."""
+
+    def done(table: str) -> None:
+        url = access.owner_url.replace("+psycopg", "", 1)
+        with psycopg.connect(url, autocommit=True) as owner:
+            owner.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(table)))
+
+    return done
 
 
 @pytest.fixture(scope="session")

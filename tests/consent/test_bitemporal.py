@@ -2,14 +2,13 @@
 """What was true then, as known then, at the cost of one event (clause 4.1)."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import psycopg
 import pytest
 from sqlalchemy import text
 
-from cli.postgres import DatabaseAccess
 from qupia.consent.v1 import consent_pb2
 from qupia.subject.v1 import subject_pb2
 from services.chassis.refusal import SubjectBlocked
@@ -155,7 +154,7 @@ def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_two_descents_of_an_index_find_it_among_a_hundred_thousand(
-    suite: Suite, person: str, access: DatabaseAccess
+    suite: Suite, person: str, analyze: Callable[[str], None]
 ) -> None:
     """The plan, with 100,000 changes of this very subject: an index each, one row each."""
     for first in range(1, 100_000, 10_000):
@@ -163,9 +162,8 @@ def test_two_descents_of_an_index_find_it_among_a_hundred_thousand(
         for statement in (_MANY, _MANY_STANCES):
             with suite.database.transaction() as connection:
                 connection.execute(text(statement), place)
-    # As the server does by itself, some time after so many rows were written.
-    with psycopg.connect(access.owner_url.replace("+psycopg", "", 1), autocommit=True) as owner:
-        owner.execute("ANALYZE consent_states, agreement_states")
+    analyze("consent_states")
+    analyze("agreement_states")
     parameters = {
         "site_id": suite.site,
         "subject_id": person,
