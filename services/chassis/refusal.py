@@ -381,6 +381,9 @@ class ClaimLimitReached(Refusal):
     reason = "CLAIM_LIMIT_REACHED"
 
 
+AWAY = (Unavailable, Overloaded, DeadlineExceeded, VaultNotReady)
+"""Whoever was asked can say nothing at the moment. Any other refusal is an answer, or a fault."""
+
 _BY_REASON: dict[str, type[Refusal]] = {c.reason: c for c in Refusal.__subclasses__()}
 
 

@@ -15,6 +15,7 @@ from services.chassis.call import Call
 from services.chassis.database import Connection
 from services.chassis.ids import new_uuid
 from services.chassis.refusal import (
+    AWAY,
     FieldViolation,
     InvalidArgument,
     NotFound,
@@ -38,7 +39,6 @@ from services.claims.incident import (
 from services.claims.servicer_common import Office, attribution, blank_texts, refuse
 from services.claims.servicer_dispatch import given_dispatch, time_faults
 from services.claims.wire_incidents import Kinds, incident_message
-from services.claims.wire_vault import AWAY
 
 _ASK_SECONDS = 2.0
 _CHUNK = 20

@@ -10,15 +10,7 @@ from google.protobuf.message import Message
 from qupia.subject.v1 import subject_pb2
 from qupia.vault.v1 import blocking_pb2, documents_pb2, vault_pb2
 from services.chassis.decider.store_outbox import Push
-from services.chassis.refusal import (
-    DeadlineExceeded,
-    FieldViolation,
-    InvalidArgument,
-    Overloaded,
-    Refusal,
-    Unavailable,
-    VaultNotReady,
-)
+from services.chassis.refusal import FieldViolation, InvalidArgument, Refusal, Unavailable
 from services.chassis.sealed.document import SealedDocument, SealingKey, StoredDocument
 from services.claims.store_same_contact import ProvisionalBlock
 from services.claims.wire import given_names, instant
@@ -45,9 +37,6 @@ _OF_THE_CORRECTION = frozenset(
         "UNAVAILABLE",
     }
 )
-
-# The vault says nothing at the moment. Whatever else it refuses with is a fault between the two.
-AWAY: Final = (Unavailable, Overloaded, DeadlineExceeded, VaultNotReady)
 
 
 class Caller(Protocol):

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from services.chassis.clock import Clock
 from services.chassis.database import Database
-from services.chassis.refusal import DeadlineExceeded, Overloaded, Unavailable
+from services.chassis.refusal import AWAY
 from services.disclosure import store_names
 from services.disclosure.recipient import Named
 
@@ -20,7 +20,6 @@ _VAULT_SECONDS = 2.0
 _PAUSE_SECONDS = 1.0
 _AGAIN = timedelta(minutes=10)
 _BATCH = 500
-_LATER = (Unavailable, Overloaded, DeadlineExceeded)
 Tell = Callable[[Sequence[Named], float], None]
 """Tells the vault, within seconds. Raises Refusal."""
 
@@ -46,7 +45,7 @@ class Naming:
         try:
             for start in range(0, len(names), _BATCH):
                 self._tell(names[start : start + _BATCH], _VAULT_SECONDS)
-        except _LATER:
+        except AWAY:
             return _PAUSE_SECONDS
         self._told, self._told_time = names, now
         return _PAUSE_SECONDS

@@ -16,14 +16,13 @@ from services.chassis.clock import Clock
 from services.chassis.database import Connection, Database
 from services.chassis.evidence import Entry
 from services.chassis.pseudonym import pseudonym_of
-from services.chassis.refusal import DeadlineExceeded, InvalidArgument, Overloaded, Unavailable
+from services.chassis.refusal import AWAY, InvalidArgument
 from services.disclosure import store_notices
 from services.disclosure.notice import Notice, Recall
 
 _VAULT_SECONDS = 2.0
 _PAUSE_SECONDS = 1.0
 _MOST_ROUNDS, _BATCH = 20, 100
-_LATER = (Unavailable, Overloaded, DeadlineExceeded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ class Recaller:
                 heard = self._listen_from(place)
                 if place and heard.vault_incarnation != life:
                     heard = self._listen("", _VAULT_SECONDS)
-            except _LATER:
+            except AWAY:
                 return
             if heard.cursor == place and heard.vault_incarnation == life:
                 return

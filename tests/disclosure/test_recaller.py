@@ -13,6 +13,7 @@ from services.chassis.refusal import (
     PermissionDenied,
     Refusal,
     Unavailable,
+    VaultNotReady,
 )
 from services.disclosure.notice import Recall
 from services.disclosure.recaller import Heard, Recaller
@@ -58,7 +59,7 @@ def holder(house: House) -> House:
     return house
 
 
-@pytest.mark.parametrize("later", [Unavailable(), Overloaded()])
+@pytest.mark.parametrize("later", [Unavailable(), Overloaded(), VaultNotReady()])
 def test_a_vault_that_cannot_be_heard_is_asked_again_later(holder: House, later: Refusal) -> None:
     recaller, _ = _recaller(holder, _blocked(), later)
     recaller.round()
