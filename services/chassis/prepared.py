@@ -11,7 +11,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Executable, TableValuedAlias, bindparam, column, func
+from psycopg.rows import namedtuple_row
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Executable,
+    Table,
+    TableValuedAlias,
+    and_,
+    bindparam,
+    column,
+    func,
+    insert,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine import Connection
@@ -32,18 +44,33 @@ class Prepared:
         # The statement's own literals; bindparams have their values from the caller.
         self._fixed = {n: bind.value for n, bind in compiled.binds.items() if not bind.required}
 
-    def rows(self, connection: Connection, **values: Any) -> list[tuple[Any, ...]]:
-        """The rows, in the order of the statement's columns. Raises psycopg.Error."""
-        driver: Any = connection.connection.driver_connection
-        found = driver.execute(
-            self._sql, self._fixed | values, prepare=True, binary=True
-        ).fetchall()
-        return list(found)
+    def rows(self, connection: Connection, **values: Any) -> list[Any]:
+        """The rows, each a named tuple of the statement's columns. Raises psycopg.Error."""
+        return list(self._execute(connection, values).fetchall())
 
-    def run(self, connection: Connection, **values: Any) -> None:
-        """The same for a statement without rows."""
+    def first(self, connection: Connection, **values: Any) -> Any:
+        """The first row, or None where there is none. Raises psycopg.Error."""
+        return self._execute(connection, values).fetchone()
+
+    def run(self, connection: Connection, **values: Any) -> int:
+        """Run a statement whose rows nobody wants; how many it touched. Raises psycopg.Error."""
+        return int(self._execute(connection, values).rowcount)
+
+    def _execute(self, connection: Connection, values: dict[str, Any]) -> Any:
         driver: Any = connection.connection.driver_connection
-        driver.execute(self._sql, self._fixed | values, prepare=True)
+        cursor = driver.cursor(binary=True, row_factory=namedtuple_row)
+        return cursor.execute(self._sql, self._fixed | values, prepare=True)
+
+
+def matching(*columns: Column[Any]) -> ColumnElement[bool]:
+    """Each column is equal to the parameter of its name."""
+    return and_(*(each == bindparam(each.name, type_=each.type) for each in columns))
+
+
+def inserting(table: Table, *columns: Column[Any]) -> Prepared:
+    """One new row; the columns (all where none is named) come as parameters of their names."""
+    named = columns or tuple(table.columns)
+    return Prepared(insert(table).values({c: bindparam(c.name, type_=c.type) for c in named}))
 
 
 def given(name: str, **kinds: Any) -> TableValuedAlias:

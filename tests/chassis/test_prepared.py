@@ -5,11 +5,24 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import BigInteger, DateTime, Integer, LargeBinary, Text, bindparam, func, select
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    DateTime,
+    Integer,
+    LargeBinary,
+    Text,
+    bindparam,
+    delete,
+    func,
+    literal,
+    select,
+)
 
 from services.chassis.arrays import Array, BigIntegers, Blobs, Instants, Integers, Texts
 from services.chassis.database import Database, DatabaseDefect
-from services.chassis.prepared import Prepared, given_in_order
+from services.chassis.idempotency import idempotency_keys
+from services.chassis.prepared import Prepared, given_in_order, inserting, matching
 
 WRITTEN = ["", "Әбілқайырұлы", 'a"b\\c{d},e', "NULL", "\x1f\n"]
 MOMENT = datetime(2026, 5, 12, 9, 30, 15, 123456, tzinfo=UTC)
@@ -42,6 +55,33 @@ def test_literals_stand_in_the_statement_and_parameters_come_from_the_caller(
     statement = Prepared(select(func.concat("fixed ", bindparam("given", type_=Text))))
     with database.transaction() as connection:
         assert statement.rows(connection, given="own") == [("fixed own",)]
+
+
+def test_a_row_is_named_after_its_columns(database: Database) -> None:
+    statement = Prepared(
+        select(bindparam("given", type_=Text).label("own"), func.count().label("times"))
+    )
+    with database.transaction() as connection:
+        row = statement.first(connection, given="a")
+        assert (row.own, row.times) == ("a", 1)
+        nothing = Prepared(select(literal(1)).where(bindparam("given", type_=Boolean)))
+        assert nothing.first(connection, given=False) is None
+
+
+def test_a_row_is_written_and_found_by_parameters_named_after_columns(database: Database) -> None:
+    t = idempotency_keys.c
+    write = inserting(idempotency_keys)
+    here = matching(t.principal, t.method, t.request_id)
+    find = Prepared(select(t.result_id).where(here))
+    remove = Prepared(delete(idempotency_keys).where(here))
+    place = {"principal": "Әлия", "method": "prepared", "request_id": "1"}
+    with database.transaction() as connection:
+        row = {"fingerprint": b"\0", "result_id": "a", "create_time": MOMENT}
+        assert write.run(connection, **place, **row) == 1
+        assert find.first(connection, **place).result_id == "a"
+        assert find.rows(connection, **place) == [("a",)]
+        assert remove.run(connection, **place) == 1
+        assert remove.run(connection, **place) == 0
 
 
 def test_an_error_of_the_driver_carries_its_code_and_no_text(database: Database) -> None:
