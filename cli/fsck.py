@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from cli.consistency.checks import Check, all_checks
+from cli.consistency.check import Check
+from cli.consistency.checks import all_checks
 from cli.consistency.fault import Fault
 from cli.consistency.inspection import MOST_FAULTS, Inspection, Outcome, inspect
 from cli.consistency.matching import OutOfOrder

@@ -47,9 +47,10 @@ def act_faults(
 
 
 def dangling_faults(
-    database: str, references: Iterable[Reference], targets: Iterable[str], what: str
+    database: str, references: Iterable[Reference], targets: Iterable[str], target: str
 ) -> Iterator[Fault]:
-    """References to what is not there; both by target."""
+    """References to a `target` that is not there; both by target."""
+    what = f"the {target} that it names is not there"
     for reference in dangling(references, targets):
         yield Fault(database, reference.table, reference.key, what)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Protocol
 
-from cli.consistency.checks import Check
+from cli.consistency.check import Check
 from cli.consistency.fault import Fault
 from cli.consistency.matching import OutOfOrder
 from cli.consistency.records import Records

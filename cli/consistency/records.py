@@ -12,6 +12,8 @@ from cli.databases import BOOKS
 from services.vault.keyring import Keyring
 from services.vault.provider_file import FileKeyProvider
 
+DECIDERS = ("consent", "claims", "disclosure")
+
 
 @dataclass(frozen=True, slots=True)
 class Records:
