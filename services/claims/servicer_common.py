@@ -54,7 +54,7 @@ class Office:
             key = store_acts.key_of(claim.site_id, subject_id)
             if seconds <= 0 or not self.pusher.push(key, seconds):
                 return
-        self.courier.deliver(claim.site_id, claim.claim_id, lambda: self._time_left(call))
+        self.courier.deliver([(claim.site_id, claim.claim_id)], lambda: self._time_left(call))
 
     def read(self, call: Call, claim_id: str) -> Claim:
         """A claim of the caller's site. Raises NotFound."""

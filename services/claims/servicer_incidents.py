@@ -269,7 +269,9 @@ class Incidents:
 
     def _stands(self, call: Call, incident_id: str) -> incidents_pb2.Incident:
         office = self._office
-        office.courier.deliver(call.principal.site_id, incident_id, lambda: call.remaining() - 0.5)
+        office.courier.deliver(
+            [(call.principal.site_id, incident_id)], lambda: call.remaining() - 0.5
+        )
         with office.database.transaction() as connection:
             incident = _read(connection, call, incident_id)
             return incident_message(incident, store_incidents.subjects_of(connection, incident))

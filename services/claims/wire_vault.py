@@ -91,7 +91,7 @@ class Vault:
         self._caller.call(path, _put(document), vault_pb2.PutDocumentResponse, timeout)
 
     def put_documents(self, documents: Sequence[SealedDocument], timeout: float) -> None:
-        """Store sealed documents of one owner: all of them, or none."""
+        """Store sealed documents: all of them, or none."""
         request = documents_pb2.PutDocumentsRequest(documents=[_put(each) for each in documents])
         path = f"{_TOGETHER}/PutDocuments"
         self._caller.call(path, request, documents_pb2.PutDocumentsResponse, timeout)

@@ -96,7 +96,7 @@ class Desk:
     def deliver(self, call: Call, request_id: str) -> None:
         """Bring a request's texts to the vault, as far as the caller can wait."""
         self.courier.deliver(
-            call.principal.site_id, request_id, lambda: call.remaining() - _DELIVERY_RESERVE
+            [(call.principal.site_id, request_id)], lambda: call.remaining() - _DELIVERY_RESERVE
         )
 
     def message(
@@ -104,7 +104,7 @@ class Desk:
     ) -> authority_requests_pb2.AuthorityRequest:
         """A request as officers see it now."""
         place = (request.site_id, request.request_id)
-        stored = not sealed_store.undelivered_of(connection, *place)
+        stored = not sealed_store.undelivered_of(connection, [place])
         return wire_authorities.request_message(request, self.clock.now(), stored=stored)
 
 

@@ -12,7 +12,7 @@ from services.chassis import idempotency
 from services.chassis.clock import Clock
 from services.chassis.database import Database
 from services.chassis.decider import store_life, store_outbox
-from services.chassis.decider.pusher import Pusher
+from services.chassis.decider.pusher import MOST_TOGETHER, Pusher
 from services.chassis.decider.store_life import Life
 from services.chassis.metrics import Metrics
 from services.chassis.refusal import Refusal
@@ -103,9 +103,14 @@ class Dispatcher:
     def _drain(self) -> None:
         with self._database.look() as connection:
             keys = store_outbox.due(connection, self._clock.now(), _BATCH)
-        for key in keys:
-            if self._stop.is_set() or not self._pusher.push(key, _PUSH_SECONDS):
-                return
+        for topic in sorted({key.topic for key in keys}):
+            of_topic = [key for key in keys if key.topic == topic]
+            for first in range(0, len(of_topic), MOST_TOGETHER):
+                together = of_topic[first : first + MOST_TOGETHER]
+                if self._stop.is_set():
+                    return
+                if len(self._pusher.push_all(together, _PUSH_SECONDS)) < len(together):
+                    return
 
     def _speak(self, life: Life) -> None:
         """Tell the vault that all is pushed; hear of it where the vault was restored."""

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -17,16 +17,21 @@ from services.chassis import evidence
 from services.chassis.clock import Clock
 from services.chassis.database import Database
 from services.chassis.decider import store, store_life, store_outbox
-from services.chassis.decider.store import Act, Key
+from services.chassis.decider.store import Act, Key, Settlement
 from services.chassis.decider.store_life import Life
-from services.chassis.decider.store_outbox import Push
+from services.chassis.decider.store_outbox import Confirmation, Push
 from services.chassis.evidence import Entry
 from services.chassis.metrics import Metrics
-from services.chassis.pseudonym import forget, pseudonym_of
-from services.chassis.refusal import Refusal, Unavailable
+from services.chassis.pseudonym import forget, pseudonyms_of
+from services.chassis.refusal import AWAY, Refusal, Unavailable
 from services.chassis.slices import Answer, SliceVersion, Step, Verdict, next_step
 
 _Receipt = vault_pb2.SliceReceipt
+MOST_TOGETHER = 64
+Send = Callable[[Push, vault_pb2.SliceHeader, float], vault_pb2.SliceReceipt]
+SendTogether = Callable[
+    [Sequence[tuple[Push, vault_pb2.SliceHeader]], float], Sequence[vault_pb2.SliceReceipt]
+]
 _ENDED_BY_SUBJECT = {
     _Receipt.UNKNOWN_SUBJECT: (store.REFUSED, "NOT_FOUND"),
     _Receipt.SUBJECT_DESTROYED: (store.SUBJECT_DESTROYED, "SUBJECT_DESTROYED"),
@@ -42,12 +47,15 @@ class Topic:
     transaction, when acts have ended (their new enforcement is set). `mend`
     comes before either: it puts facts that the vault carried over into a book
     that had forgotten them, which a database set back to an earlier state has.
+    `send_together` does several pushes in one call, `MOST_TOGETHER` at most,
+    and returns their receipts in order; one without a verdict was not taken.
     """
 
     name: str
-    send: Callable[[Push, vault_pb2.SliceHeader, float], vault_pb2.SliceReceipt]
+    send: Send
     settle: Callable[[Connection, Sequence[Act], vault_pb2.SliceReceipt], None]
     mend: Callable[[Connection, Key, vault_pb2.SliceReceipt], None] | None = None
+    send_together: SendTogether | None = None
 
 
 class Pusher:
@@ -73,91 +81,155 @@ class Pusher:
         self._renewing = threading.Lock()
 
     def push(self, key: Key, timeout: float) -> bool:
-        """Push a slice once; True where the vault has confirmed it.
+        """Push a slice once; True where the vault has confirmed it, as `push_all` does."""
+        return key in self.push_all([key], timeout)
 
+    def push_all(self, keys: Collection[Key], timeout: float) -> set[Key]:
+        """Push slices of one topic once; those that the vault has confirmed.
+
+        `MOST_TOGETHER` at most, which share the call where the topic can.
         Never raises for a vault that cannot be reached or answers amiss: what
         was recorded stays in the outbox and the dispatcher tries again.
         Raises Unavailable where the decider's own database cannot be used.
         """
+        if not keys:
+            return set()
         with self._database.transaction() as connection:
-            push = store_outbox.read_push(connection, key)
+            pushes = store_outbox.read_pushes(connection, keys)
             life = store_life.read_life(connection)
-        if push is None:
-            return True
-        if life.incarnation == 0:
-            return False
-        try:
-            receipt = self._topics[key.topic].send(push, _header(push, life), timeout)
-        except Refusal as refusal:
-            self._postpone(key, refusal)
-            return False
-        return self._write_down(push, receipt)
+        confirmed = set(keys) - {push.key for push in pushes}
+        if not pushes or life.incarnation == 0:
+            return confirmed
+        received = self._send(pushes, life, timeout)
+        return confirmed | self._write_down(received) if received else confirmed
 
-    def _postpone(self, key: Key, refusal: Refusal) -> None:
+    def _send(
+        self, pushes: Sequence[Push], life: Life, timeout: float
+    ) -> list[tuple[Push, vault_pb2.SliceReceipt]]:
+        """The pushes that the vault has taken, each with its receipt."""
+        topic = self._topics[pushes[0].key.topic]
+        together = topic.send_together
+        if together is not None and len(pushes) > 1:
+            headed = [(push, _header(push, life)) for push in pushes]
+            try:
+                receipts = together(headed, timeout)
+            except AWAY as refusal:
+                self._postpone(pushes, refusal)
+                return []
+            except Refusal:
+                # One of them may have spoilt it for all: each is tried alone.
+                return self._send_each(topic.send, pushes, life, timeout)
+            received = list(zip(pushes, receipts, strict=True))
+            left = [push for push, receipt in received if not receipt.verdict]
+            if left:
+                self._postpone(left, Unavailable(retry_after=1))
+            return [(push, receipt) for push, receipt in received if receipt.verdict]
+        return self._send_each(topic.send, pushes, life, timeout)
+
+    def _send_each(
+        self, send: Send, pushes: Sequence[Push], life: Life, timeout: float
+    ) -> list[tuple[Push, vault_pb2.SliceReceipt]]:
+        """One after the other; where the vault cannot be reached the rest is not tried."""
+        received = []
+        for number, push in enumerate(pushes):
+            try:
+                received.append((push, send(push, _header(push, life), timeout)))
+            except Refusal as refusal:
+                self._postpone([push], refusal)
+                if isinstance(refusal, AWAY):
+                    self._postpone(pushes[number + 1 :], refusal)
+                    break
+        return received
+
+    def _postpone(self, pushes: Sequence[Push], refusal: Refusal) -> None:
+        if not pushes:
+            return
         if not isinstance(refusal, Unavailable):
-            self._log.warning("push refused", topic=key.topic, reason=refusal.reason)
+            self._log.warning("push refused", topic=pushes[0].key.topic, reason=refusal.reason)
         with self._database.transaction() as connection:
-            store_outbox.postpone(connection, key, self._clock.now())
+            store_outbox.postpone(connection, [push.key for push in pushes], self._clock.now())
 
-    def _write_down(self, push: Push, receipt: vault_pb2.SliceReceipt) -> bool:
-        answer = _answer(receipt)
+    def _write_down(self, received: Sequence[tuple[Push, vault_pb2.SliceReceipt]]) -> set[Key]:
+        """Write down what the vault said; the slices that it has confirmed."""
+        steps: dict[Key, Step] = {}
         with self._database.transaction() as connection:
-            own = store_outbox.lock_version(connection, push.key)
+            own = store_outbox.lock_versions(connection, [push.key for push, _ in received])
             life = store_life.read_life(connection)
-            if receipt.verdict in _ENDED_BY_SUBJECT:
-                same = answer.vault_incarnation == life.vault_incarnation
-                step = (
-                    Step.DONE
-                    if same and push.version.incarnation == own.incarnation
-                    else Step.RETRY
-                )
-            else:
-                step = next_step(push.version, own, life.vault_incarnation, answer)
-            if step is Step.DONE:
-                self._settle(connection, push, receipt)
-                return True
-            store_outbox.postpone(connection, push.key, self._clock.now())
-        if answer.verdict is Verdict.CONFLICT:
-            self._metrics.alarms.labels("slice_conflict").inc()
-            self._log.error("slice conflict", topic=push.key.topic, verdict=str(answer.verdict))
-        if step is Step.OPEN_INCARNATION:
+            for push, receipt in received:
+                steps[push.key] = _step(push, receipt, own[push.key], life)
+            done = [each for each in received if steps[each[0].key] is Step.DONE]
+            self._settle(connection, done)
+            again = [key for key, step in steps.items() if step is not Step.DONE]
+            if again:
+                store_outbox.postpone(connection, again, self._clock.now())
+        for push, receipt in received:
+            if receipt.verdict == _Receipt.CONFLICT:
+                self._metrics.alarms.labels("slice_conflict").inc()
+                self._log.error("slice conflict", topic=push.key.topic)
+        if Step.OPEN_INCARNATION in steps.values():
             self.renew(life)
-        return False
+        return {push.key for push, _ in done}
 
-    def _settle(self, connection: Connection, push: Push, receipt: vault_pb2.SliceReceipt) -> None:
+    def _settle(
+        self, connection: Connection, done: Sequence[tuple[Push, vault_pb2.SliceReceipt]]
+    ) -> None:
+        """What follows when slices are confirmed, whose rows are locked."""
+        if not done:
+            return
         now = self._clock.now()
-        verdicts = _verdicts(receipt)
-        applied = receipt.apply_time.ToDatetime(UTC) if receipt.HasField("apply_time") else now
-        counter = push.version.counter
-        mend = self._topics[push.key.topic].mend
-        if receipt.carried and mend is not None:
-            mend(connection, push.key, receipt)
-        ended = store.settle_acts(connection, push.key, counter, verdicts, applied)
-        left = bool(set(push.open_proposals) - set(verdicts) - {""}) and "" not in verdicts
-        store_outbox.confirm(connection, push.key, push.version, pending_left=left)
-        self._topics[push.key.topic].settle(connection, ended, receipt)
-        evidence.append_all(connection, self._entries(connection, ended, receipt), now)
+        for push, receipt in done:
+            mend = self._topics[push.key.topic].mend
+            if receipt.carried and mend is not None:
+                mend(connection, push.key, receipt)
+        settlements = [_settlement(push, receipt, now) for push, receipt in done]
+        ended = store.settle_acts(connection, settlements)
+        store_outbox.confirm(
+            connection,
+            [
+                _confirmation(push, settlement)
+                for (push, _), settlement in zip(done, settlements, strict=True)
+            ],
+        )
+        for push, receipt in done:
+            self._topics[push.key.topic].settle(connection, ended[push.key], receipt)
+        self._record(connection, done, ended, now)
+        for push, receipt in done:
+            self._follow(connection, push, receipt)
+
+    def _follow(self, connection: Connection, push: Push, receipt: vault_pb2.SliceReceipt) -> None:
         if receipt.verdict == _Receipt.SUBJECT_DESTROYED:
             forget(connection, [(push.key.site_id, push.key.subject_id)])
         if receipt.carried:
             self._metrics.alarms.labels("restriction_carried").inc()
             self._log.error("restriction carried", topic=push.key.topic, count=len(receipt.carried))
 
-    def _entries(
-        self, connection: Connection, ended: Sequence[Act], receipt: vault_pb2.SliceReceipt
-    ) -> list[Entry]:
-        applied = receipt.apply_time.ToJsonString() if receipt.HasField("apply_time") else ""
-        return [self._entry(connection, act, applied) for act in ended]
+    def _record(
+        self,
+        connection: Connection,
+        done: Sequence[tuple[Push, vault_pb2.SliceReceipt]],
+        ended: Mapping[Key, Sequence[Act]],
+        now: datetime,
+    ) -> None:
+        """An evidence entry for every act that ended."""
+        named = {(key.site_id, key.subject_id) for key, each in ended.items() if each}
+        known = pseudonyms_of(connection, {each for each in named if each[1]})
+        entries = [
+            self._entry(act, known.get((act.key.site_id, act.key.subject_id), ""), receipt)
+            for push, receipt in done
+            for act in ended[push.key]
+        ]
+        evidence.append_all(connection, entries, now)
 
-    def _entry(self, connection: Connection, act: Act, applied: str) -> Entry:
+    def _entry(self, act: Act, pseudonym: str, receipt: vault_pb2.SliceReceipt) -> Entry:
         in_force = act.enforcement == store.IN_FORCE
+        applied = receipt.apply_time.ToJsonString() if receipt.HasField("apply_time") else ""
         return Entry(
             event=f"{act.kind}_{act.enforcement.lower()}",
             verb="RECORD",
             outcome=evidence.DONE if in_force else evidence.REFUSED,
             site_id=act.key.site_id,
             principal=f"process/{self._process}",
-            subject=pseudonym_of(connection, act.key.site_id, act.key.subject_id),
+            subject=pseudonym,
             reason=act.reason,
             refs={"act_id": act.act_id},
             decided_on={"counter": act.counter, "appliedTime": applied},
@@ -184,6 +256,26 @@ class Pusher:
                 store_outbox.start_resync(connection, fresh, self._clock.now())
             self._log.warning("new incarnation", incarnation=opened.incarnation)
             return True
+
+
+def _step(push: Push, receipt: vault_pb2.SliceReceipt, own: SliceVersion, life: Life) -> Step:
+    """What to do after an answer, beside the slice's present version."""
+    answer = _answer(receipt)
+    if receipt.verdict not in _ENDED_BY_SUBJECT:
+        return next_step(push.version, own, life.vault_incarnation, answer)
+    same = answer.vault_incarnation == life.vault_incarnation
+    return Step.DONE if same and push.version.incarnation == own.incarnation else Step.RETRY
+
+
+def _settlement(push: Push, receipt: vault_pb2.SliceReceipt, now: datetime) -> Settlement:
+    applied = receipt.apply_time.ToDatetime(UTC) if receipt.HasField("apply_time") else now
+    return Settlement(push.key, push.version.counter, _verdicts(receipt), applied)
+
+
+def _confirmation(push: Push, settlement: Settlement) -> Confirmation:
+    verdicts = settlement.verdicts
+    left = bool(set(push.open_proposals) - verdicts.keys()) and "" not in verdicts
+    return Confirmation(push.key, push.version, left)
 
 
 def _header(push: Push, life: Life) -> vault_pb2.SliceHeader:

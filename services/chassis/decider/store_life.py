@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Connection
 
 from services.chassis.decider.tables import decider_state
+from services.chassis.prepared import Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +23,20 @@ class Life:
     resynced: bool
 
 
+_LIFE = Prepared(
+    select(
+        decider_state.c.incarnation,
+        decider_state.c.vault_incarnation,
+        decider_state.c.database_identity,
+        decider_state.c.resynced,
+    )
+)
+
+
 def read_life(connection: Connection) -> Life:
     """The decider's life; a blank one before the first contact."""
-    row = connection.execute(select(decider_state)).one_or_none()
-    if row is None:
-        return Life(0, "", "", False)
-    return Life(row.incarnation, row.vault_incarnation, row.database_identity, row.resynced)
+    row = _LIFE.first(connection)
+    return Life(0, "", "", False) if row is None else Life(*row)
 
 
 def write_life(connection: Connection, life: Life) -> None:

@@ -3,19 +3,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    FromClause,
+    Integer,
+    Interval,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    delete,
+    func,
+    literal,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Connection
 
-from services.chassis.decider.store import Key, open_proposals
+from services.chassis.arrays import Integers
+from services.chassis.decider.store import Key, keyed, open_proposals
 from services.chassis.decider.store_life import Life, write_life
 from services.chassis.decider.tables import outbox, slices
+from services.chassis.prepared import Prepared, given
 from services.chassis.slices import SliceVersion
 
 _MOST_PAUSE_SECONDS = 2.0
+_KEY = {"topic": Text, "site_id": Text, "subject_id": Text}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,77 +46,128 @@ class Push:
     version: SliceVersion
     body: bytes
     open_proposals: tuple[str, ...]
-    resync: bool
 
 
-def read_push(connection: Connection, key: Key) -> Push | None:
-    """The slice as it is to be sent now, or None where the vault has confirmed it."""
-    row = connection.execute(
-        select(slices, outbox.c.resync)
-        .join(outbox, _same_key())
-        .where(
-            slices.c.topic == key.topic,
-            slices.c.site_id == key.site_id,
-            slices.c.subject_id == key.subject_id,
-        )
-        # Held until the proposals are read too: a verdict that is written down
-        # in between would look like a settled fact of the slice.
-        .with_for_update(of=slices)
-    ).one_or_none()
-    if row is None or row.counter == 0:
-        return None
-    return Push(
-        key,
-        SliceVersion(row.incarnation, row.counter),
-        bytes(row.body),
-        tuple(open_proposals(connection, key)),
-        row.resync,
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """The vault's present life holds the slice as it was `sent`; whether proposals wait still."""
+
+    key: Key
+    sent: SliceVersion
+    pending_left: bool
+
+
+def _same(one: FromClause, other: FromClause) -> ColumnElement[bool]:
+    return and_(*(one.c[name] == other.c[name] for name in _KEY))
+
+
+_asked = given("asked", **_KEY)
+_PUSHES = Prepared(
+    select(
+        slices.c.topic,
+        slices.c.site_id,
+        slices.c.subject_id,
+        slices.c.incarnation,
+        slices.c.counter,
+        slices.c.body,
     )
+    .select_from(_asked.join(slices, _same(slices, _asked)).join(outbox, _same(outbox, _asked)))
+    .where(slices.c.counter > 0)
+    .order_by(slices.c.topic, slices.c.site_id, slices.c.subject_id)
+    # Held until the proposals are read too: a verdict that is written down in between would look
+    # like a settled fact of the slice.
+    .with_for_update(of=slices)
+)
 
 
-def lock_version(connection: Connection, key: Key) -> SliceVersion:
-    """The slice's present version, locked until the transaction ends."""
-    row = connection.execute(
-        select(slices.c.incarnation, slices.c.counter).filter_by(**key.columns).with_for_update()
-    ).one()
-    return SliceVersion(row.incarnation, row.counter)
+def read_pushes(connection: Connection, keys: Collection[Key]) -> list[Push]:
+    """Those of the slices that the vault has not confirmed, as they are to be sent now."""
+    rows = _PUSHES.rows(connection, **keyed(keys))
+    proposals = open_proposals(connection, [Key(*row[:3]) for row in rows]) if rows else {}
+    return [
+        Push(
+            key := Key(*place),
+            SliceVersion(incarnation, counter),
+            body,
+            tuple(proposals.get(key, ())),
+        )
+        for *place, incarnation, counter, body in rows
+    ]
 
 
-def confirm(connection: Connection, key: Key, sent: SliceVersion, *, pending_left: bool) -> None:
-    """The vault's present life holds `sent`: the slice leaves the outbox unless a later version
-    waits, or proposals wait for their verdict."""
-    if not pending_left:
-        still = exists().where(_same_key(), slices.c.counter == sent.counter)
-        statement = delete(outbox).filter_by(**key.columns).where(still)
-        if connection.execute(statement).rowcount:
-            return
-    connection.execute(update(outbox).filter_by(**key.columns).values(resync=False))
+_LOCK = Prepared(
+    select(
+        slices.c.topic,
+        slices.c.site_id,
+        slices.c.subject_id,
+        slices.c.incarnation,
+        slices.c.counter,
+    )
+    .join_from(_asked, slices, _same(slices, _asked))
+    .order_by(slices.c.topic, slices.c.site_id, slices.c.subject_id)
+    .with_for_update(of=slices)
+)
+
+
+def lock_versions(connection: Connection, keys: Collection[Key]) -> dict[Key, SliceVersion]:
+    """The slices' present versions, locked until the transaction ends, in one order everywhere."""
+    rows = _LOCK.rows(connection, **keyed(keys))
+    return {
+        Key(*place): SliceVersion(incarnation, counter) for *place, incarnation, counter in rows
+    }
+
+
+_sent = given("sent", **_KEY, counter=Integer)
+_CONFIRM = Prepared(
+    delete(outbox)
+    .where(_same(outbox, _sent), _same(slices, _sent), slices.c.counter == _sent.c.counter)
+    .returning(outbox.c.topic, outbox.c.site_id, outbox.c.subject_id)
+)
+_KNOWN = Prepared(
+    update(outbox).where(_same(outbox, _asked)).values(resync=literal_column("false"))
+)
+
+
+def confirm(connection: Connection, confirmed: Sequence[Confirmation]) -> None:
+    """Slices leave the outbox unless a later version waits, or proposals wait for a verdict."""
+    whole = [each for each in confirmed if not each.pending_left]
+    left = {each.key for each in confirmed}
+    if whole:
+        counters = Integers([each.sent.counter for each in whole])
+        gone = _CONFIRM.rows(connection, **keyed([each.key for each in whole]), counter=counters)
+        left -= {Key(*row) for row in gone}
+    if left:
+        _KNOWN.run(connection, **keyed(left))
+
+
+_DUE = Prepared(
+    select(outbox.c.topic, outbox.c.site_id, outbox.c.subject_id)
+    .where(outbox.c.next_time <= bindparam("now", type_=DateTime(timezone=True)))
+    .order_by(outbox.c.next_time)
+    .limit(bindparam("limit", type_=Integer))
+)
 
 
 def due(connection: Connection, now: datetime, limit: int) -> list[Key]:
     """Slices whose next push is due, the oldest first."""
-    rows = connection.execute(
-        select(outbox.c.topic, outbox.c.site_id, outbox.c.subject_id)
-        .where(outbox.c.next_time <= now)
-        .order_by(outbox.c.next_time)
-        .limit(limit)
+    return [Key(*row) for row in _DUE.rows(connection, now=now, limit=limit)]
+
+
+_pause = func.least(_MOST_PAUSE_SECONDS, 0.1 * func.power(2, func.least(outbox.c.attempts, 10)))
+_POSTPONE = Prepared(
+    update(outbox)
+    .where(_same(outbox, _asked))
+    .values(
+        attempts=outbox.c.attempts + 1,
+        next_time=bindparam("now", type_=DateTime(timezone=True))
+        + _pause * cast(literal_column("'1 second'"), Interval),
     )
-    return [Key(*row) for row in rows]
+)
 
 
-def postpone(connection: Connection, key: Key, now: datetime) -> None:
+def postpone(connection: Connection, keys: Collection[Key], now: datetime) -> None:
     """Try again later: twice as long each time, at most two seconds."""
-    row = connection.execute(
-        select(outbox.c.attempts).filter_by(**key.columns).with_for_update()
-    ).one_or_none()
-    if row is None:
-        return
-    pause = min(_MOST_PAUSE_SECONDS, 0.1 * 2 ** min(row.attempts, 10))
-    connection.execute(
-        update(outbox)
-        .filter_by(**key.columns)
-        .values(attempts=row.attempts + 1, next_time=now + timedelta(seconds=pause))
-    )
+    _POSTPONE.run(connection, **keyed(keys), now=now)
 
 
 def oldest_pending(connection: Connection, now: datetime) -> dict[str, float]:
@@ -139,12 +210,4 @@ def resync_left(connection: Connection) -> bool:
     return (
         connection.execute(select(outbox.c.topic).filter_by(resync=True).limit(1)).first()
         is not None
-    )
-
-
-def _same_key() -> ColumnElement[bool]:
-    return and_(
-        slices.c.topic == outbox.c.topic,
-        slices.c.site_id == outbox.c.site_id,
-        slices.c.subject_id == outbox.c.subject_id,
     )

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Brings sealed documents to the vault: at once where it can, otherwise for ever."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -24,8 +24,8 @@ TOPIC = "documents"
 _BATCH = 100
 _PUT_SECONDS = 2.0
 _PAUSE_SECONDS = 0.2
-_MOST_TOGETHER = 20
-# Of the megabyte that one call may have; the places of twenty documents take a few kilobytes.
+_MOST_TOGETHER = 100
+# Of the megabyte that one call may have; the places of a hundred documents take some 30 kilobytes.
 _MOST_BYTES_TOGETHER = 900_000
 # A vault that is away takes nothing: wait a little. One that refuses a document may take others.
 _NOT_NOW = (Unavailable, VaultNotReady, KeyUnavailable, Overloaded, DeadlineExceeded)
@@ -34,14 +34,14 @@ _MOST_SECONDS_AWAY, _MOST_SECONDS_REFUSED = 2.0, 60.0
 Put = Callable[[SealedDocument, float], None]
 """Gives one document to the vault within so many seconds. Raises Refusal."""
 PutTogether = Callable[[Sequence[SealedDocument], float], None]
-"""Gives several documents of one owner to the vault: all of them, or none. Raises Refusal."""
+"""Gives several documents to the vault: all of them, or none. Raises Refusal."""
 
 
 class Courier:
     """Delivers the documents of one service; `round` is what runs beside the server.
 
-    `put_together` is used where documents of one owner come one after the other. `final` are the
-    refusals after which a document will never be taken: like those of a destroyed person it goes.
+    `put_together` is used where there are several. `final` are the refusals after which a document
+    will never be taken: like those of a destroyed person it goes.
     `kept`: whether a trace of what was delivered stays.
     """
 
@@ -67,13 +67,13 @@ class Courier:
         self._settle = store.mark_delivered if kept else _forget
         self._abandon = store.abandon if kept else store.forget
 
-    def deliver(self, site_id: str, bound_to: str, seconds: Callable[[], float]) -> None:
-        """Deliver a thing's documents as far as `seconds` (what is left now) allows.
+    def deliver(self, things: Collection[tuple[str, str]], seconds: Callable[[], float]) -> None:
+        """Deliver the documents of things (site, id) as far as `seconds` (left now) allows.
 
         Never raises for a vault that refuses or cannot be reached: the rounds go on with it.
         """
         with self._database.transaction() as connection:
-            documents = store.undelivered_of(connection, site_id, bound_to)
+            documents = store.undelivered_of(connection, things)
         self._bring(documents, lambda: min(_PUT_SECONDS, seconds()))
 
     def round(self) -> float:
@@ -104,17 +104,15 @@ class Courier:
                     self._settle(connection, taken, self._clock.now())
 
     def _grouped(self, documents: Sequence[SealedDocument]) -> Iterator[list[SealedDocument]]:
-        """Neighbours of one owner that fit into one call; each alone where none takes several."""
+        """Neighbours that fit into one call; each alone where none takes several."""
         group: list[SealedDocument] = []
+        size = 0
         for document in documents:
             fits = self._put_together is not None and len(group) < _MOST_TOGETHER
-            if group and not (
-                fits
-                and (document.site_id, document.owner_id) == (group[0].site_id, group[0].owner_id)
-                and sum(len(each.sealed) for each in (*group, document)) <= _MOST_BYTES_TOGETHER
-            ):
+            size += len(document.sealed)
+            if group and not (fits and size <= _MOST_BYTES_TOGETHER):
                 yield group
-                group = []
+                group, size = [], len(document.sealed)
             group.append(document)
         if group:
             yield group
