@@ -68,6 +68,7 @@ from services.vault.servicer_endings import EndingServicer
 from services.vault.servicer_fields import FieldServicer
 from services.vault.servicer_keys import KeyServicer
 from services.vault.servicer_own_view import OwnViewServicer
+from services.vault.servicer_pushes import PushServicer
 from services.vault.servicer_reads import ReadServicer
 from services.vault.servicer_recipients import RecipientServicer
 from services.vault.servicer_records import RecordServicer
@@ -155,8 +156,9 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     due = DueDestructions(cache(lambda: load_calendar(settings.calendar)))
     taker = SliceTaker(keys, corrections, BlockKeeper(keys), due, order_documents, parts.clock)
     same_contact = SameContact(parts.database, keys, parts.clock, parts.metrics, parts.log)
-    deciders = DeciderServicer(
-        parts.database, taker, same_contact, gate, keys, parts.clock, parts.metrics
+    deciders = DeciderServicer(parts.database, gate, keys, parts.clock)
+    pushes = PushServicer(
+        parts.database, taker, same_contact, keys, parts.clock, parts.metrics, parts.log
     )
     documents = DocumentServicer(parts.database, keys, corrections, parts.clock)
     search = Search(parts.database, keys, parts.refusals, parts.clock, budget)
@@ -167,7 +169,7 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     storing = StoringServicer(parts.database, writer, keys, idempotency, lists, parts.clock)
     standing = StandingServicer(parts.database, keys, parts.clock)
     by_name = reads.handlers() | storing.handlers() | standing.handlers()
-    by_name |= deciders.handlers() | documents.handlers() | blocking.handlers()
+    by_name |= pushes.handlers() | deciders.handlers() | documents.handlers() | blocking.handlers()
     uses = UseServicer(parts.database, keys, parts.clock)
     records = RecordServicer(parts.database, keys, idempotency, parts.refusals, parts.clock)
     statistics = StatisticsServicer(parts.database, keys, parts.clock, parts.metrics)

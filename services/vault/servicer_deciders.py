@@ -1,12 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the deciders push and ask: slices, incarnations, releases, sealing keys."""
+"""What the deciders ask beside their pushes: incarnations, releases, sealing keys, subjects."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from typing import TypeVar
-
-from google.protobuf.message import Message
 
 from qupia.vault.v1 import vault_pb2
 from services.chassis import evidence
@@ -14,26 +9,16 @@ from services.chassis.call import Call
 from services.chassis.clock import Clock
 from services.chassis.database import Connection, Database
 from services.chassis.evidence import Entry
-from services.chassis.metrics import Metrics
 from services.chassis.pipeline import Handler
-from services.chassis.refusal import FieldViolation, InvalidArgument, KeyUnavailable, Unavailable
-from services.chassis.slices import Verdict, completes, next_incarnation
-from services.vault import store, store_life, store_releases, store_slices, wire
+from services.chassis.refusal import KeyUnavailable, Unavailable
+from services.chassis.slices import completes, next_incarnation
+from services.vault import store_life, store_releases, store_slices, wire
 from services.vault.decide import Life, Operation, Question
 from services.vault.gate import MESSAGE_TEXT, Contended, Gate, Given, Outcome, Read
 from services.vault.provider import KeyProviderError
-from services.vault.same_contact import SameContact, watched_of
-from services.vault.servicer import problem_of, told_apart
-from services.vault.servicer_slices import Pushed, SliceTaker, canonical_digest
-from services.vault.standing import ClaimsStanding, ConsentStanding, OrderStanding
+from services.vault.servicer import problem_of
 from services.vault.store_keys import KeyStore
 from services.vault.store_life import DeciderLife
-from services.vault.wire_case import CLAIMS, CONSENT, ORDERS, SCHEDULE
-
-M = TypeVar("M", bound=Message)
-S = TypeVar("S", ConsentStanding, ClaimsStanding, OrderStanding)
-_Receipt = vault_pb2.SliceReceipt
-_WRITTEN = (_Receipt.APPLIED, _Receipt.REPEAT)
 
 
 class DeciderServicer:
@@ -42,20 +27,14 @@ class DeciderServicer:
     def __init__(
         self,
         database: Database,
-        taker: SliceTaker,
-        same_contact: SameContact,
         gate: Gate,
         keys: KeyStore,
         clock: Clock,
-        metrics: Metrics,
     ) -> None:
         self._database = database
-        self._taker = taker
-        self._same_contact = same_contact
         self._gate = gate
         self._keys = keys
         self._clock = clock
-        self._metrics = metrics
 
     def handlers(self) -> dict[str, Handler]:
         """The handlers by RPC name."""
@@ -63,10 +42,6 @@ class DeciderServicer:
             "OpenIncarnation": self.open_incarnation,
             "CompleteResync": self.complete_resync,
             "GetSealingKey": self.get_sealing_key,
-            "ApplyConsentSlice": self.apply_consent_slice,
-            "ApplyPolicySchedule": self.apply_policy_schedule,
-            "ApplyClaimsSlice": self.apply_claims_slice,
-            "ApplyOrderSlice": self.apply_order_slice,
             "LookUpSubject": self.look_up_subject,
             "ReadForRelease": self.read_for_release,
             "GetReleaseEntry": self.get_release_entry,
@@ -83,7 +58,7 @@ class DeciderServicer:
             store_life.write_decider(connection, call.peer, DeciderLife(number, False))
             vault = store_life.read_life(connection)
             refs = {"incarnation": str(number)}
-            self._record(connection, call, "", "", refs)
+            self._record(connection, call, refs)
         return vault_pb2.OpenIncarnationResponse(
             incarnation=number, vault_incarnation=vault.vault_incarnation if vault else ""
         )
@@ -104,7 +79,7 @@ class DeciderServicer:
             if counts and not life.complete:
                 life = DeciderLife(life.highest_incarnation, True)
                 store_life.write_decider(connection, call.peer, life)
-                self._record(connection, call, "", "", {"incarnation": str(request.incarnation)})
+                self._record(connection, call, {"incarnation": str(request.incarnation)})
         return vault_pb2.CompleteResyncResponse(
             counts=counts,
             vault_incarnation=present,
@@ -120,72 +95,6 @@ class DeciderServicer:
         if pair is None:
             raise KeyUnavailable
         return vault_pb2.GetSealingKeyResponse(key_id=pair.key_id, public_key=pair.public_key)
-
-    def apply_consent_slice(self, call: Call) -> vault_pb2.ApplyConsentSliceResponse:
-        """Acceptance, disagreement and express consents of a subject."""
-        request = call.request
-        assert isinstance(request, vault_pb2.ApplyConsentSliceRequest)
-        digest = canonical_digest(request.slice)
-        slice_ = _understood(wire.consent_from, request.slice)
-        receipt = self._apply(call, Pushed(CONSENT, call.peer, request.header, slice_, digest))
-        return vault_pb2.ApplyConsentSliceResponse(receipt=receipt)
-
-    def apply_claims_slice(self, call: Call) -> vault_pb2.ApplyClaimsSliceResponse:
-        """Blocks, outcomes and holds of a subject."""
-        request = call.request
-        assert isinstance(request, vault_pb2.ApplyClaimsSliceRequest)
-        digest = canonical_digest(request.slice)
-        slice_ = _understood(wire.claims_from, request.slice)
-        receipt = self._apply(call, Pushed(CLAIMS, call.peer, request.header, slice_, digest))
-        if receipt.verdict in _WRITTEN and watched_of(slice_):
-            # The block stands; whoever has the same contact is found at once where that can be.
-            self._same_contact.search((request.header.site_id, request.header.subject_id))
-        return vault_pb2.ApplyClaimsSliceResponse(receipt=receipt)
-
-    def apply_order_slice(self, call: Call) -> vault_pb2.ApplyOrderSliceResponse:
-        """Orders and assignments of a subject."""
-        request = call.request
-        assert isinstance(request, vault_pb2.ApplyOrderSliceRequest)
-        digest = canonical_digest(request.slice)
-        slice_ = _understood(wire.orders_from, request.slice)
-        messages = wire.messages_from(request.slice)
-        pushed = Pushed(ORDERS, call.peer, request.header, slice_, digest, messages)
-        receipt = self._apply(call, pushed)
-        return vault_pb2.ApplyOrderSliceResponse(receipt=receipt)
-
-    def _apply(self, call: Call, pushed: Pushed[S]) -> vault_pb2.SliceReceipt:
-        if not pushed.header.subject_id:
-            # What has no subject stands for everybody of the site.
-            raise _wrong("header.subjectId", "required", "has to be given")
-        with self._database.transaction() as connection, told_apart("slice"):
-            receipt = self._taker.take_push(connection, pushed)
-            self._record_receipt(connection, call, pushed.header, receipt)
-        if receipt.verdict == _Receipt.CONFLICT:
-            self._metrics.alarms.labels("slice_conflict").inc()
-        return receipt
-
-    def apply_policy_schedule(self, call: Call) -> vault_pb2.ApplyPolicyScheduleResponse:
-        """A site's policy versions."""
-        request = call.request
-        assert isinstance(request, vault_pb2.ApplyPolicyScheduleRequest)
-        header, site = request.header, request.header.site_id
-        if header.subject_id:
-            raise _wrong("header.subjectId", "absent", "a schedule is the whole site's")
-        digest = canonical_digest(request.schedule)
-        pushed = Pushed(SCHEDULE, call.peer, header, ClaimsStanding((), ()), digest)
-        with self._database.transaction() as connection:
-            store.lock_exclusive(connection, site, "")
-            held = store_slices.read_slice(connection, site, "", SCHEDULE)
-            receipt, verdict = self._taker.judge(connection, call.peer, header, pushed.stamp, held)
-            if verdict in (Verdict.APPLIED, Verdict.REPEAT):
-                now = self._clock.now()
-                body = request.schedule.SerializeToString(deterministic=True)
-                version = pushed.stamp.version
-                row = store.SliceRow(version.incarnation, version.counter, digest, body)
-                store_slices.write_slice(connection, site, "", SCHEDULE, row, now)
-                receipt.apply_time.FromDatetime(now)
-            self._record_receipt(connection, call, header, receipt)
-        return vault_pb2.ApplyPolicyScheduleResponse(receipt=receipt)
 
     def look_up_subject(self, call: Call) -> vault_pb2.LookUpSubjectResponse:
         """Which of the ids the site has."""
@@ -248,47 +157,17 @@ class DeciderServicer:
             )
         return vault_pb2.GetReleaseEntryResponse(entry_id=entry)
 
-    def _record_receipt(
-        self,
-        connection: Connection,
-        call: Call,
-        header: vault_pb2.SliceHeader,
-        receipt: vault_pb2.SliceReceipt,
-    ) -> None:
-        if receipt.verdict not in _WRITTEN and receipt.verdict != _Receipt.CONFLICT:
-            return
-        refs = {
-            "verdict": _Receipt.Verdict.Name(receipt.verdict),
-            "version": f"{header.version.incarnation}/{header.version.counter}",
-        }
-        self._record(connection, call, header.site_id, header.subject_id, refs)
-
-    def _record(
-        self, connection: Connection, call: Call, site: str, subject: str, refs: dict[str, str]
-    ) -> None:
+    def _record(self, connection: Connection, call: Call, refs: dict[str, str]) -> None:
         entry = Entry(
             event=call.method.evidence,
             verb=call.method.verb,
             outcome=evidence.DONE,
-            site_id=site,
+            site_id="",
             principal=call.principal.name,
-            subject=self._keys.pseudonym(site, subject) if subject else "",
             clause=call.method.clauses[0],
             refs=refs,
         )
         evidence.append(connection, entry, self._clock.now())
-
-
-def _understood(convert: Callable[[M], S], message: M) -> S:
-    """A slice whose every fact is of a known kind. Raises InvalidArgument."""
-    try:
-        return convert(message)
-    except ValueError:
-        raise _wrong("slice", "enum", "holds a fact of no known kind") from None
-
-
-def _wrong(field: str, rule: str, description: str) -> InvalidArgument:
-    return InvalidArgument(fields=[FieldViolation(field, rule, description)])
 
 
 def _release_read(call: Call, item: vault_pb2.ReleaseItem) -> Read:

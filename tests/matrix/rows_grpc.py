@@ -18,6 +18,7 @@ from qupia.vault.v1 import (
     blocking_pb2,
     documents_pb2,
     endings_pb2,
+    pushes_pb2,
     recipients_pb2,
     sessions_pb2,
     standing_changes_pb2,
@@ -58,6 +59,11 @@ def _consent_slice(thing: Thing) -> Message:
 
 def _claims_slice(thing: Thing) -> Message:
     return vault_pb2.ApplyClaimsSliceRequest(header=_header(thing), slice=vault_pb2.ClaimsSlice())
+
+
+def _claims_slices(thing: Thing) -> Message:
+    one = vault_pb2.ApplyClaimsSliceRequest(header=_header(thing), slice=vault_pb2.ClaimsSlice())
+    return pushes_pb2.ApplyClaimsSlicesRequest(pushes=[one])
 
 
 def _order_slice(thing: Thing) -> Message:
@@ -204,6 +210,7 @@ PEER_ROWS: Mapping[str, PeerRow] = {
     "VaultConsentService.ApplyConsentSlice": PeerRow(_consent_slice),
     "VaultConsentService.ApplyPolicySchedule": PeerRow(_schedule),
     "VaultClaimsService.ApplyClaimsSlice": PeerRow(_claims_slice),
+    "VaultClaimsPushService.ApplyClaimsSlices": PeerRow(_claims_slices),
     "VaultClaimsService.StageCorrection": PeerRow(_correction, absent="NOT_FOUND"),
     "VaultClaimsService.LookUpSubject": PeerRow(_look_up),
     "VaultBlockingService.ListProvisionalBlocks": PeerRow(

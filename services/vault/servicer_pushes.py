@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the deciders push: slices of subjects, one or many together, and the schedules of sites."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from google.protobuf.message import Message
+
+from qupia.vault.v1 import pushes_pb2, vault_pb2
+from services.chassis import evidence
+from services.chassis.call import Call
+from services.chassis.clock import Clock
+from services.chassis.database import Connection, Database
+from services.chassis.evidence import Entry
+from services.chassis.metrics import Metrics
+from services.chassis.pipeline import Handler
+from services.chassis.refusal import FieldViolation, InvalidArgument, Refusal
+from services.chassis.slices import Verdict
+from services.vault import store, store_slices, wire
+from services.vault.same_contact import SameContact, watched_of
+from services.vault.servicer import told_apart
+from services.vault.servicer_slices import Pushed, SliceTaker, canonical_digest
+from services.vault.standing import ClaimsStanding, ConsentStanding, OrderStanding
+from services.vault.store_keys import KeyStore
+from services.vault.wire_case import CLAIMS, CONSENT, ORDERS, SCHEDULE
+
+M = TypeVar("M", bound=Message)
+S = TypeVar("S", ConsentStanding, ClaimsStanding, OrderStanding)
+_Receipt = vault_pb2.SliceReceipt
+_WRITTEN = (_Receipt.APPLIED, _Receipt.REPEAT)
+
+
+class PushServicer:
+    """The Apply calls of the contract."""
+
+    def __init__(
+        self,
+        database: Database,
+        taker: SliceTaker,
+        same_contact: SameContact,
+        keys: KeyStore,
+        clock: Clock,
+        metrics: Metrics,
+        log: Any,
+    ) -> None:
+        self._database = database
+        self._taker = taker
+        self._same_contact = same_contact
+        self._keys = keys
+        self._clock = clock
+        self._metrics = metrics
+        self._log = log
+
+    def handlers(self) -> dict[str, Handler]:
+        """The handlers by RPC name."""
+        return {
+            "ApplyConsentSlice": self.apply_consent_slice,
+            "ApplyPolicySchedule": self.apply_policy_schedule,
+            "ApplyClaimsSlice": self.apply_claims_slice,
+            "ApplyClaimsSlices": self.apply_claims_slices,
+            "ApplyOrderSlice": self.apply_order_slice,
+        }
+
+    def apply_consent_slice(self, call: Call) -> vault_pb2.ApplyConsentSliceResponse:
+        """Acceptance, disagreement and express consents of a subject."""
+        request = call.request
+        assert isinstance(request, vault_pb2.ApplyConsentSliceRequest)
+        digest = canonical_digest(request.slice)
+        slice_ = _understood(wire.consent_from, request.slice)
+        receipt = self._apply(call, Pushed(CONSENT, call.peer, request.header, slice_, digest))
+        return vault_pb2.ApplyConsentSliceResponse(receipt=receipt)
+
+    def apply_claims_slice(self, call: Call) -> vault_pb2.ApplyClaimsSliceResponse:
+        """Blocks, outcomes and holds of a subject."""
+        request = call.request
+        assert isinstance(request, vault_pb2.ApplyClaimsSliceRequest)
+        [pushed] = _claims_pushes(call, {"": request})
+        receipt = self._apply(call, pushed)
+        self._search([pushed], [receipt])
+        return vault_pb2.ApplyClaimsSliceResponse(receipt=receipt)
+
+    def apply_claims_slices(self, call: Call) -> pushes_pb2.ApplyClaimsSlicesResponse:
+        """The same of several subjects, each with a receipt of its own."""
+        request = call.request
+        assert isinstance(request, pushes_pb2.ApplyClaimsSlicesRequest)
+        named = {f"pushes[{n}].": each for n, each in enumerate(request.pushes)}
+        pushes = _claims_pushes(call, named)
+        receipts = [self._apply_or_not_now(call, pushed) for pushed in pushes]
+        self._search(pushes, receipts)
+        return pushes_pb2.ApplyClaimsSlicesResponse(receipts=receipts)
+
+    def apply_order_slice(self, call: Call) -> vault_pb2.ApplyOrderSliceResponse:
+        """Orders and assignments of a subject."""
+        request = call.request
+        assert isinstance(request, vault_pb2.ApplyOrderSliceRequest)
+        digest = canonical_digest(request.slice)
+        slice_ = _understood(wire.orders_from, request.slice)
+        messages = wire.messages_from(request.slice)
+        pushed = Pushed(ORDERS, call.peer, request.header, slice_, digest, messages)
+        receipt = self._apply(call, pushed)
+        return vault_pb2.ApplyOrderSliceResponse(receipt=receipt)
+
+    def _apply_or_not_now(
+        self, call: Call, pushed: Pushed[ClaimsStanding]
+    ) -> vault_pb2.SliceReceipt:
+        """A receipt without verdict where the push cannot be taken now."""
+        try:
+            return self._apply(call, pushed)
+        except Refusal as refusal:
+            self._log.warning("push not taken", reason=refusal.reason)
+            if refusal.reason == "DATA_LOSS":
+                self._metrics.alarms.labels("DATA_LOSS").inc()
+        except Exception as error:  # noqa: BLE001 - what is wrong with one push spoils no other
+            self._log.error("push not taken", error=type(error).__name__)
+            self._metrics.alarms.labels("INTERNAL").inc()
+        return _Receipt()
+
+    def _apply(self, call: Call, pushed: Pushed[S]) -> vault_pb2.SliceReceipt:
+        if not pushed.header.subject_id:
+            # What has no subject stands for everybody of the site.
+            raise InvalidArgument(fields=[_no_subject("")])
+        with self._database.transaction() as connection, told_apart("slice"):
+            receipt = self._taker.take_push(connection, pushed)
+            self._record(connection, call, pushed.header, receipt)
+        if receipt.verdict == _Receipt.CONFLICT:
+            self._metrics.alarms.labels("slice_conflict").inc()
+        return receipt
+
+    def _search(
+        self, pushes: Sequence[Pushed[ClaimsStanding]], receipts: Sequence[vault_pb2.SliceReceipt]
+    ) -> None:
+        """The blocks stand; whoever has the same contact is found at once where that can be."""
+        for pushed, receipt in zip(pushes, receipts, strict=True):
+            if receipt.verdict in _WRITTEN and watched_of(pushed.slice):
+                self._same_contact.search(pushed.subject)
+
+    def apply_policy_schedule(self, call: Call) -> vault_pb2.ApplyPolicyScheduleResponse:
+        """A site's policy versions."""
+        request = call.request
+        assert isinstance(request, vault_pb2.ApplyPolicyScheduleRequest)
+        header, site = request.header, request.header.site_id
+        if header.subject_id:
+            fault = FieldViolation("header.subjectId", "absent", "a schedule is the whole site's")
+            raise InvalidArgument(fields=[fault])
+        digest = canonical_digest(request.schedule)
+        pushed = Pushed(SCHEDULE, call.peer, header, ClaimsStanding((), ()), digest)
+        with self._database.transaction() as connection:
+            store.lock_exclusive(connection, site, "")
+            held = store_slices.read_slice(connection, site, "", SCHEDULE)
+            receipt, verdict = self._taker.judge(connection, call.peer, header, pushed.stamp, held)
+            if verdict in (Verdict.APPLIED, Verdict.REPEAT):
+                now = self._clock.now()
+                body = request.schedule.SerializeToString(deterministic=True)
+                version = pushed.stamp.version
+                row = store.SliceRow(version.incarnation, version.counter, digest, body)
+                store_slices.write_slice(connection, site, "", SCHEDULE, row, now)
+                receipt.apply_time.FromDatetime(now)
+            self._record(connection, call, header, receipt)
+        return vault_pb2.ApplyPolicyScheduleResponse(receipt=receipt)
+
+    def _record(
+        self,
+        connection: Connection,
+        call: Call,
+        header: vault_pb2.SliceHeader,
+        receipt: vault_pb2.SliceReceipt,
+    ) -> None:
+        if receipt.verdict not in _WRITTEN and receipt.verdict != _Receipt.CONFLICT:
+            return
+        subject = (header.site_id, header.subject_id)
+        entry = Entry(
+            event=call.method.evidence,
+            verb=call.method.verb,
+            outcome=evidence.DONE,
+            site_id=header.site_id,
+            principal=call.principal.name,
+            subject=self._keys.pseudonym(*subject) if header.subject_id else "",
+            clause=call.method.clauses[0],
+            refs={
+                "verdict": _Receipt.Verdict.Name(receipt.verdict),
+                "version": f"{header.version.incarnation}/{header.version.counter}",
+            },
+        )
+        evidence.append(connection, entry, self._clock.now())
+
+
+def _claims_pushes(
+    call: Call, named: Mapping[str, vault_pb2.ApplyClaimsSliceRequest]
+) -> list[Pushed[ClaimsStanding]]:
+    """The pushes, by the prefix of their fields' paths. Raises InvalidArgument with all faults."""
+    faults: list[FieldViolation] = []
+    seen: set[tuple[str, str]] = set()
+    pushes = []
+    for prefix, request in named.items():
+        header = request.header
+        subject = (header.site_id, header.subject_id)
+        if not header.subject_id:
+            faults.append(_no_subject(prefix))
+        elif subject in seen:
+            path = f"{prefix}header.subjectId"
+            faults.append(FieldViolation(path, "repeated", "is named twice"))
+        seen.add(subject)
+        try:
+            slice_ = _understood(wire.claims_from, request.slice, prefix)
+        except InvalidArgument as fault:
+            faults.extend(fault.fields)
+            continue
+        digest = canonical_digest(request.slice)
+        pushes.append(Pushed(CLAIMS, call.peer, header, slice_, digest))
+    if faults:
+        raise InvalidArgument(fields=faults)
+    return pushes
+
+
+def _no_subject(prefix: str) -> FieldViolation:
+    # What has no subject stands for everybody of the site.
+    return FieldViolation(f"{prefix}header.subjectId", "required", "has to be given")
+
+
+def _understood(convert: Callable[[M], S], message: M, prefix: str = "") -> S:
+    """A slice whose every fact is of a known kind. Raises InvalidArgument."""
+    try:
+        return convert(message)
+    except ValueError:
+        fault = FieldViolation(f"{prefix}slice", "enum", "holds a fact of no known kind")
+        raise InvalidArgument(fields=[fault]) from None
