@@ -153,6 +153,12 @@ def due(connection: Connection, now: datetime, limit: int) -> list[Key]:
     return [Key(*row) for row in _DUE.rows(connection, now=now, limit=limit)]
 
 
+def soonest(connection: Connection) -> datetime | None:
+    """When the next push is due; None where everything is confirmed."""
+    found: datetime | None = connection.execute(select(func.min(outbox.c.next_time))).scalar_one()
+    return found
+
+
 _pause = func.least(_MOST_PAUSE_SECONDS, 0.1 * func.power(2, func.least(outbox.c.attempts, 10)))
 _POSTPONE = Prepared(
     update(outbox)
