@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The database of a service: one engine, plain transactions, errors without their text.
+"""The database of a service: few connections, plain transactions, errors without their text.
 
 PostgreSQL puts values into error texts, and SQLAlchemy adds parameters, so a
 database error never travels further than here: it becomes Unavailable, or a
@@ -8,8 +8,10 @@ DatabaseDefect that carries the SQLSTATE alone.
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NoReturn
 
 import psycopg
@@ -18,6 +20,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from services.chassis.refusal import Unavailable
+from services.chassis.session import Session
 
 __all__ = [
     "Connection",
@@ -29,10 +32,10 @@ __all__ = [
 
 # Classes of SQLSTATE that mean "not now" rather than "a defect of ours":
 # connection, insufficient resources, operator intervention, lock not
-# available, read-only, privilege taken away, serialization, deadlock, and a
-# refusal raised by a trigger.
+# available, read-only, idle for too long in a transaction, privilege taken
+# away, serialization, deadlock, and a refusal raised by a trigger.
 _CONNECTION_FAILED = "08006"
-_NOT_NOW = ("08", "53", "57", "58", "55P03", "25006", "42501", "40", "P0001", "0A000")
+_NOT_NOW = ("08", "53", "57", "58", "55P03", "25006", "25P03", "42501", "40", "P0001", "0A000")
 
 
 class DatabaseDefect(Exception):
@@ -59,8 +62,15 @@ _BY_INDEX = {
 }
 
 
+_MOST_BESIDE = 4
+
+
 class Database:
-    """An engine whose transactions end in a commit or leave nothing."""
+    """A pool of connections whose transactions end in a commit or leave nothing.
+
+    At most `pool_size` wait for their next use, and four more may be in use. `timeout_ms` is how
+    long a statement, a lock or a free connection is waited for.
+    """
 
     def __init__(self, url: str, *, pool_size: int = 16, timeout_ms: int = 2000) -> None:
         options = (
@@ -71,7 +81,7 @@ class Database:
         self.engine = create_engine(
             _url(url),
             pool_size=pool_size,
-            max_overflow=4,
+            max_overflow=_MOST_BESIDE,
             pool_timeout=timeout_ms / 1000,
             hide_parameters=True,
             connect_args={
@@ -81,7 +91,13 @@ class Database:
                 "prepare_threshold": 2,
             },
         )
-        self._looking = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        # Sessions begin and end transactions themselves.
+        self._sessions = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._pool_size = pool_size
+        self._timeout = timeout_ms / 1000
+        self._free = threading.Semaphore(pool_size + _MOST_BESIDE)
+        self._resting: deque[Connection] = deque()
+        self._generation = 0
 
     @contextmanager
     def transaction(self, isolation: str | None = None) -> Iterator[Connection]:
@@ -91,11 +107,11 @@ class Database:
         Raises Unavailable where the database cannot serve or the outcome of
         the commit is unknown; DatabaseDefect for defects.
         """
-        with _plain_errors(), self.engine.connect() as connection:
-            if isolation:
-                connection.execution_options(isolation_level=isolation)
-            with connection.begin():
-                yield connection
+        with _plain_errors(), self._connection() as connection:
+            session = Session.of(connection)
+            session.begin(isolation)
+            yield connection
+            session.commit()
 
     @contextmanager
     def look(self) -> Iterator[Connection]:
@@ -103,8 +119,52 @@ class Database:
 
         Raises as `transaction` does.
         """
-        with _plain_errors(), self._looking.connect() as connection:
+        with _plain_errors(), self._connection() as connection:
             yield connection
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        if not self._free.acquire(timeout=self._timeout):
+            raise Unavailable(retry_after=1)
+        try:
+            generation = self._generation
+            try:
+                connection = self._resting.pop()
+            except IndexError:
+                connection = self._sessions.connect()
+            try:
+                yield connection
+            finally:
+                self._give_back(connection, generation)
+        finally:
+            self._free.release()
+
+    def _give_back(self, connection: Connection, generation: int) -> None:
+        """Let a connection rest, with nothing open; one that was lost takes the others with it."""
+        if not connection.invalidated:
+            session = Session.of(connection)
+            session.roll_back()
+            if connection.in_transaction():
+                # What SQLAlchemy believes of it; the driver knows that nothing is open any more.
+                connection.rollback()
+            if session.alive:
+                if generation == self._generation and len(self._resting) < self._pool_size:
+                    self._resting.append(connection)
+                else:
+                    connection.close()
+                return
+            connection.invalidate()
+        connection.close()
+        # Most likely the server was restarted: nobody else should run into it.
+        self._drain()
+
+    def _drain(self) -> None:
+        self._generation += 1
+        with suppress(IndexError):
+            while True:
+                connection = self._resting.pop()
+                connection.invalidate()
+                connection.close()
 
     def reachable(self) -> bool:
         """Whether a trivial query is answered."""
@@ -116,7 +176,8 @@ class Database:
         return True
 
     def close(self) -> None:
-        """Close the pooled connections."""
+        """Close the connections that rest; others once they are given back."""
+        self._drain()
         self.engine.dispose()
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Statements that are compiled once and run on the driver itself, for what happens at every read.
+"""Statements that are compiled once and run by libpq itself, for what happens at every read.
 
 Building and compiling a Core statement costs more than PostgreSQL takes to answer it. A prepared
 one is written in Core like any other, with a `bindparam` for each value, when its module is
@@ -8,10 +8,11 @@ imported; columns of many rows come in as `arrays`.
 
 from __future__ import annotations
 
+from collections import namedtuple
 from collections.abc import Sequence
 from typing import Any
 
-from psycopg.rows import namedtuple_row
+from psycopg.pq.abc import PGresult
 from sqlalchemy import (
     Column,
     ColumnElement,
@@ -30,7 +31,9 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
 
-_DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
+from services.chassis.session import Session
+
+_DIALECT = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
 
 
 class Prepared:
@@ -40,26 +43,39 @@ class Prepared:
         assert isinstance(statement, ClauseElement)
         compiled = statement.compile(dialect=_DIALECT)
         assert isinstance(compiled, SQLCompiler)
-        self._sql = str(compiled)
+        self._sql = str(compiled).encode()
+        self._places = tuple(compiled.positiontup or ())
         # The statement's own literals; bindparams have their values from the caller.
         self._fixed = {n: bind.value for n, bind in compiled.binds.items() if not bind.required}
+        self._make: Any = None
 
     def rows(self, connection: Connection, **values: Any) -> list[Any]:
         """The rows, each a named tuple of the statement's columns. Raises psycopg.Error."""
-        return list(self._execute(connection, values).fetchall())
+        session = Session.of(connection)
+        result = self._run(session, values)
+        return session.load(result, self._make or self._named(result))
 
     def first(self, connection: Connection, **values: Any) -> Any:
         """The first row, or None where there is none. Raises psycopg.Error."""
-        return self._execute(connection, values).fetchone()
+        session = Session.of(connection)
+        result = self._run(session, values)
+        rows = session.load(result, self._make or self._named(result), most=1)
+        return rows[0] if rows else None
 
     def run(self, connection: Connection, **values: Any) -> int:
         """Run a statement whose rows nobody wants; how many it touched. Raises psycopg.Error."""
-        return int(self._execute(connection, values).rowcount)
+        return self._run(Session.of(connection), values).command_tuples or 0
 
-    def _execute(self, connection: Connection, values: dict[str, Any]) -> Any:
-        driver: Any = connection.connection.driver_connection
-        cursor = driver.cursor(binary=True, row_factory=namedtuple_row)
-        return cursor.execute(self._sql, self._fixed | values, prepare=True)
+    def _run(self, session: Session, values: dict[str, Any]) -> PGresult:
+        given = self._fixed | values
+        return session.run(self._sql, [given[place] for place in self._places])
+
+    def _named(self, result: PGresult) -> Any:
+        """What makes a row of its values; a statement's columns are always the same."""
+        names = [(result.fname(n) or b"").decode() for n in range(result.nfields)]
+        row: Any = namedtuple("Row", names, rename=True)  # type: ignore[misc]  # noqa: PYI024
+        self._make = row._make
+        return self._make
 
 
 def matching(*columns: Column[Any]) -> ColumnElement[bool]:

@@ -4,7 +4,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import psycopg
 import pytest
 
 from qupia.contract.v1 import contract_pb2
@@ -15,6 +14,7 @@ from services.chassis.identity import Principal
 from services.chassis.ids import new_uuid
 from services.disclosure import servicer_releases, store_releases
 from tests.disclosure.house import STOREFRONT, House, Killed, release
+from tests.harness.statements import heard_statements
 
 Outcome = d.Disclosure
 
@@ -220,14 +220,7 @@ def test_one_member_that_spoils_the_transaction_is_tried_alone(
 def test_many_take_as_many_statements_as_one(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     recipient = house.recipient()
     asked = _morning(house, recipient, 9)
-    told: list[Any] = []
-    real = psycopg.Cursor.execute
-
-    def heard(cursor: Any, query: Any, *given: Any, **kinds: Any) -> Any:
-        told.append(query)
-        return real(cursor, query, *given, **kinds)
-
-    monkeypatch.setattr(psycopg.Cursor, "execute", heard)
+    told = heard_statements(monkeypatch)
     assert _told(house.call(recipient, _asked(asked[0]))) == ["OK"]
     of_one = len(told)
     assert _told(house.call(recipient, _asked(*asked[1:]))) == ["OK"] * 8
