@@ -1,11 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """What all tests share: one running suite per test process, started when the first test asks."""
 
+import os
+import shutil
 from collections.abc import Iterator
 
 import pytest
 
+from tests.harness.cluster import FOLDER_VARIABLE, open_folder
 from tests.harness.suite import Suite
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A folder for the cluster of the whole run; the workers inherit it."""
+    if not hasattr(config, "workerinput"):
+        os.environ[FOLDER_VARIABLE] = str(open_folder("qupia-cluster-"))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The folder goes when the run ends."""
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ.pop(FOLDER_VARIABLE), ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -2,22 +2,15 @@
 """A desk per module, a PostgreSQL for those who need one."""
 
 import logging
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import structlog
 
-import services.vault
-from cli import postgres
 from cli.postgres import DatabaseAccess
-from services.chassis import migration
 from services.chassis.database import Database
 from tests.chassis.desk import Desk
-
-_MIGRATIONS = Path(services.vault.__file__).parent / "migrations"
+from tests.harness.cluster import book_of, running_cluster
 
 
 @pytest.fixture
@@ -41,18 +34,8 @@ def desk(quiet: None) -> Iterator[Desk]:  # noqa: ARG001 - only to be put back
 @pytest.fixture(scope="session")
 def access() -> Iterator[DatabaseAccess]:
     """A database with the tables that every service has."""
-    folder = Path(tempfile.mkdtemp(prefix="qc-", dir="/tmp"))
-    folder.chmod(0o755)
-    cluster = postgres.start(folder / "postgres", fsync=False)
-    try:
-        access = postgres.ensure_database(
-            cluster, "common", "common_owner", "common", cluster.passwords
-        )
-        migration.upgrade(access.owner_url, _MIGRATIONS, "common")
-        yield access
-    finally:
-        cluster.stop()
-        shutil.rmtree(folder)
+    with running_cluster("qc-") as server:
+        yield book_of(server, "vault")
 
 
 @pytest.fixture

@@ -1,41 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real PostgreSQL with the claims database, emptied for every test."""
 
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
 
-from cli import postgres
 from cli.postgres import Cluster, DatabaseAccess
-from services.chassis import migration
 from tests.claims.suite import Suite
-
-MIGRATIONS = Path(__file__).parents[2] / "services" / "claims" / "migrations"
+from tests.harness.cluster import book_of, running_cluster
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """A server of the tests' own."""
-    folder = Path(tempfile.mkdtemp(prefix="qupia-claims-"))
-    folder.chmod(0o755)
-    server = postgres.start(folder / "postgres", fsync=False)
-    yield server
-    server.stop()
-    shutil.rmtree(folder)
+    with running_cluster("qupia-claims-") as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
 def access(cluster: Cluster) -> DatabaseAccess:
     """The claims database at its newest revision, used by its runtime role."""
-    access = postgres.ensure_database(
-        cluster, "claims", "claims_owner", "claims", cluster.passwords
-    )
-    migration.upgrade(access.owner_url, MIGRATIONS, "claims")
-    return access
+    return book_of(cluster, "claims")
 
 
 @pytest.fixture

@@ -1,42 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real PostgreSQL with the consent database; every test has a site of its own."""
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import sql
 
-from cli import postgres
 from cli.postgres import Cluster, DatabaseAccess
-from services.chassis import migration
 from tests.consent.suite import Suite
-
-MIGRATIONS = Path(__file__).parents[2] / "services" / "consent" / "migrations"
+from tests.harness.cluster import book_of, running_cluster
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """A server of the tests' own."""
-    folder = Path(tempfile.mkdtemp(prefix="qupia-consent-"))
-    folder.chmod(0o755)
-    server = postgres.start(folder / "postgres", fsync=False)
-    yield server
-    server.stop()
-    shutil.rmtree(folder)
+    with running_cluster("qupia-consent-") as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
 def access(cluster: Cluster) -> DatabaseAccess:
     """The consent database at its newest revision, used by its runtime role."""
-    access = postgres.ensure_database(
-        cluster, "consent", "consent_owner", "consent", cluster.passwords
-    )
-    migration.upgrade(access.owner_url, MIGRATIONS, "consent")
-    return access
+    return book_of(cluster, "consent")
 
 
 @pytest.fixture

@@ -1,50 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
 """A PostgreSQL of our own for the session; an empty broker for every test."""
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
 
-import services.disclosure
-from cli import postgres
-from cli.postgres import Cluster, DatabaseAccess, ensure_database
-from services.chassis import migration
+from cli.postgres import Cluster, DatabaseAccess
 from services.chassis.database import Database
 from services.disclosure.tables import metadata
 from tests.disclosure.house import House
-
-MIGRATIONS = Path(services.disclosure.__file__).parent / "migrations"
+from tests.harness.cluster import book_of, running_cluster
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """A PostgreSQL for all tests."""
-    folder = Path(tempfile.mkdtemp(prefix="qupia-disclosure-"))
-    folder.chmod(0o755)
-    cluster = postgres.start(folder / "postgres", fsync=False)
-    try:
-        yield cluster
-    finally:
-        cluster.stop()
-        shutil.rmtree(folder)
+    with running_cluster("qupia-disclosure-") as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
 def access(cluster: Cluster) -> DatabaseAccess:
     """The broker's database at its newest schema."""
-    return broker_database(cluster, "disclosure")
-
-
-def broker_database(cluster: Cluster, name: str) -> DatabaseAccess:
-    """A database of that name, at a broker's newest schema."""
-    found = ensure_database(cluster, name, f"{name}_owner", name, cluster.passwords)
-    migration.upgrade(found.owner_url, MIGRATIONS, name)
-    return found
+    return book_of(cluster, "disclosure")
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ The plans are made while the tables are small and kept while they grow; made ane
 that nobody has counted yet; and of tables that were counted.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -28,7 +28,7 @@ from services.disclosure.ledger import Outcome, left
 from services.disclosure.notice import Recall
 from services.disclosure.recipient import Kind
 from services.disclosure.release import Release, ReleaseState
-from tests.disclosure.conftest import broker_database
+from tests.harness.cluster import book_of, running_cluster
 from tests.vault.plans import Observed, Plan
 
 _FEW, _MANY = 60, 20_000
@@ -89,9 +89,14 @@ Plans = dict[str, dict[str, list[Plan]]]
 
 
 @pytest.fixture(scope="module")
-def plans(cluster: Cluster) -> Plans:
+def plans() -> Iterator[Plans]:
     """By the circumstances in which they were made, by act."""
-    access = broker_database(cluster, "plans")
+    with running_cluster("qd-") as cluster:
+        yield _plans(cluster)
+
+
+def _plans(cluster: Cluster) -> Plans:
+    access = book_of(cluster, "disclosure")
     _grow(access, 1, _FEW)
     kept = Observed(cluster, access, generic=True)
     # From the third time on the driver lets PostgreSQL keep a plan.

@@ -3,13 +3,10 @@
 
 import asyncio
 import io
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,9 +14,6 @@ import pytest
 import structlog
 from google.protobuf.message import Message
 
-from cli import postgres
-from cli.postgres import ensure_database
-from gateway import store
 from gateway.app import Gateway, Limits, make_app
 from gateway.backend import CallFailed
 from gateway.comments import default_path, explanations, read_comments
@@ -30,12 +24,12 @@ from gateway.identity import Identity, Metadata
 from gateway.pages import reference_pages
 from gateway.problem import ProblemWriter
 from gateway.refused import RefusedCredential
-from services.chassis import migration
 from services.chassis.contract import Method, load_contract
 from services.chassis.database import Database
 from services.chassis.ids import new_uuid
 from services.chassis.metrics import Metrics
 from services.chassis.refusal import Refusal, Unauthenticated
+from tests.harness.cluster import book_of, running_cluster
 
 STOREFRONT_KEY = "qk_" + "S" * 43
 RECIPIENT_KEY = "qk_" + "R" * 43
@@ -45,7 +39,6 @@ HOLDERS = {
         "courier-1", "demo", KeyRole.RECIPIENT, (), "01890000-0000-7000-8000-000000000001"
     ),
 }
-MIGRATIONS = Path(store.__file__).parent / "migrations"
 Answerer = Callable[[Message], Message]
 
 
@@ -189,16 +182,8 @@ def method() -> Callable[[str], Method]:
 @pytest.fixture(scope="session")
 def url() -> Iterator[str]:
     """The gateway's database, as its runtime role sees it."""
-    folder = Path(tempfile.mkdtemp(prefix="qupia-test-"))
-    folder.chmod(0o755)
-    server = postgres.start(folder / "postgres", fsync=False)
-    try:
-        access = ensure_database(server, "gateway", "gateway_owner", "gateway", server.passwords)
-        migration.upgrade(access.owner_url, MIGRATIONS, "gateway")
-        yield access.runtime_url
-    finally:
-        server.stop()
-        shutil.rmtree(folder)
+    with running_cluster("qupia-test-") as server:
+        yield book_of(server, "gateway").runtime_url
 
 
 @pytest.fixture

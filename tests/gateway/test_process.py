@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -23,14 +22,12 @@ from google.protobuf.message import Message
 from cli import postgres
 from cli.authority import ensure_certificates
 from cli.port import choose_port
-from cli.postgres import ensure_database
 from gateway.backend import PROCESSES
 from gateway.book import CredentialBook
 from gateway.credential import Holder, KeyRole
 from qupia.contract.v1 import contract_pb2
 from qupia.subject.v1 import subject_pb2
 from qupia.vault.v1 import vault_pb2
-from services.chassis import migration
 from services.chassis.call import Call
 from services.chassis.clock import SystemClock
 from services.chassis.contract import load_contract
@@ -38,6 +35,7 @@ from services.chassis.database import Database
 from services.chassis.process import certificate_of
 from services.chassis.refusal import SubjectBlocked
 from services.chassis.server import Server
+from tests.harness.cluster import book_of, open_folder, put_cluster
 from tests.harness.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -89,12 +87,10 @@ class Suite:
 
 @pytest.fixture(scope="module")
 def suite() -> Iterator[Suite]:
-    folder = Path(tempfile.mkdtemp(prefix="qupia-test-"))
-    folder.chmod(0o755)
+    folder = open_folder("qupia-test-")
+    put_cluster(folder)
     server = postgres.start(folder / "postgres", fsync=False)
-    access = ensure_database(server, "gateway", "gateway_owner", "gateway", server.passwords)
-    migrations = ROOT / "gateway" / "migrations"
-    migration.upgrade(access.owner_url, migrations, "gateway")
+    access = book_of(server, "gateway")
     ensure_certificates(folder, (*PROCESSES, "gateway"), datetime.now(UTC))
     database = Database(access.runtime_url, pool_size=1)
     issued = CredentialBook(database, SystemClock()).issue(

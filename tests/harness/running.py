@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +16,8 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx
+
+from tests.harness.cluster import open_folder, put_cluster
 
 ROOT = Path(__file__).parents[2]
 RUN = (sys.executable, "-m", "cli", "run")
@@ -42,8 +43,8 @@ class RunningSuite:
     """A running suite, its processes and files; use it in a `with`, or call `stop`.
 
     `settings` are environment variables over the harness's own, such as QUPIA_RESTART_SECONDS.
-    A `home` that is given is kept; without one a folder is made and removed in the end. Raises
-    SuiteFailed where the suite does not start.
+    A `home` that is given is kept; without one a folder is made, with the databases in it, and
+    removed in the end. Raises SuiteFailed where the suite does not start.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class RunningSuite:
         command: Sequence[str] = RUN,
     ) -> None:
         self._owns_home = home is None
-        self.home = open_folder() / "var" if home is None else home
+        self.home = home_with_databases(open_folder()) if home is None else home
         self._environment = suite_environment(self.home, settings)
         self._clients: dict[str, httpx.Client] = {}
         output = self.home.parent / "output.txt"
@@ -252,11 +253,14 @@ def _end_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def open_folder() -> Path:
-    """A folder that PostgreSQL's account can enter, also when the tests run as root."""
-    folder = Path(tempfile.mkdtemp(prefix="qupia-suite-", dir="/tmp"))
-    folder.chmod(0o755)
-    return folder
+def home_with_databases(folder: Path) -> Path:
+    """A suite's home below an open folder, for a start that has not to make databases first."""
+    home = folder / "var"
+    home.mkdir()
+    # As `qupia run` does: PostgreSQL's account has to come through.
+    home.chmod(0o711)
+    put_cluster(home)
+    return home
 
 
 def suite_environment(home: Path, settings: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -7,13 +7,8 @@ from typing import Any
 
 import httpx
 
-from tests.harness.running import (
-    RUN,
-    RunningSuite,
-    SuiteFailed,
-    open_folder,
-    suite_environment,
-)
+from tests.harness.cluster import open_folder
+from tests.harness.running import RUN, RunningSuite, SuiteFailed, suite_environment
 
 __all__ = ["RUN", "Suite", "SuiteFailed", "open_folder", "suite_environment"]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from sqlalchemy import event
+from sqlalchemy import event, make_url
 
 from cli.postgres import Cluster, DatabaseAccess
 from services.chassis.database import Database
@@ -43,12 +43,13 @@ class Observed:
     """
 
     def __init__(self, cluster: Cluster, access: DatabaseAccess, *, generic: bool) -> None:
-        role = access.runtime_url.split("//")[1].split(":")[0]
+        url = make_url(access.runtime_url)
+        place = f"ALTER ROLE {url.username} IN DATABASE {url.database}"
         with psycopg.connect(
             cluster.superuser_url().replace("+psycopg", ""), autocommit=True
         ) as superuser:
             for name, value in _TELLING.items():
-                superuser.execute(f"ALTER ROLE {role} SET {name} = '{value}'")
+                superuser.execute(f"{place} SET {name} = '{value}'")
         self.database = Database(access.runtime_url, pool_size=1, timeout_ms=60_000)
         self._plans: list[Plan] = []
         mode = "force_generic_plan" if generic else "auto"

@@ -11,7 +11,6 @@ import os
 import secrets
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -26,17 +25,15 @@ from grpc_health.v1 import health_pb2
 from joserfc import jwt
 from joserfc.jwk import OKPKey
 
-import services.vault
 from cli import postgres
 from cli.authority import dns_name, ensure_certificates
-from services.chassis import migration
+from tests.harness.cluster import book_like, open_folder, put_cluster
 from tests.vault.wire_client import Caller, DeciderLife
 
 PROCESSES = ("consent", "claims", "disclosure", "gateway", "vault")
 DECIDERS = ("consent", "claims", "disclosure")
 ISSUER = "https://issuer.test"
 _START_SECONDS = 90.0
-_FOLDER = Path(services.vault.__file__).parent
 VAULT = "services.vault.__main__:main"
 
 _forks = multiprocessing.get_context("forkserver")
@@ -61,8 +58,8 @@ class Premises:
     """One PostgreSQL, one authority and one issuer of tokens, for all houses of a session."""
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="qv-", dir="/tmp"))
-        self.folder.chmod(0o755)
+        self.folder = open_folder("qv-")
+        put_cluster(self.folder)
         self.cluster = postgres.start(self.folder / "postgres", fsync=False)
         self.certificates = self.folder / "c"
         self.authority = ensure_certificates(self.certificates, PROCESSES, datetime.now(UTC))
@@ -114,16 +111,11 @@ class House:
         self.keys = premises.folder / f"{name}-keys"
         self.keys.mkdir()
         self.key_file = self.keys / "kek"
-        self.vault = self._database(f"{name}_vault", "migrations")
-        self.key_store = self._database(f"{name}_keystore", "key_store_migrations")
+        # Nobody uses the cluster's own two: they stay empty.
+        self.vault = book_like(premises.cluster, "vault", f"{name}_vault")
+        self.key_store = book_like(premises.cluster, "keystore", f"{name}_keystore")
         self.processes: list[VaultProcess] = []
         self.lives = {process: DeciderLife() for process in PROCESSES}
-
-    def _database(self, name: str, migrations: str) -> postgres.DatabaseAccess:
-        cluster = self.premises.cluster
-        access = postgres.ensure_database(cluster, name, f"{name}_owner", name, cluster.passwords)
-        migration.upgrade(access.owner_url, _FOLDER / migrations, name)
-        return access
 
     def environment(self, socket: Path, **settings: object) -> dict[str, str]:
         """The settings of a process; `settings` go over the house's own."""
