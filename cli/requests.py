@@ -96,7 +96,7 @@ def reject(
     chosen: As = "",
     as_json: Json = False,
 ) -> None:
-    """Reject a request for good."""
+    """Reject a request for good, also when its time is over."""
     with at_office(_SECOND, as_json=as_json, chosen=chosen) as (office, terminal):
         path, body = f"{_PATH}/{request}:reject", {"reason": reason}
         _show(terminal, office.act(path, body, request_id=request_id).document)
@@ -108,13 +108,18 @@ def release(
     compelled: Annotated[
         bool, typer.Option("--compelled", help="A compulsory act opens data that are blocked.")
     ] = False,
-    reason: Annotated[str, typer.Option(help="Why, where compelled; kept sealed.")] = "",
+    again: Annotated[
+        bool, typer.Option("--again", help="The package was picked up and got lost on the way.")
+    ] = False,
+    reason: Annotated[
+        str, typer.Option(help="Why, where compelled or given again; kept sealed.")
+    ] = "",
     request_id: RequestId = "",
     chosen: As = "",
     as_json: Json = False,
 ) -> None:
     """Print the one-time code by which the official picks the package up. Shown once."""
-    body: dict[str, object] = {"compelled": compelled}
+    body: dict[str, object] = {"compelled": compelled, "repeated": again}
     if reason:
         body["reason"] = reason
     with at_office(_SECOND, as_json=as_json, chosen=chosen) as (office, terminal):
@@ -151,5 +156,9 @@ def _show(terminal: Terminal, answer: Mapping[str, Any]) -> None:
     official = found["authorization"].get("official")
     if official:
         lines.append(("official", f"{official['name']}, {official['position']}"))
+    if found.get("repeatUntilTime"):
+        lines.append(("given again until", local_time(found["repeatUntilTime"])))
+    told = found.get("reasons", ())
+    lines += [(f"reason {local_time(each['time'])}", each["text"]) for each in told]
     lines += [(task["category"], task["state"]) for task in found["tasks"]]
     terminal.result(answer, lines)

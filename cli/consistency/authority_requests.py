@@ -27,6 +27,13 @@ def request_faults(requests: Iterable[AskedRow]) -> Iterator[Fault]:
             )
 
 
+def _code_agrees(each: AskedRow) -> bool:
+    """A code is out for a READY one, and may be for the repeat of one that was picked up."""
+    if each.state == RequestState.PICKED_UP:
+        return True
+    return bool(each.code_sha256) == (each.state == RequestState.READY)
+
+
 def _fault(each: AskedRow) -> str:
     if each.state not in _STORED:
         return "nobody knows this state"
@@ -38,8 +45,10 @@ def _fault(each: AskedRow) -> str:
         return "state and decision do not agree"
     if each.approved and each.decided_by == each.submitted_by:
         return "one person entered and approved it"
-    if bool(each.code_sha256) != (each.state == RequestState.READY):
+    if not _code_agrees(each):
         return "state and code do not agree"
-    if each.given.count(ReleaseState.RELEASED) != (each.state == RequestState.PICKED_UP):
+    if (ReleaseState.RELEASED in each.given) != (each.state == RequestState.PICKED_UP):
         return "state and what was given do not agree"
+    if len(each.given) > each.let_go:
+        return "it was given more often than it was let go"
     return ""

@@ -14,6 +14,7 @@ from cli.consistency.matching import Reference, gathered, matched
 from cli.consistency.store_claims import DocumentRow, sent_documents
 from cli.consistency.store_snapshot import Snapshot, plain
 from cli.consistency.store_standing import Place
+from services.chassis.evidence import DONE, entries
 from services.disclosure.order import Closing, Delivery, Order, OrderFacts, OrderState
 from services.disclosure.recipient import Kind
 from services.disclosure.release import ReleaseState
@@ -42,7 +43,10 @@ class ReleaseRow:
 
 @dataclass(frozen=True, slots=True)
 class AskedRow:
-    """A state body's request; `given` are the states of what left for it or may have."""
+    """A state body's request; `given` are the states of what left for it or may have.
+
+    `let_go` is how often evidence says that an officer let its package go.
+    """
 
     site: str
     request_id: str
@@ -53,9 +57,11 @@ class AskedRow:
     decided_by: str
     code_sha256: str
     given: tuple[str, ...]
+    let_go: int
 
 
 _NONE = text("ARRAY[]::text[]")
+_NAMED = '"authority_request_id":"([^"]*)"'
 _ASKED = ("state", "categories", "approved", "submitted_by", "decided_by", "code_sha256")
 
 
@@ -156,6 +162,13 @@ def asked_by_law(source: Snapshot) -> Iterator[AskedRow]:
         .where(r.state.in_((ReleaseState.RELEASED, ReleaseState.RELEASED_UNCERTAIN)))
         .subquery()
     )
+    named = func.substring(entries.c.body, _NAMED)
+    acts = (
+        select(entries.c.site_id, named.label("request_id"), func.count().label("number"))
+        .where(entries.c.event == "authority_request.released", entries.c.outcome == DONE)
+        .group_by(entries.c.site_id, named)
+        .subquery()
+    )
     statement = (
         select(
             q.site_id,
@@ -169,8 +182,10 @@ def asked_by_law(source: Snapshot) -> Iterator[AskedRow]:
             func.coalesce(
                 func.array_agg(given.c.state).filter(given.c.state.is_not(None)), _NONE
             ).label("given"),
+            func.coalesce(func.max(acts.c.number), 0).label("let_go"),
         )
         .outerjoin(given, (given.c.site_id == q.site_id) & (given.c.request_id == q.request_id))
+        .outerjoin(acts, (acts.c.site_id == q.site_id) & (acts.c.request_id == q.request_id))
         .group_by(q.site_id, q.request_id, *[q[name] for name in _ASKED])
         .order_by(plain(q.site_id), plain(q.request_id))
     )
@@ -185,6 +200,7 @@ def asked_by_law(source: Snapshot) -> Iterator[AskedRow]:
             row.decided_by,
             row.code_sha256,
             tuple(row.given),
+            row.let_go,
         )
 
 

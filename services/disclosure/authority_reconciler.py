@@ -8,7 +8,7 @@ gave nothing out, the code may be brought again; where it did, another release h
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from services.chassis import evidence
@@ -83,13 +83,17 @@ class AuthorityReconciler:
                 subject = pseudonym_of(connection, release.site_id, release.subject_id)
                 evidence.append(connection, replace(proof, subject=subject), now)
                 return
-            uncertain = replace(
-                request, state=RequestState.UNCERTAIN, code_sha256="", pick_up_time=now
-            )
-            store_authority_requests.save(connection, uncertain)
-            outcome = Outcome.RELEASED_UNCERTAIN
-            told = line(request, release.release_id, outcome, now, fields)
+            store_authority_requests.save(connection, _unseen(request, now))
+            outcome, first = Outcome.RELEASED_UNCERTAIN, release.first_release_id
+            told = line(request, release.release_id, outcome, now, fields, first=first)
             store_ledger.record_authority(connection, told, proof)
+
+
+def _unseen(request: AuthorityRequest, now: datetime) -> AuthorityRequest:
+    """The same when nobody saw the package leave; of a repeat the first one was seen."""
+    if request.state is RequestState.PICKED_UP:
+        return replace(request, code_sha256="")
+    return replace(request, state=RequestState.UNCERTAIN, code_sha256="", pick_up_time=now)
 
 
 def _proof(request: AuthorityRequest, release: AuthorityRelease, entry_id: str) -> Entry:

@@ -41,6 +41,14 @@ class AuthorityRelease:
     first_release_id: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class FormerPackage:
+    """The package that was given first, which a repeat repeats."""
+
+    give_time: datetime
+    package_sha256: str
+
+
 def could_have_left(request: AuthorityRequest) -> tuple[str, ...]:
     """The data that an approved request reaches, by name: what may have left where nobody saw."""
     return tuple(sorted(name for each in request.approved for name in _FIELDS[each]))

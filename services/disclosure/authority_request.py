@@ -9,7 +9,7 @@ import hashlib
 import secrets
 from base64 import b32encode
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -72,6 +72,16 @@ class RequestState(StrEnum):
 ENDED: Final = frozenset({RequestState.REJECTED, RequestState.PICKED_UP, RequestState.UNCERTAIN})
 # Who asked waits for the site; of a READY one as soon as its code has lapsed.
 OWED: Final = frozenset({RequestState.PENDING, RequestState.APPROVED, RequestState.HELD})
+# Nothing has left, so that nothing may be all that ever will.
+_REJECTABLE: Final = frozenset(
+    {
+        RequestState.PENDING,
+        RequestState.APPROVED,
+        RequestState.HELD,
+        RequestState.READY,
+        RequestState.EXPIRED,
+    }
+)
 _RELEASABLE: Final = frozenset(
     {RequestState.APPROVED, RequestState.HELD, RequestState.READY, RequestState.UNCERTAIN}
 )
@@ -149,7 +159,24 @@ class AuthorityRequest:
         """Whether the body waits for an answer that it should have had."""
         state, until = self.at(now), self.code_expire_time
         lapsed = state is RequestState.READY and until is not None and until <= now
-        return (state in OWED or lapsed) and self.due.has_passed(now)
+        unanswered = state in OWED or lapsed or state is RequestState.EXPIRED
+        return unanswered and self.due.has_passed(now)
+
+    def repeat_until(self, now: datetime) -> datetime | None:
+        """Until when what was picked up may be picked up once more; None where it may not."""
+        until = self.code_expire_time if self.code_sha256 else None
+        if self.state is not RequestState.PICKED_UP or until is None or until <= now:
+            return None
+        return until
+
+    def held(self) -> "AuthorityRequest":
+        """The same when the vault holds the data: no code is out, and what was given was given."""
+        given = self.state is RequestState.PICKED_UP
+        return replace(self, state=self.state if given else RequestState.HELD, code_sha256="")
+
+    def rejected(self) -> "AuthorityRequest":
+        """The same when nothing of it is given, for good."""
+        return replace(self, state=RequestState.REJECTED, approved=(), code_sha256="")
 
     def secrecy(self, now: datetime) -> datetime | None:
         """Until when the person must not be told; None where they may be."""
@@ -205,14 +232,23 @@ def approval_denial(request: AuthorityRequest, person: str, now: datetime) -> st
     return "AWAITING_SECOND_APPROVAL" if person == request.decision.submitted_by else ""
 
 
+def rejection_denial(request: AuthorityRequest, now: datetime) -> str:
+    """The reason against rejecting it; empty where none: also when its time is over."""
+    return "" if request.at(now) in _REJECTABLE else "STATE_CONFLICT"
+
+
 def release_denial(
-    request: AuthorityRequest, person: str, now: datetime, *, compelled: bool
+    request: AuthorityRequest, person: str, now: datetime, *, compelled: bool, repeated: bool
 ) -> str:
-    """The reason against letting the data go; empty where none."""
+    """The reason against letting the data go; empty where none.
+
+    `repeated`: once more, what was picked up and got lost.
+    """
     state = request.at(now)
     if state is RequestState.PENDING:
         return "AWAITING_SECOND_APPROVAL"
-    if state not in _RELEASABLE:
+    given = state is RequestState.PICKED_UP and now < request.expire_time
+    if not (given if repeated else state in _RELEASABLE):
         return "STATE_CONFLICT"
     if not compelled:
         return ""

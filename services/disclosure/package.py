@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a state body is given: the data, a covering letter in kk and ru, all signed (clause 5.3)."""
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from services.chassis.signing import Signer
 from services.chassis.sites import Operator
 from services.chassis.typeset import Page, Section, typeset_page
 from services.disclosure.authority import Authority
+from services.disclosure.authority_release import FormerPackage
 from services.disclosure.authority_request import AuthorityRequest, Category
 from services.disclosure.authority_texts import Official
 from services.disclosure.package_words import WORDS, Words
@@ -25,7 +27,8 @@ _WIDTHS: Final = (1, 3)
 class Contents:
     """What goes into a package; `data` is JSON of the vault's answer, lists of records in it.
 
-    `disputed_since`: the data are blocked since then and go all the same.
+    `disputed_since`: the data are blocked since then and go all the same. `former` is the package
+    that this one repeats, from which it differs.
     """
 
     request: AuthorityRequest
@@ -34,6 +37,23 @@ class Contents:
     operator: Operator
     data: Mapping[str, Any] = field(repr=False)
     disputed_since: datetime | None = None
+    former: FormerPackage | None = None
+
+
+def package_of(
+    contents: Contents, former: FormerPackage | None, signer: Signer, now: datetime
+) -> bytes:
+    """The archive that is given `now`; a `former` one is given again byte by byte.
+
+    Where its data, the body or the operator have changed since, it cannot be: then this one names
+    that one's digest.
+    """
+    if former is None:
+        return make_package(contents, signer, now)
+    same = make_package(contents, signer, former.give_time)
+    if hashlib.sha256(same).hexdigest() == former.package_sha256:
+        return same
+    return make_package(replace(contents, former=former), signer, now)
 
 
 def make_package(contents: Contents, signer: Signer, moment: datetime) -> bytes:
@@ -95,6 +115,9 @@ def _paragraphs(words: Words, contents: Contents, signer: Signer) -> Iterator[st
     refused = tuple(each for each in request.categories if each not in request.approved)
     if refused:
         yield words.not_given.format(categories=_named(words, refused))
+    if contents.former is not None:
+        day = f"{local_date(contents.former.give_time):%d.%m.%Y}"
+        yield words.repeated.format(day=day, sha256=contents.former.package_sha256)
     yield words.confidential
     yield words.signature.format(key=signer.key_id)
 
@@ -124,8 +147,8 @@ def _shown(value: Any) -> str:
 
 def _told(contents: Contents, moment: datetime) -> dict[str, object]:
     """The request as it was decided, for machines (TS 103 120: authorization, then tasks)."""
-    request, since = contents.request, contents.disputed_since
-    return {
+    request, since, former = contents.request, contents.disputed_since, contents.former
+    told: dict[str, object] = {
         "requestId": request.request_id,
         "authorization": {
             "body": {"legalName": contents.authority.legal_name, "bin": contents.authority.bin},
@@ -152,6 +175,10 @@ def _told(contents: Contents, moment: datetime) -> dict[str, object]:
         "giveTime": moment.isoformat(),
         "disputedSince": since.isoformat() if since else None,
     }
+    if former is not None:
+        repeats = {"giveTime": former.give_time.isoformat(), "packageSha256": former.package_sha256}
+        told["repeats"] = repeats
+    return told
 
 
 def _json(document: object) -> bytes:

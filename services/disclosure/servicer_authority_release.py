@@ -58,19 +58,20 @@ class AuthorityReleaseServicer:
     def release_to_authority(self, call: Call) -> _R.ReleaseToAuthorityResponse:
         """Give out a one-time code; a code that was out before is void.
 
+        A package that was picked up is let go once more only as `repeated`, with a reason.
         Raises AwaitingSecondApproval (not approved yet, or compelled by who entered it),
         LegalGroundMissing (compelled without a compulsory act), SubjectBlocked or
         SubjectRestricted (HELD from then on), StateConflict, NotFound, Unavailable.
         """
         asked = cast(_R.ReleaseToAuthorityRequest, call.request)
         require_person(call)
-        if asked.compelled and not asked.reason.strip():
-            wrong = FieldViolation("reason", "required", "has to be given where compelled")
-            raise InvalidArgument(fields=[wrong])
+        if (asked.compelled or asked.repeated) and not asked.reason.strip():
+            told = "has to be given where compelled or repeated"
+            raise InvalidArgument(fields=[FieldViolation("reason", "required", told)])
         desk = self._desk
         with desk.database.transaction() as connection:
             request = desk.find(connection, call, asked.authority_request_id)
-            self._require_releasable(connection, call, request, compelled=asked.compelled)
+            self._require_releasable(connection, call, request, asked)
         against = self._ask(call, _compelled(request, compelled=asked.compelled))
         if against is not None:
             self._hold(call, request, against)
@@ -80,10 +81,20 @@ class AuthorityReleaseServicer:
         return answer
 
     def _require_releasable(
-        self, connection: Connection, call: Call, request: AuthorityRequest, *, compelled: bool
+        self,
+        connection: Connection,
+        call: Call,
+        request: AuthorityRequest,
+        asked: _R.ReleaseToAuthorityRequest,
     ) -> None:
         now, place = self._desk.clock.now(), (request.site_id, request.request_id)
-        reason = release_denial(request, call.principal.name, now, compelled=compelled)
+        reason = release_denial(
+            request,
+            call.principal.name,
+            now,
+            compelled=asked.compelled,
+            repeated=asked.repeated,
+        )
         if reason:
             raise refusal_of(reason, CLAUSE)
         under_way = store_authority_releases.is_under_way(connection, *place)
@@ -110,9 +121,8 @@ class AuthorityReleaseServicer:
         desk, now = self._desk, self._desk.clock.now()
         with desk.database.transaction() as connection:
             found = desk.find(connection, call, request.request_id, lock=True)
-            if against.reason in HOLDING and found.state is not RequestState.PICKED_UP:
-                held = replace(found, state=RequestState.HELD, code_sha256="")
-                store_authority_requests.save(connection, held)
+            if against.reason in HOLDING and found.state is not RequestState.REJECTED:
+                store_authority_requests.save(connection, found.held())
             told = line(found, new_uuid(), Outcome.REFUSED, now, against=against)
             refused = proof(call, REFUSED, found, now, reason=against.reason, clause=against.clause)
             store_ledger.record_authority(connection, told, refused)
@@ -125,7 +135,7 @@ class AuthorityReleaseServicer:
         change_id, expires = new_uuid(), now + CODE_LIFE
         with desk.database.transaction() as connection:
             request = desk.find(connection, call, asked.authority_request_id, lock=True)
-            self._require_releasable(connection, call, request, compelled=asked.compelled)
+            self._require_releasable(connection, call, request, asked)
             fresh = desk.keys.begin(connection, call, change_id, now) == change_id
             if fresh:
                 expires = min(expires, request.expire_time)
@@ -151,16 +161,17 @@ class AuthorityReleaseServicer:
         changed = replace(
             changed,
             decision=replace(changed.decision, released_by=call.principal.name),
-            state=RequestState.READY,
+            # What was given stays given: a code beside PICKED_UP is for a repeat.
+            state=RequestState.PICKED_UP if asked.repeated else RequestState.READY,
             code_sha256=code.sha256,
             code_expire_time=expires,
         )
-        if asked.compelled:
+        if asked.compelled or asked.repeated:
             place = (request.site_id, request.request_id)
             self._desk.keep_texts(connection, place, [Text(TextKind.REASON, asked.reason)], now)
         store_authority_requests.save(connection, changed)
         subject = pseudonym_of(connection, request.site_id, request.subject_id)
-        told = {"compelled": asked.compelled}
+        told = {"compelled": asked.compelled, "repeated": asked.repeated}
         permit = proof(call, DONE, changed, now, subject=subject, decided_on=told)
         evidence.append(connection, permit, now)
 

@@ -22,15 +22,18 @@ from services.chassis.refusal import (
     InvalidArgument,
     LegalGroundMissing,
     Refusal,
+    Unavailable,
     refusal_of,
 )
 from services.chassis.sealed import store as sealed_store
 from services.chassis.sealed.document import StoredDocument
 from services.disclosure import (
     store_authorities,
+    store_authority_releases,
     store_authority_requests,
     store_ledger,
     store_recipients,
+    wire,
     wire_authorities,
 )
 from services.disclosure.authority_release import CLAUSE, line
@@ -44,6 +47,7 @@ from services.disclosure.authority_request import (
     approval_denial,
     expiry,
     missing,
+    rejection_denial,
     time_faults,
 )
 from services.disclosure.authority_texts import Official, Text, TextKind
@@ -59,6 +63,7 @@ _PAGE, _MOST = 50, 100
 _READ_SECONDS = 2.0
 _FIRST_YEAR = 2020
 _Decided = Callable[[Connection, AuthorityRequest, datetime], None]
+_Denial = Callable[[AuthorityRequest, str, datetime], str]
 
 
 class AuthorityRequestServicer:
@@ -133,20 +138,27 @@ class AuthorityRequestServicer:
             subject = pseudonym_of(connection, request.site_id, request.subject_id)
             evidence.append(connection, proof(call, PERMITTED, request, now, subject=subject), now)
             place = (request.site_id, request.request_id)
-            names = [each for each in (request.official_id, request.text_id) if each]
-            stored = [sealed_store.stored_at(connection, *place, name) for name in names]
-        for document in stored:
+            texts = [
+                (sealed_store.stored_at(connection, *place, name), given)
+                for name, _, given, there in sealed_store.listed(connection, *place)
+                if there
+            ]
+        for document, given in texts:
             if document is not None:
-                self._add_text(call, message, document)
+                self._add_text(call, message, document, given)
         return _R.GetAuthorityRequestResponse(request=message)
 
-    def _add_text(self, call: Call, message: _R.AuthorityRequest, document: StoredDocument) -> None:
+    def _add_text(
+        self, call: Call, message: _R.AuthorityRequest, document: StoredDocument, given: datetime
+    ) -> None:
         seconds = min(_READ_SECONDS, max(0.001, call.remaining()))
         text = self._desk.vault.get_document(document, call.principal.name, seconds)
         if document.kind == TextKind.OFFICIAL:
             official = Official.from_json(text)
             shown = message.authorization.official
             shown.name, shown.position = official.name, official.position
+        elif document.kind == TextKind.REASON:
+            message.reasons.add(time=wire.timestamp(given), text=text)
         else:
             message.authorization.document.text = text
 
@@ -197,40 +209,46 @@ class AuthorityRequestServicer:
             entry_ = proof(call, DONE, request, now, subject=subject, decided_on=told)
             evidence.append(connection, entry_, now)
 
-        message = self._decide(call, asked.authority_request_id, decided)
+        message = self._decide(call, asked.authority_request_id, decided, approval_denial)
         return _R.ApproveAuthorityRequestResponse(request=message)
 
     def reject_authority_request(self, call: Call) -> _R.RejectAuthorityRequestResponse:
-        """Reject, with a reason. Raises InvalidArgument, StateConflict, NotFound, Unavailable.
+        """Reject, with a reason, what was given to nobody, also when its time is over.
 
         The person sees the line, like any refusal (T-6.2.2-b), once it is not secret.
+        Raises InvalidArgument, StateConflict, NotFound, Unavailable, also while it is picked up.
         """
         asked = cast(_R.RejectAuthorityRequestRequest, call.request)
         if not asked.reason.strip():
             raise _wrong("reason", "has to be given")
 
         def decided(connection: Connection, request: AuthorityRequest, now: datetime) -> None:
-            changed = replace(_decided(request, call, now), state=RequestState.REJECTED)
             place = (request.site_id, request.request_id)
+            if store_authority_releases.is_under_way(connection, *place):
+                raise Unavailable(retry_after=1)
+            lapsed = request.at(now) is RequestState.EXPIRED and bool(request.approved)
+            rule = "request-lapsed" if lapsed else "request-not-approved"
             self._desk.keep_texts(connection, place, [Text(TextKind.REASON, asked.reason)], now)
-            store_authority_requests.save(connection, changed)
-            against = Denial("LEGAL_GROUND_MISSING", CLAUSE, "request-not-approved")
+            store_authority_requests.save(connection, _decided(request, call, now).rejected())
+            against = Denial("LEGAL_GROUND_MISSING", CLAUSE, rule)
             told = line(request, new_uuid(), Outcome.REFUSED, now, against=against)
-            store_ledger.record_authority(connection, told, proof(call, DONE, request, now))
+            was = {"state": request.at(now)}
+            done = proof(call, DONE, request, now, decided_on=was)
+            store_ledger.record_authority(connection, told, done)
 
-        message = self._decide(call, asked.authority_request_id, decided, anyone=True)
+        message = self._decide(call, asked.authority_request_id, decided, _rejection_denial)
         self._desk.deliver(call, asked.authority_request_id)
         return _R.RejectAuthorityRequestResponse(request=message)
 
     def _decide(
-        self, call: Call, request_id: str, decided: _Decided, *, anyone: bool = False
+        self, call: Call, request_id: str, decided: _Decided, denial: _Denial
     ) -> _R.AuthorityRequest:
         require_person(call)
         desk, now, change_id = self._desk, self._desk.clock.now(), new_uuid()
         with desk.database.transaction() as connection:
             request = desk.find(connection, call, request_id, lock=True)
             if desk.keys.begin(connection, call, change_id, now) == change_id:
-                reason = approval_denial(request, "" if anyone else call.principal.name, now)
+                reason = denial(request, call.principal.name, now)
                 if reason:
                     raise refusal_of(reason, CLAUSE)
                 decided(connection, request, now)
@@ -376,6 +394,10 @@ def _request_of(
         official_id=named[TextKind.OFFICIAL],
         text_id=named.get(TextKind.DOCUMENT, ""),
     )
+
+
+def _rejection_denial(request: AuthorityRequest, _person: str, now: datetime) -> str:
+    return rejection_denial(request, now)
 
 
 def _decided(request: AuthorityRequest, call: Call, now: datetime) -> AuthorityRequest:

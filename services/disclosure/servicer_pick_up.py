@@ -41,7 +41,7 @@ from services.disclosure import (
     wire_authorities,
 )
 from services.disclosure.authority import Authority
-from services.disclosure.authority_release import CLAUSE, AuthorityRelease, line
+from services.disclosure.authority_release import CLAUSE, AuthorityRelease, FormerPackage, line
 from services.disclosure.authority_request import (
     HOLDING,
     AuthorityRequest,
@@ -50,7 +50,7 @@ from services.disclosure.authority_request import (
 )
 from services.disclosure.authority_texts import Official
 from services.disclosure.ledger import Outcome
-from services.disclosure.package import Contents, make_package
+from services.disclosure.package import Contents, package_of
 from services.disclosure.permission import RULES_VERSION, STATE_BODY, Asked, Denial, Ground, decide
 from services.disclosure.release import ReleaseState
 from services.disclosure.servicer_acts import PERMITTED, REFUSED
@@ -69,6 +69,7 @@ class _Prepared:
     authority: Authority
     official: StoredDocument
     operator: Operator
+    former: FormerPackage | None
 
 
 class PickUpServicer:
@@ -82,7 +83,7 @@ class PickUpServicer:
         return {"PickUpAuthorityPackage": self.pick_up_authority_package}
 
     def pick_up_authority_package(self, call: Call) -> HttpBody:
-        """The archive, once.
+        """The archive, once; what an officer lets go once more is the same again.
 
         Raises NotAvailable whatever is wrong with code, body, request or data; Unavailable where
         nothing left and the same code may be brought again.
@@ -118,6 +119,7 @@ class PickUpServicer:
         if under_way or operator is None or official is None or body is None:
             return Unavailable(retry_after=1)
         first = store_authority_releases.first_of(connection, *place)
+        former = store_authority_releases.first_package(connection, *place)
         release = AuthorityRelease(
             request.site_id,
             new_uuid(),
@@ -128,7 +130,7 @@ class PickUpServicer:
             first,
         )
         store_authority_releases.prepare(connection, release)
-        return _Prepared(request, release, body, official, operator)
+        return _Prepared(request, release, body, official, operator, former)
 
     def _unknown(self, connection: Connection, call: Call, now: datetime) -> Refusal:
         """A code that is out for nothing: recorded, and about nobody."""
@@ -204,8 +206,7 @@ class PickUpServicer:
             if not ended:
                 return Unavailable(retry_after=1)
             if against.reason in HOLDING:
-                held = replace(request, state=RequestState.HELD, code_sha256="")
-                store_authority_requests.save(connection, held)
+                store_authority_requests.save(connection, request.held())
             told = line(request, prepared.release.release_id, Outcome.REFUSED, now, against=against)
             refused = _of_site(_refusal(call, request, against, now), request)
             store_ledger.record_authority(connection, told, refused)
@@ -226,7 +227,7 @@ class PickUpServicer:
         contents = Contents(
             prepared.request, prepared.authority, official, prepared.operator, _data(read), since
         )
-        package = make_package(contents, desk.signer, now)
+        package = package_of(contents, prepared.former, desk.signer, now)
         digest = hashlib.sha256(package).hexdigest()
         with desk.database.transaction() as connection:
             request = _locked(connection, prepared)
@@ -288,12 +289,13 @@ class PickUpServicer:
         if not ended:
             # The reconciler was faster and did not see it leave.
             raise Unavailable(retry_after=1)
+        again = request.state is RequestState.PICKED_UP
         given = replace(
             request,
             state=RequestState.PICKED_UP,
             code_sha256="",
-            pick_up_time=now,
-            disputed_since=since,
+            pick_up_time=request.pick_up_time if again else now,
+            disputed_since=since or (request.disputed_since if again else None),
         )
         store_authority_requests.save(connection, given)
         outcome = Outcome.REPEAT if release.first_release_id else Outcome.RELEASED
@@ -305,9 +307,13 @@ class PickUpServicer:
             PERMITTED,
             request,
             now,
-            refs={"release_id": release.release_id, "entry_id": read.entry_id},
+            refs={
+                "release_id": release.release_id,
+                "entry_id": read.entry_id,
+                "first_release_id": release.first_release_id,
+            },
             decided_on={"fields": list(fields), "releasedUnderBlock": since is not None},
-            digests={"package": digest},
+            digests={"package": digest, **_first_digest(prepared.former)},
         )
         store_ledger.record_authority(connection, told, _of_site(permit, request))
 
@@ -321,11 +327,16 @@ def _against(
     if request.code_expire_time is None or now >= request.code_expire_time:
         return _NOT_READY
     state = request.at(now)
-    ready = state is RequestState.READY
-    lapsed = state is RequestState.EXPIRED
+    # A code beside PICKED_UP is for a repeat; none outlives its request.
+    ready = state in (RequestState.READY, RequestState.PICKED_UP)
+    lapsed = state is RequestState.EXPIRED or (ready and now >= request.expire_time)
     return decide(
         Asked(STATE_BODY, Ground.LAW, body.state, approved=ready or lapsed, lapsed=lapsed)
     )
+
+
+def _first_digest(former: FormerPackage | None) -> dict[str, str]:
+    return {"firstPackage": former.package_sha256} if former else {}
 
 
 def _locked(connection: Connection, prepared: _Prepared) -> AuthorityRequest:

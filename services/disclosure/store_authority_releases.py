@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.engine import Connection, Row
 
-from services.disclosure.authority_release import AuthorityRelease
+from services.disclosure.authority_release import AuthorityRelease, FormerPackage
 from services.disclosure.release import ReleaseState
 from services.disclosure.tables_authorities import authority_releases
 
@@ -55,6 +55,18 @@ def first_of(connection: Connection, site_id: str, request_id: str) -> str:
         .limit(1)
     )
     return str(found.scalar_one_or_none() or "")
+
+
+def first_package(connection: Connection, site_id: str, request_id: str) -> FormerPackage | None:
+    """The package that was given first; None where none was seen to leave."""
+    r = authority_releases.c
+    row = connection.execute(
+        select(r.end_time, r.package_sha256)
+        .where(r.site_id == site_id, r.request_id == request_id, r.state == ReleaseState.RELEASED)
+        .order_by(r.prepare_time)
+        .limit(1)
+    ).one_or_none()
+    return FormerPackage(row.end_time.astimezone(UTC), row.package_sha256) if row else None
 
 
 def end(

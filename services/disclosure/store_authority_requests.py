@@ -120,9 +120,10 @@ def _is_owed(owed: Owed) -> ColumnElement[bool]:
     r = authority_requests.c
     # In the words of the index; READY stays among them because its code may lapse.
     open_ = literal_column("state IN ('PENDING', 'APPROVED', 'HELD', 'READY')", Boolean())
-    lapsed = and_(r.state == RequestState.READY, r.code_expire_time <= owed.now)
+    over = or_(r.code_expire_time <= owed.now, r.expire_time <= owed.now)
+    lapsed = and_(r.state == RequestState.READY, over)
     due = r.due_time <= owed.now if owed.day is None else r.due_date <= owed.day
-    return and_(open_, due, r.expire_time > owed.now, or_(r.state.in_(sorted(OWED)), lapsed))
+    return and_(open_, due, or_(r.state.in_(sorted(OWED)), lapsed))
 
 
 def tallies(

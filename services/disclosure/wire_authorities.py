@@ -79,6 +79,7 @@ def request_message(
         stored=stored,
         due_time=wire.timestamp(request.due.due_time),
         overdue=request.overdue(now),
+        repeat_until_time=wire.timestamp(request.repeat_until(now)),
     )
 
 
@@ -154,4 +155,5 @@ def read(
         release_id=release.release_id,
         secret_until_time=wire.timestamp(request.secrecy(now)),
         ground=request.ground.kind,
+        first_release_id=release.first_release_id,
     )

@@ -67,7 +67,8 @@ class Question:
     assignment of a release, `kinship` the account of a link. `retained`: a statutory term keeps
     some of the data. `configured` are the fields of the site's own list that the purpose may read.
     `compelled`: a state body's act is compulsory, and a second person lets the data go on it; where
-    the act is the verification of a complaint, `reference` is that claim.
+    the act is the verification of a complaint, `reference` is that claim. `stored_until`: visits
+    and purchases that were stored later are out of reach; None where they are not.
     """
 
     operation: Operation
@@ -84,6 +85,7 @@ class Question:
     retained: bool = False
     configured: frozenset[Reach] = frozenset()
     compelled: bool = False
+    stored_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

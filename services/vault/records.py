@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from services.chassis.database import Connection
 from services.vault import store_records
@@ -37,19 +38,20 @@ class Records:
 class SealedRecords:
     """The ciphertexts of what permits reach."""
 
-    visits: Mapping[Subject, Sequence[VisitRow]]
-    lines: Mapping[tuple[str, str, str], Sequence[LineRow]]
+    visits: Mapping[tuple[Subject, datetime | None], Sequence[VisitRow]]
+    lines: Mapping[tuple[tuple[str, str, str], datetime | None], Sequence[LineRow]]
 
     def of(self, asked: Asked, permit: Permit) -> tuple[list[VisitRow], list[LineRow]]:
         """Those that one permit reaches."""
         subject, question = asked
-        kinds = permit.fields & TECHNICAL_FIELDS
+        until, kinds = question.stored_until, permit.fields & TECHNICAL_FIELDS
         visits = [
             VisitRow(row.visit_id, {k: c for k, c in row.sealed.items() if k in kinds})
-            for row in (self.visits.get(subject, ()) if kinds else ())
+            for row in (self.visits.get((subject, until), ()) if kinds else ())
         ]
         reached = Field.PURCHASES in permit.fields
-        lines = self.lines.get((*subject, _order(question)), ()) if reached else ()
+        place = (*subject, _order(question))
+        lines = self.lines.get((place, until), ()) if reached else ()
         return visits, list(lines)
 
 
@@ -62,15 +64,18 @@ def sealed_records(
         for each, decision in zip(asked, decisions, strict=True)
         if isinstance(decision, Permit)
     ]
-    visited = {subject for (subject, _), fields in permitted if fields & TECHNICAL_FIELDS}
-    bought = {
-        (*subject, _order(question))
-        for (subject, question), fields in permitted
-        if Field.PURCHASES in fields
-    }
-    return SealedRecords(
-        store_records.recent_visits(connection, visited), store_records.lines(connection, bought)
-    )
+    visits: dict[tuple[Subject, datetime | None], Sequence[VisitRow]] = {}
+    lines: dict[tuple[tuple[str, str, str], datetime | None], Sequence[LineRow]] = {}
+    # One value for nearly every batch: only what repeats a release looks back.
+    for until in {question.stored_until for (_, question), _ in permitted}:
+        alike = [(s, q, fields) for (s, q), fields in permitted if q.stored_until == until]
+        visited = {subject for subject, _, fields in alike if fields & TECHNICAL_FIELDS}
+        bought = {(*s, _order(q)) for s, q, fields in alike if Field.PURCHASES in fields}
+        for subject, rows in store_records.recent_visits(connection, visited, until).items():
+            visits[subject, until] = rows
+        for place, bought_rows in store_records.lines(connection, bought, until).items():
+            lines[place, until] = bought_rows
+    return SealedRecords(visits, lines)
 
 
 def open_records(

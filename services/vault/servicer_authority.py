@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from qupia.vault.v1 import authority_pb2
@@ -16,7 +17,7 @@ from services.chassis.refusal import (
     VaultNotReady,
     refusal_of,
 )
-from services.vault import store, wire
+from services.vault import store, store_repeats, wire
 from services.vault.decide import Denial, Operation, Question
 from services.vault.fields import NAME_FIELDS, TECHNICAL_FIELDS, AnyField, Field
 from services.vault.gate import Gate, Read, Refused, decide_case
@@ -72,7 +73,10 @@ class AuthorityServicer:
         return answer
 
     def read_for_authority(self, call: Call) -> authority_pb2.ReadForAuthorityResponse:
-        """What was asked for and approved. Raises the gate's refusal."""
+        """What was asked for and approved; where this repeats a release, what that one gave of it.
+
+        Raises the gate's refusal, InvalidArgument for a first release that is none of the request.
+        """
         request = call.request
         assert isinstance(request, authority_pb2.ReadForAuthorityRequest)
         read = self._read(call, request)
@@ -100,11 +104,12 @@ class AuthorityServicer:
             "release_id": request.release_id,
             "claim_id": asked.claim_id,
             "ground": request.ground,
+            "first_release_id": request.first_release_id,
         }
         return Read(
             site=asked.site_id,
             subject=asked.subject_id,
-            question=self._question(asked),
+            question=self._repeating(request, self._question(asked)),
             event=call.method.evidence,
             verb=call.method.verb,
             principal=call.principal.name,
@@ -113,6 +118,21 @@ class AuthorityServicer:
             release_id=request.release_id,
             secret_until=_secret_until(request),
         )
+
+    def _repeating(
+        self, request: authority_pb2.ReadForAuthorityRequest, question: Question
+    ) -> Question:
+        if not request.first_release_id:
+            return question
+        with self._database.transaction() as connection:
+            former = store_repeats.former_read(
+                connection, request.question.site_id, request.request_id, request.first_release_id
+            )
+        if former is None:
+            wrong = FieldViolation("first_release_id", "reference", "gave nothing for this request")
+            raise InvalidArgument(fields=[wrong])
+        fields = frozenset(each for each in question.fields or () if each in former.fields)
+        return replace(question, fields=fields, stored_until=former.read_time)
 
     def _question(self, asked: authority_pb2.AuthorityQuestion) -> Question:
         return Question(

@@ -108,9 +108,9 @@ def known_visits(
 
 
 def recent_visits(
-    connection: Connection, wanted: Collection[Subject]
+    connection: Connection, wanted: Collection[Subject], until: datetime | None = None
 ) -> dict[Subject, list[VisitRow]]:
-    """The visits recorded last of each subject, newest first."""
+    """The visits recorded last of each subject, newest first; of those stored by `until`."""
     if not wanted:
         return {}
     asked = _asked([(site, subject) for site, subject in wanted], ("site_id", "subject_id"))
@@ -121,6 +121,8 @@ def recent_visits(
         .order_by(v.visit_id.desc())
         .limit(RECENT_VISITS)
     )
+    if until is not None:
+        last = last.where(v.store_time <= until)
     found: dict[Subject, list[VisitRow]] = {}
     statement, one = _one_each(asked, last)
     for row in connection.execute(statement.order_by(one.c.visit_id.desc())):
@@ -171,9 +173,14 @@ def has_lines(connection: Connection, subject: Subject, order_id: str) -> dateti
 
 
 def lines(
-    connection: Connection, wanted: Collection[tuple[str, str, str]]
+    connection: Connection,
+    wanted: Collection[tuple[str, str, str]],
+    until: datetime | None = None,
 ) -> dict[tuple[str, str, str], list[LineRow]]:
-    """The lines of each (site, subject, order), those stored last of all orders where it is ""."""
+    """The lines of each (site, subject, order), those stored last of all orders where it is "".
+
+    Of those stored by `until`.
+    """
     if not wanted:
         return {}
     asked = _asked(list(wanted), ("site_id", "subject_id", "wanted_order"))
@@ -188,6 +195,8 @@ def lines(
         .order_by(p.store_time.desc(), p.order_id, p.line)
         .limit(RECENT_LINES)
     )
+    if until is not None:
+        last = last.where(p.store_time <= until)
     found: dict[tuple[str, str, str], list[LineRow]] = {}
     statement, one = _one_each(asked, last)
     order = one.c.store_time.desc(), one.c.order_id, one.c.line

@@ -54,7 +54,7 @@ class Deaf:
 
 
 def ask_by_law(suite: Suite, subject: str) -> None:
-    """Requests of a state body: one picked up, one waiting for a second officer."""
+    """Requests of a state body: one picked up and repeated, one waiting for a second officer."""
     first, second = suite.as_("privacyOfficer"), suite.as_("secondPrivacyOfficer")
     body = {"authority": {"legalName": "Полиция", "bin": "000140002217"}}
     authority = _good(first.post("/v1/authorities", json=body))["authority"]["authorityId"]
@@ -64,10 +64,11 @@ def ask_by_law(suite: Suite, subject: str) -> None:
     made = _good(first.post("/v1/authority-requests", json=form))["request"]["requestId"]
     path = f"/v1/authority-requests/{made}"
     _good(second.post(f"{path}:approve", json={"categories": ["PHONE"]}))
-    code = _good(second.post(f"{path}:release", json={}))["code"]
-    asked = {"code": code, "bin": "000140002217"}
-    package = httpx.post(f"{suite.gateway}/v1/authority-packages:pickUp", json=asked)
-    assert package.status_code == 200
+    for why in ({}, {"repeated": True, "reason": "Жолда жоғалды."}):
+        code = _good(second.post(f"{path}:release", json=why))["code"]
+        asked = {"code": code, "bin": "000140002217"}
+        package = httpx.post(f"{suite.gateway}/v1/authority-packages:pickUp", json=asked)
+        assert package.status_code == 200, package.text
 
 
 def register_incidents(suite: Suite, subject: str) -> None:

@@ -8,11 +8,12 @@ import pytest
 
 from services.chassis.calendar import load_calendar
 from services.chassis.deadline import local_date, plus_working_days
+from services.chassis.ids import new_uuid
 from tests.harness.waiting import wait_until
 from tests.policy.person import Person, is_refused
 from tests.policy.records import Records
 from tests.policy.site import Site
-from tests.policy.state_body import PATH, Request, authority, submitted
+from tests.policy.state_body import PATH, Request, authority, pick_up, submitted
 
 
 @pytest.fixture
@@ -93,6 +94,59 @@ def test_a_code_that_nobody_brought_leaves_the_request_unanswered(
     lapsed = "UPDATE authority_requests SET code_expire_time = :t WHERE request_id = :r"
     records.change("disclosure", lapsed, t=past, r=request.request_id)
     assert _listed(own_site, "overdue=true") == {request.request_id}
+
+
+def test_what_nobody_answered_is_overdue_after_its_time_too_until_somebody_rejects_it(
+    own_site: Site, own_body: str, own_person: Person, records: Records
+) -> None:
+    """T-5.3-b, T-6.2.2-b: who asks why nothing came is answered, whoever approved it or not."""
+    change = "UPDATE authority_requests SET expire_time = :t WHERE request_id = :r"
+    rules = []
+    for approve in (False, True):
+        request = _late(records, submitted(own_person, own_body))
+        if approve:
+            request.approved("NAME").released()
+        past = datetime.now(UTC) - timedelta(seconds=1)
+        records.change("disclosure", change, t=past, r=request.request_id)
+        assert (request.shown()["state"], request.shown()["overdue"]) == ("EXPIRED", True)
+        assert _listed(own_site, "overdue=true") == {request.request_id}
+        told = request.act("reject", {"reason": "Қызметкер келмеді."})
+        assert (told.status, told.json["request"]["state"]) == (200, "REJECTED")
+        assert _listed(own_site, "overdue=true") == set()
+        shown = request.shown()
+        assert [each["text"] for each in shown["reasons"]] == ["Қызметкер келмеді."]
+        assert {task["state"] for task in shown["tasks"]} == {"REFUSED"}
+        assert is_refused(request.act("reject", {"reason": "Тағы."}), 409, "STATE_CONFLICT")
+        rules.append(own_person.disclosures()[0]["rule"])
+    assert rules == ["request-not-approved", "request-lapsed"]
+    entries = records.entries("disclosure", own_person, "authority_request.rejected")
+    assert [entry["decidedOn"]["state"] for entry in entries] == ["EXPIRED", "EXPIRED"]
+
+
+def test_what_is_let_go_is_rejected_as_long_as_nobody_has_it(
+    own_site: Site, own_body: str, own_person: Person, records: Records
+) -> None:
+    """T-5.3-b"""
+    why = {"reason": "Негіз кері қайтарылды."}
+    request = submitted(own_person, own_body).approved("NAME")
+    code = request.released()
+    attempt = (
+        "INSERT INTO authority_releases SELECT site_id, :i, request_id, subject_id, authority_id,"
+        " 'PREPARED', now() + interval '1 hour', NULL, '', '{}', '', '', ''"
+        " FROM authority_requests WHERE request_id = :r"
+    )
+    records.change("disclosure", attempt, i=new_uuid(), r=request.request_id)
+    assert is_refused(request.act("reject", why), 503, "UNAVAILABLE")
+    records.change(
+        "disclosure",
+        "DELETE FROM authority_releases WHERE request_id = :r",
+        r=request.request_id,
+    )
+    assert request.act("reject", why).status == 200
+    assert is_refused(pick_up(own_site, code), 404, "NOT_AVAILABLE")
+    given = submitted(own_person, own_body).approved("NAME")
+    assert pick_up(own_site, given.released()).status == 200
+    assert is_refused(given.act("reject", why), 409, "STATE_CONFLICT")
 
 
 def test_what_is_overdue_is_an_operators_figure(
