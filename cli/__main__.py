@@ -30,6 +30,7 @@ _GROUPS = (
     "keys",
     "claims",
     "incidents",
+    "tasks",
     "subject",
 )
 

@@ -68,6 +68,10 @@ class Site:
         self.asked.append(answered)
         return answered
 
+    def token(self, who: str) -> str:
+        """What somebody of the site shows."""
+        return self._credentials[who]["token"]
+
     def good(self, who: str, verb: str, path: str, body: object = None) -> Answered:
         """A request that has to be answered 200."""
         answered = self.ask(who, verb, path, body)
