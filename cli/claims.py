@@ -197,7 +197,7 @@ def _row(claim: Mapping[str, Any]) -> Sequence[object]:
         claim["number"],
         _due(claim),
         claim["kind"],
-        claim["state"],
+        claim["state"] + (" recovered" if claim.get("recovered") else ""),
         "yes" if claim.get("blocks") else "",
         claim.get("enforcement", ""),
         str(claim.get("officer", "")).rpartition("#")[2],
@@ -208,6 +208,8 @@ def _row(claim: Mapping[str, Any]) -> Sequence[object]:
 def _lines(claim: Mapping[str, Any]) -> list[tuple[str, object]]:
     names = ("number", "kind", "claimant", "state", "outcome", "decision", "officer", "claimId")
     lines: list[tuple[str, object]] = [(n, claim[n]) for n in names if claim.get(n)]
+    if claim.get("recovered"):
+        lines.append(("recovered", "its record was lost: see the task RECOVERED_CLAIM"))
     lines.append(("subjects", ", ".join(claim.get("subjectIds", ())) or "none named"))
     lines += [("received", local_time(claim.get("receiptTime"))), ("due", _due(claim))]
     return lines

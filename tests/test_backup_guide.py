@@ -126,10 +126,20 @@ def test_the_guide_brings_back_the_living_and_nobody_else(own_suite: Suite, tmp_
     assert _told(own_suite, stays) == "OK"
     walk.step("check")
 
-    # A book of record: the claim is lost to it, the block is not.
-    own_suite.new_claim(blocked)
+    # A book of record: the claim is lost to it and recovered, the block stands all along.
+    claim_id = own_suite.new_claim(blocked)
     walk.restored("claims", "restore-book")
     assert _told(own_suite, blocked) == "SUBJECT_BLOCKED"
+    officer = own_suite.as_("claimsOfficer")
+    tasks = "/v1/tasks?kind=RECOVERED_CLAIM"
+    wait_until(lambda: claim_id in officer.get(tasks).text, lambda: officer.get(tasks).text)
+    path = f"/v1/claims/{claim_id}"
+    found = {"language": "ru", "text": "По заявлению.", "replyAddress": "Алматы, ул. Абая, 1"}
+    assert officer.post(f"{path}:describeRecovered", json=found).status_code == 200
+    wait_until(
+        lambda: "STATEMENT" in str(officer.get(f"{path}/documents").json()), "no document came back"
+    )
+    walk.step("check")
 
 
 def _consent(suite: Suite, subject_id: str, act: str, body: object) -> None:

@@ -13,13 +13,16 @@ from services.chassis.deadline import due, local_date
 from services.claims.authority import AuthorityState
 from services.claims.claim import ClaimFact
 from services.claims.intake import claim_number
+from services.claims.recovery import RecoveryState
 from services.claims.state import (
+    SHORTEST_TERM_DAYS,
     WAITING,
     Claimant,
     ClaimKind,
     ClaimState,
     Outcome,
     Verification,
+    blocks,
     term_days,
     verification_of,
 )
@@ -136,12 +139,19 @@ def _deadline_fault(claim: ClaimRow, calendar: WorkingCalendar) -> str:
         # Another edition of the calendar gave this due date; it stays as it was given.
         return ""
     try:
-        deadline = due(claim.receipt_time, term_days(ClaimKind(claim.kind)), calendar)
+        deadline = due(claim.receipt_time, _term_days(claim), calendar)
     except ValueError:
         return "its receipt lies outside the calendar"
     if (deadline.due_date, deadline.due_time) != (claim.due_date, claim.due_time):
         return "the due date is not the one of its receipt"
     return ""
+
+
+def _term_days(claim: ClaimRow) -> int:
+    """Of a recovered claim that nobody has described the kind is known if it blocks."""
+    kind = ClaimKind(claim.kind)
+    known = claim.recovery != RecoveryState.FOUND or blocks(kind, Claimant(claim.claimant))
+    return term_days(kind) if known else SHORTEST_TERM_DAYS
 
 
 def _clock_fault(claim: ClaimRow) -> str:

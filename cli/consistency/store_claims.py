@@ -27,6 +27,7 @@ from services.claims.tables import (
 from services.claims.tables_answers import answer_letters
 from services.claims.tables_clock import claim_notices
 from services.claims.tables_court import claim_ends
+from services.claims.tables_recovery import mended_outcomes
 from services.claims.tables_verification import same_contacts
 
 
@@ -53,6 +54,7 @@ class ClaimRow:
     authority: str | None
     alarm_time: datetime | None
     lapse_noticed: bool
+    recovery: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,8 @@ def by_number(source: Snapshot) -> Iterator[ClaimRow]:
     statement = (
         select(
             claims,
-            verifications.c.outcome.label("verified"),
+            # What the vault knew of a conclusion stands before what the book said after it.
+            func.coalesce(mended_outcomes.c.outcome, verifications.c.outcome).label("verified"),
             answer_letters.c.decision.label("written"),
             answers.c.decision.label("told"),
             claim_notices.c.kind.label("lapse"),
@@ -118,6 +121,10 @@ def by_number(source: Snapshot) -> Iterator[ClaimRow]:
         .outerjoin(
             verifications,
             and_(verifications.c.site_id == c.site_id, verifications.c.claim_id == c.claim_id),
+        )
+        .outerjoin(
+            mended_outcomes,
+            and_(mended_outcomes.c.site_id == c.site_id, mended_outcomes.c.claim_id == c.claim_id),
         )
         .outerjoin(
             answer_letters,
@@ -147,6 +154,7 @@ def by_number(source: Snapshot) -> Iterator[ClaimRow]:
             authority=row.authority,
             alarm_time=row.alarm_time,
             lapse_noticed=row.lapse is not None,
+            recovery=row.recovery,
         )
 
 

@@ -33,8 +33,10 @@ from services.claims.correspondence import Correspondence
 from services.claims.flooding import Limits
 from services.claims.incident_clock import IncidentClock
 from services.claims.intake import FAR_BACK_WORKING_DAYS
+from services.claims.mending import Mender
 from services.claims.notifier import Notifier
 from services.claims.overdue import Overdue
+from services.claims.recovering import Recovering
 from services.claims.same_contact import SameContacts
 from services.claims.sender import Sender
 from services.claims.servicer import handlers
@@ -50,12 +52,14 @@ from services.claims.servicer_letters import Letters
 from services.claims.servicer_notices import Notices
 from services.claims.servicer_papers import Papers
 from services.claims.servicer_reading import Reading
+from services.claims.servicer_recovery import Describing
 from services.claims.servicer_settling import Settling
 from services.claims.servicer_site_claims import SiteClaims
 from services.claims.servicer_tasks import Tasks
 from services.claims.servicer_verification import Verifying
 from services.claims.servicer_work import Working
 from services.claims.wire_consent import Consents, Policies
+from services.claims.wire_recovery import with_receipts
 from services.claims.wire_vault import Vault
 
 PROCESS = "claims"
@@ -112,7 +116,8 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     client = Client("vault", settings.vault, parts.certificate)
     consent = Client("consent", settings.consent, parts.certificate)
     vault = Vault(client)
-    pusher = _pusher(parts, vault)
+    mender = Mender(wire.slice_bytes, calendar, parts.clock)
+    pusher = _pusher(parts, vault, mender)
     courier = Courier(
         parts.database,
         vault.put_document,
@@ -155,6 +160,7 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
         Incidents(office, Consents(consent)),
         IncidentReading(office, pages, correspondence),
         SiteClaims(office),
+        Describing(office),
     )
     sender = Sender(
         parts.database,
@@ -176,10 +182,12 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
         parts.log,
     )
     beside = (parts.clock, parts.metrics, parts.log)
+    recovering = Recovering(parts.database, vault, pusher, mender, wire.slice_bytes, *beside)
     claim_clock = ClaimClock(parts.database, calendar, correspondence, *beside)
     notifier = Notifier(parts.database, vault, correspondence, calendar, *beside)
     rounds = {
         "same_contact": same_contacts.round,
+        "recovering": recovering.round,
         "sender": sender.round,
         "claim_clock": claim_clock.round,
         "notifier": notifier.round,
@@ -200,13 +208,14 @@ def _calendar(override: Path | None) -> WorkingCalendar:
         raise StartError(str(error)) from None
 
 
-def _pusher(parts: Parts, vault: Vault) -> Pusher:
+def _pusher(parts: Parts, vault: Vault, mender: Mender) -> Pusher:
     topic = Topic(
         store_acts.TOPIC,
         vault.apply_slice,
         lambda connection, ended, receipt: store_acts.settle(
             connection, ended, {c.correction_id: c.version for c in receipt.corrections}
         ),
+        with_receipts(mender),
     )
     return Pusher(
         PROCESS,

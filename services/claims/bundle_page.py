@@ -76,6 +76,8 @@ def _facts(case: Case, words: Words) -> Iterator[tuple[str, str]]:
         yield words.answered, _time(claim.answer_time)
     if case.policy_version is not None:
         yield words.policy, str(case.policy_version)
+    if claim.recovery is not None:
+        yield words.recovered, words.yes
     yield words.made, _time(case.made_time)
 
 

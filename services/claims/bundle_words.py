@@ -27,6 +27,8 @@ class Words:
     answered: str
     policy: str
     made: str
+    recovered: str
+    yes: str
     documents: str
     timeline: str
     verify: str
@@ -63,7 +65,8 @@ _EVENTS: Final = (
     "answer.signature_attached answer.read agreement.recorded claim.referred_to_court "
     "claim.closed bundle.exported claim.reminded claim.lapsed no_answer.told "
     "no_answer.undeliverable claim.assigned subject.attached note.added file.attached "
-    "document.read receipt.proven user_answer.recorded"
+    "document.read receipt.proven user_answer.recorded claim.recovered claim.mended "
+    "claim.described"
 )
 
 WORDS: Final[Mapping[str, Words]] = {
@@ -85,6 +88,8 @@ WORDS: Final[Mapping[str, Words]] = {
         answered="Жауап жіберілді",
         policy="Алынған кездегі саясат нұсқасы",
         made="Мұрағат жасалды",
+        recovered="Тіркелім жоғалғаннан кейін қоймадағы мәліметтер бойынша қалпына келтірілген",
+        yes="иә",
         documents="Құжаттар",
         timeline="Оқиғалар тізбегі",
         verify="Файлдардың тұтастығын тексеру жолы README.txt файлында жазылған.",
@@ -120,7 +125,8 @@ WORDS: Final[Mapping[str, Words]] = {
             " мерзім туралы еске салынды | мерзім жауапсыз өтті | талап қоюшыға айтылды |"
             " хабарлама жеткізілмеді | жауапты тағайындалды | субъект қосылды | ескертпе қосылды |"
             " файл қосылды | құжат оқылды | алынғаны дәлелденді |"
-            " пайдаланушы жауабы тіркелді",
+            " пайдаланушы жауабы тіркелді | жоғалған талап қалпына келтірілді |"
+            " жазба толықтырылды | қалпына келтірілген талап сипатталды",
         ),
     ),
     "ru": Words(
@@ -141,6 +147,8 @@ WORDS: Final[Mapping[str, Words]] = {
         answered="Ответ отправлен",
         policy="Версия политики на день получения",
         made="Архив составлен",
+        recovered="Восстановлена по сведениям хранилища после утраты записи",
+        yes="да",
         documents="Документы",
         timeline="Ход дела",
         verify="Как проверить целостность файлов, сказано в README.txt.",
@@ -181,7 +189,8 @@ WORDS: Final[Mapping[str, Words]] = {
             " напомнено о сроке | срок прошёл без ответа | заявителю сообщено об этом |"
             " сообщение не доставлено | назначен сотрудник | добавлен субъект | добавлена заметка |"
             " приложен файл | прочитан документ | доказано получение |"
-            " записан ответ пользователя",
+            " записан ответ пользователя | утраченная претензия восстановлена |"
+            " запись дополнена | восстановленная претензия описана",
         ),
     ),
     "en": Words(
@@ -202,6 +211,8 @@ WORDS: Final[Mapping[str, Words]] = {
         answered="Answer sent",
         policy="Policy version at receipt",
         made="Archive made",
+        recovered="Recovered from what the vault held after its record was lost",
+        yes="yes",
         documents="Documents",
         timeline="Timeline",
         verify="README.txt says how the files are verified.",
@@ -236,7 +247,8 @@ WORDS: Final[Mapping[str, Words]] = {
             " bundle exported | reminded of the term | the term passed without an answer |"
             " the claimant was told so | the notice was undeliverable | assigned to an officer |"
             " subject attached | note added | file attached | document read | receipt proven |"
-            " answer of the user recorded",
+            " answer of the user recorded | lost claim recovered | record mended |"
+            " recovered claim described",
         ),
     ),
 }

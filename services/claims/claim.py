@@ -7,7 +7,9 @@ from datetime import datetime
 
 from services.chassis.deadline import Deadline
 from services.claims.authority import AuthorityState
+from services.claims.recovery import RecoveryState
 from services.claims.state import (
+    SHORTEST_TERM_DAYS,
     Claimant,
     ClaimKind,
     ClaimState,
@@ -15,6 +17,7 @@ from services.claims.state import (
     Outcome,
     Verification,
     blocks,
+    term_days,
     verification_of,
 )
 
@@ -30,7 +33,7 @@ class Claim:
     `subject_ids` in the order they were named; `answer_time` is when the answer left;
     `enforcement` a name of the contract. `released`: its block was lifted without an outcome;
     `receipt_awaits`: a time of receipt waits for a second officer; `authority` is a
-    representative's; `officer` is the principal who works it.
+    representative's; `officer` is the principal who works it. `recovery`: the book had lost it.
     """
 
     site_id: str
@@ -52,6 +55,14 @@ class Claim:
     receipt_awaits: bool = False
     authority: AuthorityState | None = None
     officer: str | None = None
+    recovery: RecoveryState | None = None
+
+    @property
+    def term_days(self) -> int:
+        """The calendar days to answer in; the fewest there are while its kind is not known."""
+        if self.recovery is RecoveryState.FOUND and not self.blocks:
+            return SHORTEST_TERM_DAYS
+        return term_days(self.kind)
 
     @property
     def blocks(self) -> bool:

@@ -87,7 +87,8 @@ class SameContacts:
         """Write a provisional block into the book, and push it as the book's own.
 
         A book that was set back takes in what the vault knows of it: a block that was released
-        stays so, one that was confirmed names the subject again.
+        stays so. One that was confirmed is the claim's own, and comes back with its legal hold
+        (`mending`), as a claim does that the book has lost.
         """
         key = store_acts.key_of(found.site_id, found.subject_id)
         with self._database.transaction() as connection:
@@ -96,7 +97,7 @@ class SameContacts:
             if claim is None:
                 self._tell_once(found.claim_id)
                 return
-            if found.subject_id in claim.subject_ids:
+            if found.subject_id in claim.subject_ids or not found.same_contact:
                 return
             known = store_same_contact.state_of(
                 connection, claim.site_id, claim.claim_id, found.subject_id
@@ -141,10 +142,7 @@ class SameContacts:
         now: datetime,
     ) -> None:
         state = SameContactState.PROVISIONAL
-        if not found.same_contact:
-            state = SameContactState.CONFIRMED
-            store.add_subject(connection, claim, found.subject_id)
-        elif found.ended:
+        if found.ended:
             state = SameContactState.RELEASED
         else:
             desk = Desk(self._compose, self._calendar, now)

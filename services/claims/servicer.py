@@ -15,6 +15,7 @@ from services.claims.servicer_letters import Letters
 from services.claims.servicer_notices import Notices
 from services.claims.servicer_papers import Papers
 from services.claims.servicer_reading import Reading
+from services.claims.servicer_recovery import Describing
 from services.claims.servicer_settling import Settling
 from services.claims.servicer_site_claims import SiteClaims
 from services.claims.servicer_tasks import Tasks
@@ -26,6 +27,7 @@ _ANSWERS: Final = "/qupia.claims.v1.AnswerService"
 _COURT: Final = "/qupia.claims.v1.CourtService"
 _NOTICES: Final = "/qupia.claims.v1.NoticeService"
 _INCIDENTS: Final = "/qupia.claims.v1.IncidentService"
+_RECOVERY: Final = "/qupia.claims.v1.RecoveryService"
 _SITE_CLAIMS: Final = "/qupia.claims.v1.SiteClaimService"
 _WORK: Final = "/qupia.claims.v1.WorkService"
 _VERIFICATION: Final = "/qupia.claims.v1.ClaimsVerificationService"
@@ -47,6 +49,7 @@ def handlers(
     incidents: Incidents,
     incident_reading: IncidentReading,
     site_claims: SiteClaims,
+    describing: Describing,
 ) -> Mapping[str, Handler]:
     """The handlers by RPC path."""
     return {
@@ -75,6 +78,7 @@ def handlers(
         f"{_INCIDENTS}/GetIncidentNotice": incident_reading.get_incident_notice,
         f"{_SITE_CLAIMS}/RecordReceipt": site_claims.record_receipt,
         f"{_SITE_CLAIMS}/RecordUserAnswer": site_claims.record_user_answer,
+        f"{_RECOVERY}/DescribeRecoveredClaim": describing.describe_recovered_claim,
         f"{_NOTICES}/GetNotices": notices.get_notices,
         f"{_NOTICES}/RecordNoAnswerNotice": notices.record_no_answer_notice,
         f"{_ANSWERS}/GetAnswer": letters.get_answer,

@@ -174,6 +174,8 @@ _BLOCKING_CLAIMANTS = frozenset(
 
 _POLICY_TERM_DAYS = 30
 _STATUTORY_TERM_DAYS = {ClaimKind.CONSUMER: 10}
+SHORTEST_TERM_DAYS = min(_POLICY_TERM_DAYS, *_STATUTORY_TERM_DAYS.values())
+"""The term of a claim whose kind is not known."""
 
 _S, _V, _A = ClaimState, Verification, ClaimAct
 _DONE = (_V.NOT_REQUIRED, _V.CONCLUDED)

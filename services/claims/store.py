@@ -15,6 +15,7 @@ from services.chassis.ids import new_uuid
 from services.claims import store_same_contact
 from services.claims.authority import AuthorityState
 from services.claims.claim import Claim, ClaimFact, least_enforcement
+from services.claims.recovery import RecoveryState
 from services.claims.reminders import next_alarm
 from services.claims.state import (
     WAITING,
@@ -74,6 +75,7 @@ def insert_claim(connection: Connection, claim: Claim, filed_by: str) -> None:
             filed_by=filed_by,
             receipt_awaits=claim.receipt_awaits,
             authority=claim.authority,
+            recovery=claim.recovery,
             alarm_time=(
                 next_alarm(claim.deadline, claim.record_time) if claim.state in WAITING else None
             ),
@@ -246,8 +248,10 @@ def write_authority(connection: Connection, claim: Claim, authority: AuthoritySt
     _update(connection, claim, authority=authority)
 
 
-def add_subject(connection: Connection, claim: Claim, subject_id: str) -> None:
-    """The claim names one subject more."""
+def add_subject(
+    connection: Connection, claim: Claim, subject_id: str, hold_id: str | None = None
+) -> None:
+    """The claim names one subject more, held by a new hold or by the one given."""
     last = connection.execute(
         select(func.coalesce(func.max(claim_subjects.c.position), -1)).filter_by(
             site_id=claim.site_id, claim_id=claim.claim_id
@@ -259,7 +263,7 @@ def add_subject(connection: Connection, claim: Claim, subject_id: str) -> None:
             subject_id=subject_id,
             claim_id=claim.claim_id,
             position=int(last) + 1,
-            hold_id=new_uuid(),
+            hold_id=hold_id or new_uuid(),
         )
     )
 
@@ -313,6 +317,7 @@ def _claims(
             receipt_awaits=row.receipt_awaits,
             authority=AuthorityState(row.authority) if row.authority else None,
             officer=row.officer,
+            recovery=RecoveryState(row.recovery) if row.recovery else None,
         )
         for row in rows
     ]

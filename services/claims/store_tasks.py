@@ -28,6 +28,7 @@ class TaskKind(StrEnum):
     CONFIRM_RECEIPT_TIME = "CONFIRM_RECEIPT_TIME"
     ANSWER_CLAIM = "ANSWER_CLAIM"
     TELL_NO_ANSWER = "TELL_NO_ANSWER"
+    RECOVERED_CLAIM = "RECOVERED_CLAIM"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from services.chassis.sealed import store as sealed_store
 from services.claims import store, store_acts, store_same_contact, store_settling
 from services.claims.authority import Authority, AuthorityState
 from services.claims.claim import Claim
-from services.claims.state import ClaimState, Outcome, Verification, term_days
+from services.claims.state import ClaimState, Outcome, Verification
 from services.claims.store_acts import Compose
 from services.claims.store_same_contact import SameContactState
 from services.claims.store_settling import EnteredReceipt
@@ -150,7 +150,7 @@ def correct_receipt(
     claim, counters = store_acts.lock_claim(connection, claim)
     if claim.state is ClaimState.ANSWERED or receipt_time == claim.receipt_time:
         raise NotOpen
-    deadline = due(receipt_time, term_days(claim.kind), desk.calendar)
+    deadline = due(receipt_time, claim.term_days, desk.calendar)
     later = receipt_time > claim.receipt_time
     awaits = later or is_far_back(receipt_time, claim.record_time)
     ordinal = store_settling.enter_receipt(
@@ -198,7 +198,7 @@ def _confirmed(
     step: Step,
     desk: Desk,
 ) -> Acts:
-    deadline = due(waiting.receipt_time, term_days(claim.kind), desk.calendar)
+    deadline = due(waiting.receipt_time, claim.term_days, desk.calendar)
     decided_on = {
         "receiptTime": waiting.receipt_time.isoformat(),
         "dueDate": deadline.due_date.isoformat(),

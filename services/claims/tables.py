@@ -47,6 +47,7 @@ claims = Table(
     Column("authority", Text),
     Column("alarm_time", _MOMENT),
     Column("officer", Text),
+    Column("recovery", Text),
     UniqueConstraint("site_id", "number"),
     Index("claims_by_due_date", "site_id", "due_date", "claim_id"),
     Index("claims_by_state", "site_id", "state", "due_date", "claim_id"),
@@ -61,7 +62,9 @@ claims = Table(
         postgresql_where=text("officer IS NOT NULL"),
     ),
 )
-"""`alarm_time`: when the clock has something to do next; NULL where nothing is waited for."""
+"""`alarm_time`: when the clock has something to do next; NULL where nothing is waited for.
+`recovery`: the book had lost the claim, and whether an officer has described it since; NULL: it
+had not."""
 
 claim_numbers = Table(
     "claim_numbers",

@@ -51,6 +51,7 @@ def claim_message(claim: Claim) -> claims_pb2.Claim:
         blocks=claim.blocks,
         released=claim.released,
         receipt_awaits_approval=claim.receipt_awaits,
+        recovered=claim.recovery is not None,
     )
     if claim.state is not ClaimState.AWAITING_RECEIPT:
         message.due_date = claim.deadline.due_date.isoformat()

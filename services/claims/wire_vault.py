@@ -8,12 +8,15 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 
 from qupia.subject.v1 import subject_pb2
-from qupia.vault.v1 import blocking_pb2, documents_pb2, vault_pb2
+from qupia.vault.v1 import blocking_pb2, documents_pb2, recovery_pb2, vault_pb2
 from services.chassis.decider.store_outbox import Push
 from services.chassis.refusal import FieldViolation, InvalidArgument, Refusal, Unavailable
 from services.chassis.sealed.document import SealedDocument, SealingKey, StoredDocument
+from services.claims.recovering import LostSubject
+from services.claims.store_recovery import KeptDocument
 from services.claims.store_same_contact import ProvisionalBlock
 from services.claims.wire import given_names, instant
+from services.claims.wire_recovery import held_claims, kept_documents
 
 M = TypeVar("M", bound=Message)
 
@@ -21,6 +24,8 @@ _BLOCKING: Final = "/qupia.vault.v1.VaultBlockingService"
 _CLAIMS: Final = "/qupia.vault.v1.VaultClaimsService"
 _DECIDER: Final = "/qupia.vault.v1.VaultDeciderService"
 _DOCUMENTS: Final = "/qupia.vault.v1.VaultDocumentService"
+_RECOVERY: Final = "/qupia.vault.v1.VaultRecoveryService"
+_OWNERS: Final = 100
 _TOGETHER: Final = "/qupia.vault.v1.VaultDocumentsService"
 
 # What the vault may say of a correction itself; anything else is between the two processes.
@@ -140,6 +145,34 @@ class Vault:
         response = blocking_pb2.ListProvisionalBlocksResponse
         answer = self._caller.call(path, request, response, timeout)
         return [_provisional(each) for each in answer.blocks], answer.next_page_token or None
+
+    def lost_claims(
+        self, incarnation: int, page_token: str, timeout: float
+    ) -> tuple[list[LostSubject], str | None] | None:
+        """A page of subjects whose claims slice `incarnation` has not pushed, and where the next
+        one begins (None: that was the last); None where it is not the present one, or has not
+        pushed all it knows."""
+        request = recovery_pb2.ListLostClaimsRequest(incarnation=incarnation, page_token=page_token)
+        path = f"{_RECOVERY}/ListLostClaims"
+        answer = self._caller.call(path, request, recovery_pb2.ListLostClaimsResponse, timeout)
+        if not answer.resynced:
+            return None
+        lost = [
+            LostSubject(each.site_id, each.subject_id, held_claims(each.slice))
+            for each in answer.lost
+        ]
+        return lost, answer.next_page_token or None
+
+    def documents_of(
+        self, site_id: str, claim_id: str, subject_ids: Sequence[str], timeout: float
+    ) -> Sequence[KeptDocument]:
+        """The documents that lie in the vault for a claim."""
+        request = recovery_pb2.ListDocumentsRequest(
+            site_id=site_id, bound_to=claim_id, owner_ids=subject_ids[:_OWNERS]
+        )
+        path = f"{_RECOVERY}/ListDocuments"
+        answer = self._caller.call(path, request, recovery_pb2.ListDocumentsResponse, timeout)
+        return kept_documents(answer)
 
     def interim(
         self, request: blocking_pb2.ListInterimRequest, timeout: float, reference: str

@@ -72,6 +72,7 @@ from services.vault.servicer_pushes import PushServicer
 from services.vault.servicer_reads import ReadServicer
 from services.vault.servicer_recipients import RecipientServicer
 from services.vault.servicer_records import RecordServicer
+from services.vault.servicer_recovery import RecoveryServicer
 from services.vault.servicer_search import SearchServicer
 from services.vault.servicer_sessions import SessionServicer
 from services.vault.servicer_slices import SliceTaker
@@ -175,6 +176,7 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     statistics = StatisticsServicer(parts.database, keys, parts.clock, parts.metrics)
     by_name |= ChangeServicer(parts.database).handlers()
     by_name |= RecipientServicer(parts.database).handlers()
+    by_name |= RecoveryServicer(parts.database, keys, tokens, parts.clock).handlers()
     by_name |= searches.handlers() | templates.handlers() | uses.handlers()
     by_name |= FieldServicer(lists, tokens).handlers()
     by_name |= AuthorityServicer(parts.database, gate, lists, parts.clock).handlers()

@@ -20,6 +20,7 @@ from services.vault.standing import (
     ClaimsStanding,
     ConsentFact,
     ConsentStanding,
+    HoldKind,
     LegalHold,
     Link,
     OpenOrder,
@@ -224,18 +225,23 @@ def _end_link(link: Link, known: Link | None) -> Link:
 
 
 def _conclude_block(block: Block, known: Block | None) -> Block:
-    """Keep an outcome that the vault has applied; confirmed unlawful acts beat any other."""
+    """Keep an outcome that the vault has applied, with what it corrects; confirmed unlawful acts
+    beat any other."""
     if known is None or known.outcome is None:
         return block
     if block.outcome is None or known.outcome is Outcome.UNLAWFUL_CONFIRMED:
         return replace(block, outcome=known.outcome, correction_id=known.correction_id)
+    if block.outcome is known.outcome and block.correction_id is None:
+        return replace(block, correction_id=known.correction_id)
     return block
 
 
 def _end_hold(hold: LegalHold, known: LegalHold | None) -> LegalHold:
-    if known is None or hold.ended_time is not None:
+    """Keep its end, and that a court has the dispute: such a hold stands where a claim's yields."""
+    if known is None:
         return hold
-    return replace(hold, ended_time=known.ended_time)
+    kind = HoldKind.COURT if known.kind is HoldKind.COURT else hold.kind
+    return replace(hold, kind=kind, ended_time=hold.ended_time or known.ended_time)
 
 
 def _close_order(order: OpenOrder, known: OpenOrder | None) -> OpenOrder:

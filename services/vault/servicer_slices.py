@@ -379,8 +379,10 @@ def _carried_ids(facts: ConsentStanding | ClaimsStanding | OrderStanding | None)
     if facts is None:
         return []
     if isinstance(facts, ClaimsStanding):
-        # Of a block that the vault made itself the claims service hears in another way.
-        blocks = [b.claim_id for b in facts.blocks if b.origin is not Origin.SAME_CONTACT]
+        # Of a block that the vault made itself the claims service hears in another way; that it
+        # ended, the vault has from the claims service.
+        made = [b for b in facts.blocks if b.origin is Origin.SAME_CONTACT and b.outcome is None]
+        blocks = [b.claim_id for b in facts.blocks if b not in made]
         return blocks + [h.hold_id for h in facts.holds]
     if isinstance(facts, OrderStanding):
         return [order.order_id for order in facts.orders]

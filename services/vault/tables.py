@@ -11,6 +11,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    text,
 )
 
 metadata = MetaData()
@@ -78,6 +79,13 @@ slices = Table(
     Column("digest", LargeBinary, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("apply_time", _TIME, nullable=False),
+    Index(
+        "claims_slices_by_incarnation",
+        "incarnation",
+        "site_id",
+        "subject_id",
+        postgresql_where=text("topic = 'claims'"),
+    ),
 )
 """The standing. `digest` is of the slice as pushed, `body` the settled slice."""
 

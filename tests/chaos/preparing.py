@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from sqlalchemy import create_engine, text
+
 from services.chassis.contract import Method
 from tests.harness.suite import USE
 from tests.harness.waiting import awaited, wait_until
@@ -238,6 +240,16 @@ def _nobody_answered(world: World, thing: Thing) -> Thing:
     return thing
 
 
+def _recovered(world: World, thing: Thing) -> Thing:
+    """A claim that counts as one the book had lost."""
+    engine = create_engine(world.suite.database_url("claims", "owner"))
+    with engine.begin() as connection:
+        statement = text("UPDATE claims SET recovery = 'FOUND' WHERE claim_id = :claim")
+        connection.execute(statement, {"claim": thing.claim_id})
+    engine.dispose()
+    return thing
+
+
 def _lift_proposed(world: World, thing: Thing) -> Thing:
     path = f"/v1/claims/{thing.claim_id}:proposeLift"
     _done(world, "claimsOfficer", path, {"reason": "Ошибка оператора."})
@@ -356,6 +368,7 @@ PREPARATIONS: Mapping[str, Preparation] = {
         _lift_proposed, blocked=True, by_second=True
     ),
     "WorkService.AttachSubject": Preparation(body=_another_subject),
+    "RecoveryService.DescribeRecoveredClaim": Preparation(_recovered),
     "NoticeService.RecordNoAnswerNotice": Preparation(_nobody_answered),
     "AnswerService.RecordDispatch": Preparation(_answer_written),
     "AnswerService.SendAnswer": Preparation(

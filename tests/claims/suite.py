@@ -48,7 +48,9 @@ from services.claims.clock import ClaimClock
 from services.claims.correspondence import Correspondence
 from services.claims.flooding import Limits
 from services.claims.incident_clock import IncidentClock
+from services.claims.mending import Mender
 from services.claims.notifier import Notifier
+from services.claims.recovering import Recovering
 from services.claims.same_contact import SameContacts
 from services.claims.sender import Sender
 from services.claims.servicer import handlers
@@ -64,11 +66,13 @@ from services.claims.servicer_letters import Letters
 from services.claims.servicer_notices import Notices
 from services.claims.servicer_papers import Papers
 from services.claims.servicer_reading import Reading
+from services.claims.servicer_recovery import Describing
 from services.claims.servicer_settling import Settling
 from services.claims.servicer_site_claims import SiteClaims
 from services.claims.servicer_tasks import Tasks
 from services.claims.servicer_verification import Verifying
 from services.claims.servicer_work import Working
+from services.claims.wire_recovery import with_receipts
 from services.claims.wire_vault import Vault
 from tests.claims.vault_stand_in import VaultStandIn
 
@@ -133,6 +137,7 @@ class Suite:
         self.log = log.get_logger("claims")
         self._issuer_key = OKPKey.generate_key("Ed25519", {"kid": "k"})
         asked = Vault(self.vault)
+        self.mender = Mender(wire.slice_bytes, load_calendar(None), self.clock)
         self.pusher = self._pusher(asked)
         self.courier = Courier(
             self.database,
@@ -175,6 +180,7 @@ class Suite:
             lambda connection, ended, receipt: store_acts.settle(
                 connection, ended, {c.correction_id: c.version for c in receipt.corrections}
             ),
+            with_receipts(self.mender),
         )
         return Pusher(
             "claims",
@@ -215,6 +221,7 @@ class Suite:
             Incidents(office, self),
             IncidentReading(office, pages, self.correspondence),
             SiteClaims(office),
+            Describing(office),
         )
         keys = KeySet.import_key_set({"keys": [self._issuer_key.as_dict(private=False)]})
         recorder = RefusalRecorder(self.database, RefusalLog(1000), self.clock, known_pseudonym)
@@ -332,6 +339,23 @@ class Suite:
         )
         for _ in range(rounds):
             beside.round()
+
+    def recover(self, rounds: int = 1) -> Recovering:
+        """What the rounds that ask for lost claims do."""
+        asked = Vault(self.vault)
+        beside = Recovering(
+            self.database,
+            asked,
+            self.pusher,
+            self.mender,
+            wire.slice_bytes,
+            self.clock,
+            self.metrics,
+            self.log,
+        )
+        for _ in range(rounds):
+            beside.round()
+        return beside
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         """What a query finds."""

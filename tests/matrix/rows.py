@@ -454,6 +454,13 @@ ROWS: Mapping[str, Row] = {
         "person", lambda _: _REASON, own="STATE_CONFLICT", blocked="STATE_CONFLICT"
     ),
     "CourtService.ExportBundle": Row("person"),
+    # The book has lost none of these claims.
+    "RecoveryService.DescribeRecoveredClaim": Row(
+        "person",
+        lambda _: {"language": "ru", "text": "Найдено по заявлению."},
+        own="STATE_CONFLICT",
+        blocked="STATE_CONFLICT",
+    ),
 }
 
 

@@ -20,6 +20,7 @@ from qupia.vault.v1 import (
     endings_pb2,
     pushes_pb2,
     recipients_pb2,
+    recovery_pb2,
     sessions_pb2,
     standing_changes_pb2,
     uses_pb2,
@@ -100,6 +101,12 @@ def _interim(thing: Thing) -> Message:
         subject_id=thing.subject_id,
         claim_id=thing.claim_id,
         reader="issuer/officer",
+    )
+
+
+def _documents(thing: Thing) -> Message:
+    return recovery_pb2.ListDocumentsRequest(
+        site_id=_site(thing), bound_to=thing.claim_id, owner_ids=[thing.subject_id]
     )
 
 
@@ -217,6 +224,10 @@ PEER_ROWS: Mapping[str, PeerRow] = {
         lambda _: blocking_pb2.ListProvisionalBlocksRequest()
     ),
     "VaultBlockingService.ListInterim": PeerRow(_interim),
+    "VaultRecoveryService.ListLostClaims": PeerRow(
+        lambda _: recovery_pb2.ListLostClaimsRequest(incarnation=1)
+    ),
+    "VaultRecoveryService.ListDocuments": PeerRow(_documents),
     "VaultDisclosureService.ApplyOrderSlice": PeerRow(_order_slice),
     "VaultDisclosureService.ReadForRelease": PeerRow(_release),
     "VaultDisclosureService.GetReleaseEntry": PeerRow(_release_entry),

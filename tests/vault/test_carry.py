@@ -124,6 +124,23 @@ def test_a_forgotten_hold_stays_and_an_ended_one_stays_ended() -> None:
     assert set(carried.facts.holds) == {court, statute}
 
 
+def test_what_an_outcome_corrects_is_not_forgotten_with_the_outcome() -> None:
+    known = replace(block("c1", Outcome.INACCURATE_CONFIRMED), correction_id="k1")
+    carried = carry(claims(known), claims(block("c1", Outcome.INACCURATE_CONFIRMED)))
+    assert carried.merged == carried.facts == claims(known)
+    other = claims(block("c1", Outcome.NOT_CONFIRMED))
+    assert carry(claims(known), other).merged == other
+
+
+@pytest.mark.parametrize("ended", [None, at(5)])
+def test_a_hold_of_a_court_is_no_hold_of_a_claim_again(ended: datetime | None) -> None:
+    court = LegalHold("h1", "c1", HoldKind.COURT, START, ended)
+    claimed = LegalHold("h1", "c1", HoldKind.CLAIM, START, None)
+    carried = carry(ClaimsStanding((), (court,)), ClaimsStanding((), (claimed,)))
+    assert carried.merged == carried.facts == ClaimsStanding((), (court,))
+    assert carry(ClaimsStanding((), (claimed,)), ClaimsStanding((), (court,))).facts is None
+
+
 def link(proposal_id: str, account: str, ended: int | None = None) -> Link:
     return Link(account, START, None if ended is None else at(ended), proposal_id)
 
