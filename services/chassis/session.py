@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any, cast
 
 import psycopg
+from psycopg._preparing import PrepareManager
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.errors import error_from_result
 from psycopg.pq import ConnStatus, ExecStatus, Format, TransactionStatus
@@ -29,12 +30,26 @@ _BEGIN = {
 }
 
 
+class _DriversOwn(PrepareManager):
+    """What the driver itself has prepared. After a rollback, to a savepoint too, it lets go of what
+    is its own, and not of all there is on the connection."""
+
+    def clear(self) -> bool:
+        self._counts.clear()
+        self._to_flush.extend(self._names.values())
+        self._names.clear()
+        return bool(self._to_flush)
+
+
 class Session:
     """One connection; for one thread at a time."""
 
     def __init__(self, connection: Connection) -> None:
         self._driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
         self._pg: PGconn = self._driver.pgconn
+        own = _DriversOwn()
+        own.prepare_threshold = self._driver.prepare_threshold
+        self._driver._prepared = own  # noqa: SLF001 - the driver has no setting for it
         self._transformer = Transformer.from_context(self._driver)
         self._prepared: dict[tuple[bytes, tuple[int, ...]], bytes] = {}
 

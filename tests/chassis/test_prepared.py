@@ -91,3 +91,16 @@ def test_an_error_of_the_driver_carries_its_code_and_no_text(database: Database)
     assert str(raised.value) == "SQLSTATE 22P02"
     with database.look() as connection:
         assert statement.rows(connection, given="7") == [(7,)]
+
+
+def test_a_rollback_to_a_savepoint_leaves_what_is_prepared(database: Database) -> None:
+    statement = Prepared(select(bindparam("given", type_=Integer)))
+    with database.transaction() as connection:
+        for _ in range(5):
+            # The driver prepares by itself what comes again and again.
+            connection.execute(select(literal(1))).all()
+            assert statement.rows(connection, given=1) == [(1,)]
+        with connection.begin_nested() as trial:
+            trial.rollback()
+        connection.execute(select(literal(1))).all()
+        assert statement.rows(connection, given=2) == [(2,)]
