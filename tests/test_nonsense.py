@@ -52,7 +52,7 @@ def _check(world: World, data: st.DataObject, known: list[str]) -> None:
 
 
 def _fuzz(world: World, examples: int) -> None:
-    known = [each for name in ("own", "blocked") for each in world.things(fresh=True)[name].ids]
+    known = [each for name in ("own", "blocked") for each in world.fresh_things()[name].ids]
 
     @settings(
         max_examples=examples,

@@ -6,16 +6,31 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import httpx
 
 from services.chassis.contract import Method
 from tests.matrix.callers import Caller
 from tests.matrix.rows import Row
-from tests.matrix.things import Thing
+from tests.matrix.things import PART_OF, Thing
 
 _VARIABLE = re.compile(r"\{([a-z_]+)\}")
+_MEMBERS = {
+    "notice_id": "delivery_id",
+    # No incident and no document has a claim's id.
+    "incident_id": "claim_id",
+    "document_id": "claim_id",
+    "recipient_id": "registered_id",
+    "version": "policy_version",
+}
+"""The member of a thing that a path's variable of another name stands for."""
+_PARTS_OF_PROCESS = {
+    "consent": frozenset[str](),
+    "claims": frozenset({"data", "claim"}),
+    "disclosure": frozenset({"data", "order", "claim"}),
+    "vault": frozenset({"data", "order", "claim"}),
+}
 _OWN_HEADERS = ("x-request-id", "date")
 
 
@@ -67,28 +82,35 @@ class Answer:
 def path_of(method: Method, thing: Thing) -> str:
     """The path of an RPC for a thing."""
     assert method.http is not None
-    variables = {
-        "subject_id": thing.subject_id,
-        "order_id": thing.order_id,
-        "delivery_id": thing.delivery_id,
-        "disclosure_id": thing.disclosure_id,
-        "notice_id": thing.delivery_id,
-        "claim_id": thing.claim_id,
-        # No incident and no document has a claim's id.
-        "incident_id": thing.claim_id,
-        "document_id": thing.claim_id,
-        "recipient_id": thing.registered_id,
-        "authority_id": thing.authority_id,
-        "authority_request_id": thing.authority_request_id,
-        "act_id": {
-            "consent": thing.consent_act_id,
-            "disclosure": thing.disclosure_act_id,
-            "claims": thing.claims_act_id,
-        }.get(method.process, ""),
-        "version": str(thing.policy_version),
-        "purpose": "NEWS",
-    }
-    return _VARIABLE.sub(lambda match: variables[match[1]], method.http.path)
+
+    def value_of(match: re.Match[str]) -> str:
+        if match[1] == "purpose":
+            return "NEWS"
+        if match[1] == "act_id":
+            return str(getattr(thing, f"{method.process}_act_id"))
+        return str(getattr(thing, _MEMBERS.get(match[1], match[1])))
+
+    return _VARIABLE.sub(value_of, method.http.path)
+
+
+def parts_of(method: Method, row: Row) -> frozenset[str]:
+    """The parts of a thing that an RPC looks at: those of its process, and those it names."""
+    probe = _Probe()
+    path_of(method, cast(Thing, probe))
+    if row.body:
+        row.body(cast(Thing, probe))
+    return _PARTS_OF_PROCESS[method.process] | {PART_OF[m] for m in probe.named if m in PART_OF}
+
+
+class _Probe:
+    """Stands for a thing and notes which of its members are asked for."""
+
+    def __init__(self) -> None:
+        self.named: set[str] = set()
+
+    def __getattr__(self, name: str) -> str:
+        self.named.add(name)
+        return ""
 
 
 def ask(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from services.chassis.contract import Method, load_contract, reason_rule, reasons
-from tests.matrix.asking import Answer, ask
+from tests.matrix.asking import Answer, ask, parts_of
 from tests.matrix.callers import Caller
 from tests.matrix.rows import ROWS, NoRow, Row, name_of, row_of
 from tests.matrix.things import ABSENT, BLOCKED, OTHERS, OWN, Thing, World
@@ -43,45 +43,55 @@ class Cells:
     method: Method
     row: Row
     things: Mapping[str, Thing]
+    """Those that callers without the right ask for, who change nothing."""
+    fresh: Mapping[str, Thing]
+    """Those that callers with the right ask for."""
 
-    def callers(self) -> list[Caller]:
+    def callers(self, things: Mapping[str, Thing]) -> list[Caller]:
         """The persons concerned first: others may end their sessions."""
-        persons = [self.world.person(t) for name, t in self.things.items() if name != ABSENT]
+        persons = [self.world.person(t) for name, t in things.items() if name != ABSENT]
         return [*persons, *self.world.callers.values()]
 
     def without_right(self) -> Iterator[str]:
         """Who may not call learns the same of everything."""
-        for caller in self.callers():
+        for caller in self.callers(self.things):
             if caller.may_call(self.method):
                 continue
             known = caller.is_known_to(self.method)
             code = "PERMISSION_DENIED" if known else "UNAUTHENTICATED"
             answers = {name: self._ask(caller, thing) for name, thing in self.things.items()}
             for name, answer in answers.items():
-                yield from self._differs(caller, name, answer, code)
+                yield from self._differs(caller, name, answer, code, self.things)
             if len({answer.bytes_but_reference for answer in answers.values()}) != 1:
                 yield f"{caller.name}: the answer tells {', '.join(answers)} apart"
 
     def with_right(self) -> Iterator[str]:
         """Another's is as what never was; one's own is as the row says."""
-        callers = [c for c in self.callers() if c.may_call(self.method)]
+        callers = [c for c in self._with_persons() if c.may_call(self.method)]
         for caller in callers:
             yield from self._not_theirs(caller)
         # Afterwards: what is done to one's own may end it.
         for caller in callers:
-            for name, thing in self.things.items():
+            for name, thing in self.fresh.items():
                 if self._owns(caller, thing):
                     usual = self.row.blocked if name == BLOCKED else self.row.own
                     code = self.row.unlike.get(caller.name, usual)
-                    yield from self._differs(caller, name, self._ask(caller, thing), code)
+                    answer = self._ask(caller, thing)
+                    yield from self._differs(caller, name, answer, code, self.fresh)
+
+    def _with_persons(self) -> list[Caller]:
+        # No session is opened for those who may not call.
+        opens = self.method.any_caller or self.method.anyone
+        opens = opens or "SUBJECT" in (self.method.roles or ())
+        return self.callers(self.fresh if opens else {})
 
     def _not_theirs(self, caller: Caller) -> Iterator[str]:
-        if ABSENT not in self.things:
+        if ABSENT not in self.fresh:
             return
-        absent = self._ask(caller, self.things[ABSENT])
+        absent = self._ask(caller, self.fresh[ABSENT])
         code = self.row.absent_unlike.get(caller.role, self.row.absent)
-        yield from self._differs(caller, ABSENT, absent, code)
-        for name, thing in self.things.items():
+        yield from self._differs(caller, ABSENT, absent, code, self.fresh)
+        for name, thing in self.fresh.items():
             if name == ABSENT or self._owns(caller, thing):
                 continue
             answer = self._ask(caller, thing)
@@ -97,13 +107,15 @@ class Cells:
             return caller.recipient_id == thing.recipient_id
         return caller.site == thing.site
 
-    def _differs(self, caller: Caller, name: str, answer: Answer, code: str) -> Iterator[str]:
+    def _differs(
+        self, caller: Caller, name: str, answer: Answer, code: str, things: Mapping[str, Thing]
+    ) -> Iterator[str]:
         status = (
             reason_rule(code).http_status if code in reasons() and answer.status != 200 else 200
         )
         if answer.told != code or answer.status != status:
             yield f"{caller.name} × {name}: {code} expected, {answer} came"
-        strange = [t for t in self.things.values() if t.site not in ("", caller.site)]
+        strange = [t for t in things.values() if t.site not in ("", caller.site)]
         if any(each.encode() in answer.content for thing in strange for each in thing.ids):
             yield f"{caller.name} × {name}: the answer names a thing of another site"
 
@@ -114,9 +126,12 @@ class Cells:
 @pytest.mark.parametrize("method", ROUTED, ids=name_of)
 def test_every_cell_is_as_declared(method: Method, world: World) -> None:
     row = row_of(method)
-    made = world.things(fresh=method.mutates or row.about == "version")
-    things = {name: made[name] for name in _RELATIONS[row.about]}
-    cells = Cells(world, method, row, things)
+    relations = _RELATIONS[row.about]
+    shared = {name: world.things()[name] for name in relations}
+    # What is of the whole site changes no thing.
+    changes = row.about != "site" and (method.mutates or row.about == "version")
+    fresh = world.fresh_things(parts_of(method, row), relations) if changes else shared
+    cells = Cells(world, method, row, shared, fresh)
     wrong = [*cells.without_right(), *cells.with_right()]
     assert not wrong, "\n".join([name_of(method), *wrong])
 

@@ -62,7 +62,7 @@ def test_a_foreign_part_is_as_one_that_never_was(name: str, world: World) -> Non
     caller, method = world.callers[who], METHODS[name]
     own, other = (
         world.make("demo", blocked=name.startswith(("VaultService.ReadFor", "Claims"))),
-        (world.things(fresh=False)["anotherSites"]),
+        (world.things()["anotherSites"]),
     )
     foreign, absent = (
         ask(world.client, caller, method, replace(row_of(method), body=_with(body, strange)), own)
@@ -94,7 +94,7 @@ def test_a_verification_read_needs_the_claim_of_that_very_subject(world: World) 
 
 
 def test_a_site_that_is_named_beside_a_key_has_to_be_its_own(world: World) -> None:
-    method, own = METHODS["VaultService.ReadData"], world.things(fresh=False)[BLOCKED]
+    method, own = METHODS["VaultService.ReadData"], world.things()[BLOCKED]
     for name, caller in world.callers.items():
         if not caller.is_known:
             continue

@@ -32,7 +32,7 @@ def served_afterwards(world: World) -> Iterator[None]:
     """A decider's new incarnation is pushed again in full before the next test begins."""
     yield
     method = methods_by_name()["VaultService.ReadData"]
-    caller, thing = world.callers["storefront"], world.things(fresh=False)[OWN]
+    caller, thing = world.callers["storefront"], world.things()[OWN]
     row = row_of(method)
     wait_until(
         lambda: ask(world.client, caller, method, row, thing).status == 200,
@@ -53,7 +53,7 @@ def test_every_internal_rpc_has_a_row_and_every_row_its_rpc() -> None:
 def test_only_the_peers_of_the_contract_may_call(
     method: Method, peers: Peers, world: World
 ) -> None:
-    row, things = peer_row_of(method), world.things(fresh=False)
+    row, things = peer_row_of(method), world.things()
     wrong = []
     for certificate in CERTIFICATES:
         replies = {
@@ -75,7 +75,7 @@ def test_only_the_peers_of_the_contract_may_call(
 def test_nobody_calls_an_internal_rpc_through_the_gateway(
     method: Method, peers: Peers, world: World
 ) -> None:
-    request = peer_row_of(method).request(world.things(fresh=False)[OWN])
+    request = peer_row_of(method).request(world.things()[OWN])
     officer = token_of(world.callers["privacyOfficer"].token)
     for metadata in (key_of("STOREFRONT"), officer):
         assert peers.call("gateway", method, request, metadata).told == "PEER_NOT_ALLOWED"

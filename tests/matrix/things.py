@@ -2,9 +2,9 @@
 """What requests are about: a person, an order, a claim of one site; another's; blocked; absent."""
 
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final
 
 import httpx
 
@@ -20,9 +20,23 @@ from tests.matrix.callers import (
     subject_caller,
 )
 
-OWN, OTHERS, ABSENT, BLOCKED = "own", "anotherSites", "absent", "blocked"
+RELATIONS = OWN, OTHERS, ABSENT, BLOCKED = "own", "anotherSites", "absent", "blocked"
 CLAIMS_OFFICERS = {SITE: "claimsOfficer", OTHER_SITE: "otherClaimsOfficer"}
 _SECONDS = 30.0
+PART_OF: Final[Mapping[str, str]] = {
+    "order_id": "order",
+    "delivery_id": "order",
+    "disclosure_id": "order",
+    "disclosure_act_id": "order",
+    "claim_id": "claim",
+    "claims_act_id": "claim",
+    "visitor_id": "visitor",
+    "registered_id": "registered",
+    "authority_id": "authority",
+    "authority_request_id": "authority request",
+}
+"""The part of a thing that has to be there for a member to be the id of something."""
+WHOLE: Final = frozenset({"data", *PART_OF.values()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,61 +106,83 @@ class World:
         other = recipient_caller(suite, OTHER_SITE, recipient_id)
         self.callers[other.name] = other
         self._authorities: dict[str, str] = {}
-        self._shared: dict[str, Thing] = {}
+        self._shared: Mapping[str, Thing] = {}
         self._persons: dict[str, Caller] = {}
 
-    def things(self, *, fresh: bool) -> dict[str, Thing]:
-        """One thing of each kind; those of earlier tests may serve again unless `fresh`."""
-        if fresh or not self._shared:
-            self._ensure_versions()
-            made = {
-                OWN: self.make(SITE),
-                OTHERS: self.make(OTHER_SITE),
-                ABSENT: absent_thing(),
-                BLOCKED: self.make(SITE, blocked=True),
-            }
-            if fresh:
-                return made
-            self._shared = made
+    def things(self) -> Mapping[str, Thing]:
+        """One whole thing of each kind, the same for all tests: nobody may change them."""
+        if not self._shared:
+            self._shared = self.fresh_things()
         return self._shared
 
-    def make(self, site: str, *, blocked: bool = False) -> Thing:
-        """A person with data, an open order that was released once, and a claim.
+    def fresh_things(
+        self, parts: Collection[str] = WHOLE, relations: Collection[str] = RELATIONS
+    ) -> dict[str, Thing]:
+        """One thing of each kind for one test, with these parts."""
+        self._ensure_versions()
+        makers: Mapping[str, Callable[[], Thing]] = {
+            OWN: lambda: self.make(SITE, parts=parts),
+            OTHERS: lambda: self.make(OTHER_SITE, parts=parts),
+            ABSENT: absent_thing,
+            BLOCKED: lambda: self.make(SITE, blocked=True, parts=parts),
+        }
+        return {name: makers[name]() for name in relations}
+
+    def make(self, site: str, *, blocked: bool = False, parts: Collection[str] = WHOLE) -> Thing:
+        """A person with data, an open order that was released once, and a claim: as far as they
+        are among the `parts`; the members of the others name nothing.
 
         The claim blocks the data where `blocked`, and blocks nothing otherwise.
         """
         shop = self.callers["storefront" if site == SITE else "otherStorefront"]
         recipient = self.callers["courier" if site == SITE else "otherRecipient"]
         born = self.ask(shop, "POST", "/v1/subjects", {"use": USE})
-        subject_id = born["subjectId"]
-        data = {**new_data(), "email": email_of(subject_id)}
-        self.ask(shop, "PATCH", f"/v1/subjects/{subject_id}/data", {"data": data})
-        order_id = f"M-{secrets.token_hex(6)}"
-        order = {"orderId": order_id, "subjectId": subject_id}
-        opened = self.ask(shop, "POST", "/v1/orders", {"order": order})
-        body = {"recipientId": recipient.recipient_id}
-        assigned = self.ask(shop, "POST", f"/v1/orders/{order_id}:assign", body)
-        delivery_id = assigned["delivery"]["deliveryId"]
-        released = self.ask(recipient, "POST", f"/v1/deliveries/{delivery_id}:release", {})
-        filed = self.ask(shop, "POST", "/v1/claims", {"claim": new_claim(subject_id, blocked)})
-        assert filed["claim"]["blocks"] is blocked
-        return Thing(
+        thing = replace(
+            absent_thing(),
             site=site,
-            subject_id=subject_id,
-            visitor_id=self.ask(shop, "POST", "/v1/subjects", {"use": USE})["subjectId"],
-            order_id=order_id,
-            delivery_id=delivery_id,
-            disclosure_id=released["releaseId"],
-            claim_id=filed["claim"]["claimId"],
-            recipient_id=recipient.recipient_id,
-            registered_id=self._registered(site),
-            authority_id=self._authority(site),
-            authority_request_id=self._authority_request(site, subject_id),
+            subject_id=born["subjectId"],
             consent_act_id=born["actId"],
-            disclosure_act_id=opened["actId"],
-            claims_act_id=filed["actId"],
+            recipient_id=recipient.recipient_id,
             policy_version=self.versions[site],
         )
+        if "data" in parts or "order" in parts:
+            data = {**new_data(), "email": email_of(thing.subject_id)}
+            self.ask(shop, "PATCH", f"/v1/subjects/{thing.subject_id}/data", {"data": data})
+        if "order" in parts:
+            thing = self._with_order(thing, shop, recipient)
+        if "claim" in parts or blocked:
+            claim = {"claim": new_claim(thing.subject_id, blocked)}
+            filed = self.ask(shop, "POST", "/v1/claims", claim)
+            assert filed["claim"]["blocks"] is blocked
+            claim_id = filed["claim"]["claimId"]
+            thing = replace(thing, claim_id=claim_id, claims_act_id=filed["actId"])
+        return self._with_others(thing, shop, parts)
+
+    def _with_order(self, thing: Thing, shop: Caller, recipient: Caller) -> Thing:
+        order = {"orderId": thing.order_id, "subjectId": thing.subject_id}
+        opened = self.ask(shop, "POST", "/v1/orders", {"order": order})
+        body = {"recipientId": recipient.recipient_id}
+        assigned = self.ask(shop, "POST", f"/v1/orders/{thing.order_id}:assign", body)
+        delivery_id = assigned["delivery"]["deliveryId"]
+        released = self.ask(recipient, "POST", f"/v1/deliveries/{delivery_id}:release", {})
+        return replace(
+            thing,
+            delivery_id=delivery_id,
+            disclosure_id=released["releaseId"],
+            disclosure_act_id=opened["actId"],
+        )
+
+    def _with_others(self, thing: Thing, shop: Caller, parts: Collection[str]) -> Thing:
+        site, made = thing.site, dict[str, Any]()
+        if "visitor" in parts:
+            made["visitor_id"] = self.ask(shop, "POST", "/v1/subjects", {"use": USE})["subjectId"]
+        if "registered" in parts:
+            made["registered_id"] = self._registered(site)
+        if "authority" in parts:
+            made["authority_id"] = self._authority(site)
+        if "authority request" in parts:
+            made["authority_request_id"] = self._authority_request(site, thing.subject_id)
+        return replace(thing, **made)
 
     def person(self, thing: Thing) -> Caller:
         """The person concerned behind a thing, with a session that an officer's code opened."""
