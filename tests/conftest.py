@@ -9,6 +9,7 @@ import pytest
 
 from tests.harness.cluster import FOLDER_VARIABLE, open_folder
 from tests.harness.suite import Suite
+from tests.harness.waiting import PATIENT
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -30,7 +31,7 @@ def suite() -> Iterator[Suite]:
     Whoever kills processes, tampers with databases or needs a site without a policy starts a suite
     of its own: `with Suite() as own:`.
     """
-    with Suite() as running:
+    with Suite(PATIENT) as running:
         yield running
 
 
