@@ -99,7 +99,7 @@ def scrub(log: Any, metrics: Metrics) -> Stage:
             raise veiled(call.method, refusal) from None
         except Exception as error:  # noqa: BLE001 - the last resort is what this stage is for
             reason = "INTERNAL"
-            _log_defect(log, call, error)
+            log_defect(log, call, error)
             raise Internal from None
         finally:
             metrics.calls.labels(call.method.name, reason).inc()
@@ -110,7 +110,8 @@ def scrub(log: Any, metrics: Metrics) -> Stage:
     return Stage("scrub", run)
 
 
-def _log_defect(log: Any, call: Call, error: Exception) -> None:
+def log_defect(log: Any, call: Call, error: Exception) -> None:
+    """Say of what type a defect is and where it arose, and nothing of what it says itself."""
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next

@@ -7,6 +7,8 @@ are noted, and of a block that reaches back it is kept what was done before it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from services.chassis import evidence
@@ -14,11 +16,20 @@ from services.chassis.database import Connection
 from services.chassis.evidence import Entry
 from services.vault import store_blocks
 from services.vault.same_contact import watched_of
-from services.vault.standing import Block, ClaimsStanding
-from services.vault.store import Case, Subject
+from services.vault.standing import Block, ClaimsStanding, Standing
+from services.vault.store import Subject
 from services.vault.store_blocks import InterimRow
 from services.vault.store_keys import KeyStore
-from services.vault.wire_case import own_standing_of
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """A claims slice that stands: what stood before of its subject, as pushed, as held."""
+
+    subject: Subject
+    before: Standing
+    pushed: ClaimsStanding
+    standing: ClaimsStanding
 
 
 class BlockKeeper:
@@ -27,24 +38,20 @@ class BlockKeeper:
     def __init__(self, keys: KeyStore) -> None:
         self._keys = keys
 
-    def taken(
-        self,
-        connection: Connection,
-        subject: Subject,
-        before: Case,
-        pushed: ClaimsStanding,
-        standing: ClaimsStanding,
-        now: datetime,
-    ) -> None:
-        """`standing` stands in the place of `before`; the caller holds the exclusive lock."""
-        store_blocks.watch(connection, subject, watched_of(standing), now)
-        store_blocks.note_known(connection, subject, [b.claim_id for b in pushed.blocks])
-        held = own_standing_of(before).claims
-        known = {b.claim_id: b.since for b in held.blocks} if held else {}
-        for block in standing.blocks:
-            first = block.claim_id not in known
-            if block.since < block.recorded_time and (first or block.since < known[block.claim_id]):
-                self._reach_back(connection, subject, block, now)
+    def taken(self, connection: Connection, blocked: Sequence[Blocked], now: datetime) -> None:
+        """These slices stand, of as many subjects; the caller holds their exclusive locks."""
+        grounds = {each.subject: watched_of(each.standing) for each in blocked}
+        store_blocks.watch(connection, grounds, now)
+        claims = {each.subject: [b.claim_id for b in each.pushed.blocks] for each in blocked}
+        store_blocks.note_known(connection, claims)
+        for each in blocked:
+            held = each.before.claims
+            known = {b.claim_id: b.since for b in held.blocks} if held else {}
+            for block in each.standing.blocks:
+                first = block.claim_id not in known
+                earlier = first or block.since < known[block.claim_id]
+                if block.since < block.recorded_time and earlier:
+                    self._reach_back(connection, each.subject, block, now)
 
     def _reach_back(
         self, connection: Connection, subject: Subject, block: Block, now: datetime

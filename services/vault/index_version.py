@@ -7,12 +7,16 @@ a person is found wherever their row is just then.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 from services.chassis.database import Connection
 from services.vault import store_index
 from services.vault.blind_index import blind_index
 from services.vault.fields import Field
+from services.vault.keyring import WrappedKey
 from services.vault.provider import KeyUnavailable
 from services.vault.secret_key import SecretKey
+from services.vault.store_index import Contact
 from services.vault.store_keys import KeyStore
 
 
@@ -40,22 +44,51 @@ def find_subjects(
 
     Raises KeyUnavailable, KeyWrong.
     """
-    held = keys.index_keys(site, indexed)
+    contact = (site, indexed, value)
+    return find_all(connection, keys, [contact])[contact]
+
+
+def find_all(
+    connection: Connection, keys: KeyStore, contacts: Collection[Contact]
+) -> dict[Contact, list[str]]:
+    """The same for each of several contacts."""
+    if not contacts:
+        return {}
+    places = {(site, indexed) for site, indexed, _ in contacts}
+    held = keys.all_index_keys(places)
     while True:
-        found, fault = [], None
+        found: dict[Contact, list[str]] = {}
+        fault = None
         try:
-            digests = {
-                version: blind_index(
-                    keys.open_index_key(site, indexed, version, key), site, indexed, version, value
-                )
-                for version, key in held.items()
-            }
-            found = store_index.find(connection, site, indexed, digests)
+            found = store_index.find_all(connection, _digests(keys, held, contacts))
         except KeyUnavailable as error:
             fault = error
         # A rotation that began since may have moved the row to a version not asked for.
-        known, held = held, keys.index_keys(site, indexed)
-        if held.keys() == known.keys():
+        known, held = held, keys.all_index_keys(places)
+        if all(held[place].keys() == known[place].keys() for place in places):
             if fault is not None:
                 raise fault
-            return found
+            return {contact: found.get(contact, []) for contact in contacts}
+
+
+def _digests(
+    keys: KeyStore,
+    held: Mapping[tuple[str, Field], Mapping[int, WrappedKey]],
+    contacts: Collection[Contact],
+) -> list[tuple[Contact, int, bytes]]:
+    """(contact, version, digest) under every version that stands."""
+    opened = {
+        (site, indexed, version): keys.open_index_key(site, indexed, version, key)
+        for (site, indexed), versions in held.items()
+        for version, key in versions.items()
+    }
+    return [
+        (
+            contact,
+            version,
+            blind_index(opened[site, indexed, version], site, indexed, version, value),
+        )
+        for contact in contacts
+        for site, indexed, value in [contact]
+        for version in held[site, indexed]
+    ]

@@ -95,8 +95,8 @@ class IndexRotation:
             )
             if not entries:
                 return Batch(None)
-            subjects = [subject for _, subject in entries]
-            locked = store.try_lock_exclusive(connection, old.site, subjects)
+            subjects = [(old.site, subject) for _, subject in entries]
+            locked = [s for _, s in sorted(store.try_lock_exclusive(connection, subjects))]
             fresh = self._fresh(connection, old, new, key, locked)
             moved = store_index.move_entries(connection, old, new, fresh)
         return Batch(entries[-1], moved, len(locked) - len(fresh))

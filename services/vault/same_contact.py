@@ -15,7 +15,9 @@ Each subject found is then blocked in a transaction of its own, under its own lo
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from dataclasses import field as member
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final
@@ -32,11 +34,12 @@ from services.vault.email_address import email_index_form
 from services.vault.envelope import CiphertextMisplaced
 from services.vault.fields import Field
 from services.vault.gate import decrypt_rows
-from services.vault.index_version import find_subjects
+from services.vault.index_version import find_all, find_subjects
 from services.vault.provider import KeyMoved, KeyProviderError
 from services.vault.standing import Block, ClaimsStanding, Ground, Origin
 from services.vault.store import SliceRow, Subject, lock_key
 from services.vault.store_blocks import Digest, WatchedBlock
+from services.vault.store_index import Contact
 from services.vault.store_keys import KeyStore
 from services.vault.wire_case import CLAIMS, claims_of
 
@@ -51,6 +54,15 @@ _PAUSE_SECONDS, _LATER = 0.5, timedelta(seconds=5)
 _NOT_NOW = (Refusal, KeyProviderError, CiphertextMisplaced, KeyMoved)
 
 
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """The open blocks of a subject, and who else has each of its person's contacts."""
+
+    origin: Subject
+    blocks: Sequence[WatchedBlock]
+    found: Mapping[Contact, Sequence[str]] = member(repr=False)
+
+
 class SameContact:
     """Looks for those who have the contact of somebody blocked."""
 
@@ -63,62 +75,98 @@ class SameContact:
         self._metrics = metrics
         self._log = log
 
-    def search(self, subject: Subject) -> None:
-        """Block whoever has the contact of `subject`, for each block not looked into yet.
+    def search(self, subjects: Sequence[Subject]) -> None:
+        """Block whoever has the contact of any of them, for each block not looked into yet.
 
-        What cannot be done now (no key, a busy database) stays to be done by the rounds.
+        What cannot be done now (no key, a busy database) stays to be done by the rounds, for that
+        subject alone.
         """
         try:
-            self._search(subject)
+            searches = self._look(subjects)
         except _NOT_NOW as fault:
+            if len(subjects) == 1:
+                self._postpone(subjects[0], fault)
+                return
+            for subject in subjects:
+                self.search([subject])
+            return
+        searched: list[WatchedBlock] = []
+        for search in searches:
+            try:
+                self._block_others(search)
+            except _NOT_NOW as fault:
+                self._postpone(search.origin, fault)
+            else:
+                searched += search.blocks
+        if searched:
             with self._database.transaction() as connection:
-                store_blocks.postpone_search(connection, subject, self._clock.now() + _LATER)
-            self._metrics.alarms.labels("same_contact").inc()
-            self._log.error("same contact not searched", error=type(fault).__name__)
+                store_blocks.mark_searched(connection, searched)
+
+    def _postpone(self, subject: Subject, fault: Exception) -> None:
+        with self._database.transaction() as connection:
+            store_blocks.postpone_search(connection, subject, self._clock.now() + _LATER)
+        self._metrics.alarms.labels("same_contact").inc()
+        self._log.error("same contact not searched", error=type(fault).__name__)
 
     def round(self) -> float:
         """Do what is left to do; returns the seconds until the next round."""
         with self._database.transaction() as connection:
             due = store_blocks.subjects_to_search(connection, self._clock.now(), _BATCH)
-        for subject in due:
-            self.search(subject)
+        if due:
+            self.search(due)
         return 0.0 if len(due) == _BATCH else _PAUSE_SECONDS
 
-    def _search(self, subject: Subject) -> None:
-        """The contacts are those of the whole person: the block reaches every id that is linked.
+    def _look(self, subjects: Sequence[Subject]) -> list[_Search]:
+        """Who has the contacts of these; nothing of those without a block to be looked into.
 
+        The contacts are those of the whole person: the block reaches every id that is linked.
         Whoever waits for a block to be in force waits for this too. What only looks, and the
         passing of locks, is therefore no transaction: each statement is one by itself, and holds
         nothing when the next begins.
         """
-        site = subject[0]
         with self._database.look() as connection:
-            blocks = store_blocks.to_search(connection, subject)
+            blocks = store_blocks.to_search(connection, subjects)
             if not blocks:
-                return
-            person = store_links.reach(connection, *subject).subjects
-            contacts = {one for each in person for one in self._contacts(connection, site, each)}
-            for key in sorted({lock_of(site, f, value) for f, value in contacts}):
-                store_blocks.pass_contact(connection, key)
-            holders = [
-                (field, value, find_subjects(connection, self._keys, site, field, value))
-                for field, value in sorted(contacts)
-            ]
-        for field, value, found in holders:
-            others = [each for each in found if each not in person]
-            self._block_holders(subject, blocks, field, value, others)
-        with self._database.transaction() as connection:
-            store_blocks.mark_searched(connection, blocks)
+                return []
+            persons = dict(zip(blocks, store_links.reaches(connection, list(blocks)), strict=True))
+            ids = {
+                subject: [(subject[0], one) for one in person.subjects]
+                for subject, person in persons.items()
+            }
+            contacts = self._contacts(connection, {one for them in ids.values() for one in them})
+            placed = {contact for of_id in contacts.values() for contact in of_id}
+            store_blocks.pass_contacts(connection, [lock_of(*contact) for contact in placed])
+            holders = find_all(connection, self._keys, placed)
+        searches = []
+        for subject, them in ids.items():
+            own = sorted({contact for one in them for contact in contacts[one]})
+            found = {
+                contact: [one for one in holders[contact] if (subject[0], one) not in them]
+                for contact in own
+            }
+            searches.append(_Search(subject, blocks[subject], found))
+        return searches
 
-    def _contacts(self, connection: Connection, site: str, owner: str) -> list[tuple[Field, str]]:
-        """The contact of one blocked id; it stays as it is while the block is open."""
-        subject = (site, owner)
-        stored = self._keys.owner_key(*subject)
-        rows = store_data.current_data(connection, {subject: INDEXED_FIELDS})
-        if stored is None or not rows.get(subject):
-            return []
-        data = decrypt_rows(self._keys.open(*subject, stored), subject, rows[subject])
-        return [(f, value) for f in INDEXED_FIELDS if isinstance(value := data.get(f), str)]
+    def _contacts(
+        self, connection: Connection, owners: Collection[Subject]
+    ) -> dict[Subject, list[Contact]]:
+        """The contacts of blocked ids; they stay as they are while the block is open."""
+        stored = self._keys.owner_keys(owners)
+        rows = store_data.current_data(connection, dict.fromkeys(owners, INDEXED_FIELDS))
+        contacts: dict[Subject, list[Contact]] = {owner: [] for owner in owners}
+        for owner, key in stored.items():
+            if rows.get(owner):
+                data = decrypt_rows(self._keys.open(*owner, key), owner, rows[owner])
+                contacts[owner] = [
+                    (owner[0], f, value)
+                    for f in INDEXED_FIELDS
+                    if isinstance(value := data.get(f), str)
+                ]
+        return contacts
+
+    def _block_others(self, search: _Search) -> None:
+        for (_, field, value), others in search.found.items():
+            self._block_holders(search.origin, search.blocks, field, value, others)
 
     def _block_holders(
         self,

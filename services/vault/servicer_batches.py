@@ -116,7 +116,8 @@ class BatchServicer:
                 store.lock_exclusive(connection, site, subjects[0])
                 free = list(subjects)
             else:
-                free = store.try_lock_exclusive(connection, site, subjects)
+                locked = store.try_lock_exclusive(connection, [(site, s) for s in subjects])
+                free = [s for s in subjects if (site, s) in locked]
             if not store.ready(connection):
                 raise VaultNotReady(retry_after=1)
             stood = store_batches.remembered(connection, site, batch.batch_id, free)

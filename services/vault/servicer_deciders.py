@@ -100,13 +100,12 @@ class DeciderServicer:
         """Which of the ids the site has."""
         request = call.request
         assert isinstance(request, vault_pb2.LookUpSubjectRequest)
-        with self._database.transaction() as connection:
-            known = store_slices.known_subjects(
-                connection, request.site_id, list(request.subject_ids)
-            )
+        wanted = [(request.site_id, subject) for subject in request.subject_ids]
+        with self._database.look() as connection:
+            known = store_slices.known_subjects(connection, wanted)
         return vault_pb2.LookUpSubjectResponse(
-            subject_ids=list(known),
-            destroyed=[subject for subject, life in known.items() if life == Life.DESTROYED],
+            subject_ids=[subject for _, subject in known],
+            destroyed=[subject for (_, subject), life in known.items() if life == Life.DESTROYED],
         )
 
     def read_for_release(self, call: Call) -> vault_pb2.ReadForReleaseResponse:

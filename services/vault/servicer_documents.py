@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from qupia.vault.v1 import documents_pb2, vault_pb2
@@ -21,13 +21,14 @@ from services.chassis.refusal import (
     SubjectDestroyed,
 )
 from services.chassis.sealing import DocumentPlace, SealedFormatUnknown
-from services.vault import store, store_documents, wire
+from services.vault import store, store_documents, store_slices, wire
 from services.vault.correction import Corrections
 from services.vault.decide import Life
 from services.vault.envelope import CiphertextMisplaced, Place, decrypt, encrypt
 from services.vault.plaintext import SCHEMA
 from services.vault.secret_key import SecretKey
 from services.vault.servicer import told_apart
+from services.vault.store import Subject
 from services.vault.store_documents import DocumentRow
 from services.vault.store_keys import KeyStore
 from services.vault.unsealing import open_private_key, open_sealed
@@ -65,7 +66,7 @@ class DocumentServicer:
         return response
 
     def put_documents(self, call: Call) -> documents_pb2.PutDocumentsResponse:
-        """The same for several of one owner: all of them, or none."""
+        """The same for several, of one owner or of many: all of them, or none."""
         request = call.request
         assert isinstance(request, documents_pb2.PutDocumentsRequest)
         named = {f"documents[{n}].": each for n, each in enumerate(request.documents)}
@@ -77,36 +78,35 @@ class DocumentServicer:
         return response
 
     def _put(self, call: Call, named: Mapping[str, vault_pb2.PutDocumentRequest]) -> datetime:
-        """Keep documents of one owner, by the prefix of their fields' paths; when it was."""
-        now, entries = self._clock.now(), []
-        owner = next(iter(named.values())).place
+        """Keep documents, by the prefix of their fields' paths; when it was."""
+        now = self._clock.now()
+        places = [request.place for request in named.values()]
+        owners = sorted({(place.site_id, place.owner_id) for place in places})
         with self._database.transaction() as connection, told_apart("document"):
-            store.lock_exclusive(connection, owner.site_id, owner.owner_id)
-            self._living(connection, owner.site_id, owner.owner_id)
+            store.lock_all_shared(connection, owners)
+            if Life.DESTROYED in store_slices.known_subjects(connection, owners).values():
+                raise SubjectDestroyed
             plain = self._unsealed(named)
-            key = self._keys.ensure_owner_key(owner.site_id, owner.owner_id)
-            opened = self._keys.open(owner.site_id, owner.owner_id, key)
-            for prefix, request in named.items():
-                place = request.place
-                row = DocumentRow(
-                    place.site_id,
-                    place.document_id,
-                    place.owner_id,
-                    place.bound_to,
-                    vault_pb2.Document.Kind.Name(place.kind),
-                    encrypt(opened, _row_place(place), plain[prefix]),
-                )
-                if store_documents.put_document(connection, row, now):
-                    entries.append(_entry(call, place, key.pseudonym, {}))
-                else:
-                    _assert_same(connection, opened, place, plain[prefix])
+            keys = self._keys.ensure_owner_keys(owners)
+            opened = {owner: self._keys.open(*owner, key) for owner, key in keys.items()}
+            rows = [
+                _row(opened[place.site_id, place.owner_id], place, plain[prefix])
+                for prefix, place in zip(named, places, strict=True)
+            ]
+            stored = store_documents.put_documents(connection, rows, now)
+            stood = [
+                (place, plain[prefix])
+                for prefix, place in zip(named, places, strict=True)
+                if (place.site_id, place.document_id) not in stored
+            ]
+            _assert_same(connection, opened, stood)
+            entries = [
+                _entry(call, place, keys[place.site_id, place.owner_id].pseudonym, {})
+                for place in places
+                if (place.site_id, place.document_id) in stored
+            ]
             evidence.append_all(connection, entries, now)
         return now
-
-    def _living(self, connection: Connection, site: str, owner: str) -> None:
-        case = store.cases(connection, [(site, owner)])[(site, owner)]
-        if life_of(case) is Life.DESTROYED:
-            raise SubjectDestroyed
 
     def _unsealed(self, named: Mapping[str, vault_pb2.PutDocumentRequest]) -> dict[str, bytes]:
         """What was sealed, by the same names. Raises InvalidArgument."""
@@ -201,31 +201,46 @@ def _entry(
 
 
 def _faults(named: Mapping[str, vault_pb2.PutDocumentRequest]) -> list[FieldViolation]:
-    owner, seen = next(iter(named.values())).place, set()
-    faults = []
+    seen, faults = set(), []
     for prefix, request in named.items():
-        place = request.place
-        if (place.site_id, place.owner_id) != (owner.site_id, owner.owner_id):
-            text = "is another's than the first document's"
-            faults.append(FieldViolation(f"{prefix}place.ownerId", "same", text))
-        if place.document_id in seen:
+        document = (request.place.site_id, request.place.document_id)
+        if document in seen:
             text = "is named twice"
             faults.append(FieldViolation(f"{prefix}place.documentId", "repeated", text))
-        seen.add(place.document_id)
+        seen.add(document)
     return faults
 
 
+def _row(key: SecretKey, place: vault_pb2.DocumentPlace, plaintext: bytes) -> DocumentRow:
+    return DocumentRow(
+        place.site_id,
+        place.document_id,
+        place.owner_id,
+        place.bound_to,
+        vault_pb2.Document.Kind.Name(place.kind),
+        encrypt(key, _row_place(place), plaintext),
+    )
+
+
 def _assert_same(
-    connection: Connection, key: SecretKey, place: vault_pb2.DocumentPlace, plaintext: bytes
+    connection: Connection,
+    keys: Mapping[Subject, SecretKey],
+    given: Sequence[tuple[vault_pb2.DocumentPlace, bytes]],
 ) -> None:
-    """Raises AlreadyExists where the id stands for another document."""
-    kind = vault_pb2.Document.Kind.Name(place.kind)
-    row = store_documents.read_document(connection, place.site_id, place.document_id)
-    there = (row.owner, row.bound_to, row.kind) if row else None
-    if row is None or there != (place.owner_id, place.bound_to, kind):
-        raise AlreadyExists
-    if decrypt(key, _row_place(place), row.ciphertext) != plaintext:
-        raise AlreadyExists
+    """Raises AlreadyExists where the id of one of these stands for another document."""
+    if not given:
+        return
+    ids = [(place.site_id, place.document_id) for place, _ in given]
+    rows = store_documents.read_documents(connection, ids)
+    for place, plaintext in given:
+        kind = vault_pb2.Document.Kind.Name(place.kind)
+        row = rows.get((place.site_id, place.document_id))
+        there = (row.owner, row.bound_to, row.kind) if row else None
+        if row is None or there != (place.owner_id, place.bound_to, kind):
+            raise AlreadyExists
+        key = keys[place.site_id, place.owner_id]
+        if decrypt(key, _row_place(place), row.ciphertext) != plaintext:
+            raise AlreadyExists
 
 
 def _row_place(place: vault_pb2.DocumentPlace) -> Place:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -15,21 +16,25 @@ from services.chassis.clock import Clock
 from services.chassis.database import Connection, Database
 from services.chassis.evidence import Entry
 from services.chassis.metrics import Metrics
-from services.chassis.pipeline import Handler
+from services.chassis.pipeline import Handler, log_defect
 from services.chassis.refusal import FieldViolation, InvalidArgument, Refusal
 from services.chassis.slices import Verdict
-from services.vault import store, store_slices, wire
+from services.vault import store, store_life, store_slices, wire
 from services.vault.same_contact import SameContact, watched_of
 from services.vault.servicer import told_apart
 from services.vault.servicer_slices import Pushed, SliceTaker, canonical_digest
 from services.vault.standing import ClaimsStanding, ConsentStanding, OrderStanding
 from services.vault.store_keys import KeyStore
 from services.vault.wire_case import CLAIMS, CONSENT, ORDERS, SCHEDULE
+from services.vault.wire_receipt import judged
 
 M = TypeVar("M", bound=Message)
 S = TypeVar("S", ConsentStanding, ClaimsStanding, OrderStanding)
 _Receipt = vault_pb2.SliceReceipt
 _WRITTEN = (_Receipt.APPLIED, _Receipt.REPEAT)
+_RECORDED = (*_WRITTEN, _Receipt.CONFLICT)
+# How long a call with many pushes waits, in all, for persons whom somebody else holds.
+_PATIENCE_SECONDS = 0.5
 
 
 class PushServicer:
@@ -87,7 +92,7 @@ class PushServicer:
         assert isinstance(request, pushes_pb2.ApplyClaimsSlicesRequest)
         named = {f"pushes[{n}].": each for n, each in enumerate(request.pushes)}
         pushes = _claims_pushes(call, named)
-        receipts = [self._apply_or_not_now(call, pushed) for pushed in pushes]
+        receipts = self._apply_all(call, pushes)
         self._search(pushes, receipts)
         return pushes_pb2.ApplyClaimsSlicesResponse(receipts=receipts)
 
@@ -102,39 +107,87 @@ class PushServicer:
         receipt = self._apply(call, pushed)
         return vault_pb2.ApplyOrderSliceResponse(receipt=receipt)
 
-    def _apply_or_not_now(
-        self, call: Call, pushed: Pushed[ClaimsStanding]
-    ) -> vault_pb2.SliceReceipt:
-        """A receipt without verdict where the push cannot be taken now."""
+    def _apply_all(self, call: Call, pushes: Sequence[Pushed[S]]) -> list[vault_pb2.SliceReceipt]:
+        """A receipt for each; one without verdict for a push that cannot be taken now.
+
+        Those whose persons nobody holds are taken in one transaction. The others, and all of them
+        where that fails, are taken each by itself, waiting for their persons for a while.
+        """
+        receipts = self._apply_free(call, pushes)
+        until = time.monotonic() + min(_PATIENCE_SECONDS, call.remaining() / 2)
+        return [
+            self._apply_or_not_now(call, pushed, until) if receipt is None else receipt
+            for pushed, receipt in zip(pushes, receipts, strict=True)
+        ]
+
+    def _apply_free(
+        self, call: Call, pushes: Sequence[Pushed[S]]
+    ) -> list[vault_pb2.SliceReceipt | None]:
         try:
-            return self._apply(call, pushed)
+            with self._database.transaction() as connection, told_apart("slice"):
+                free = self._taker.try_lock(connection, pushes)
+                taken = [pushed for pushed, is_free in zip(pushes, free, strict=True) if is_free]
+                receipts = self._take(connection, call, taken) if taken else []
+        except Exception as error:  # noqa: BLE001 - one of them may have spoilt it for all
+            self._log.warning("pushes are taken one by one", error=type(error).__name__)
+            return [None] * len(pushes)
+        self._tell_conflicts(receipts)
+        in_order = iter(receipts)
+        return [next(in_order) if is_free else None for is_free in free]
+
+    def _apply_or_not_now(
+        self, call: Call, pushed: Pushed[S], until: float
+    ) -> vault_pb2.SliceReceipt:
+        try:
+            return self._apply(call, pushed, max(0.0, until - time.monotonic()))
         except Refusal as refusal:
             self._log.warning("push not taken", reason=refusal.reason)
             if refusal.reason == "DATA_LOSS":
                 self._metrics.alarms.labels("DATA_LOSS").inc()
         except Exception as error:  # noqa: BLE001 - what is wrong with one push spoils no other
-            self._log.error("push not taken", error=type(error).__name__)
+            log_defect(self._log, call, error)
             self._metrics.alarms.labels("INTERNAL").inc()
         return _Receipt()
 
-    def _apply(self, call: Call, pushed: Pushed[S]) -> vault_pb2.SliceReceipt:
+    def _apply(
+        self, call: Call, pushed: Pushed[S], patience: float | None = None
+    ) -> vault_pb2.SliceReceipt:
+        """Take one push, waiting `patience` seconds for its person, if that is less than usual."""
         if not pushed.header.subject_id:
-            # What has no subject stands for everybody of the site.
             raise InvalidArgument(fields=[_no_subject("")])
+        call.check_deadline()
         with self._database.transaction() as connection, told_apart("slice"):
-            receipt = self._taker.take_push(connection, pushed)
-            self._record(connection, call, pushed.header, receipt)
-        if receipt.verdict == _Receipt.CONFLICT:
-            self._metrics.alarms.labels("slice_conflict").inc()
-        return receipt
+            if patience is not None:
+                store.wait_at_most(connection, patience)
+            self._taker.lock(connection, pushed)
+            receipts = self._take(connection, call, [pushed])
+        self._tell_conflicts(receipts)
+        return receipts[0]
+
+    def _tell_conflicts(self, receipts: Sequence[vault_pb2.SliceReceipt]) -> None:
+        conflicts = sum(receipt.verdict == _Receipt.CONFLICT for receipt in receipts)
+        if conflicts:
+            self._metrics.alarms.labels("slice_conflict").inc(conflicts)
+
+    def _take(
+        self, connection: Connection, call: Call, pushes: Sequence[Pushed[S]]
+    ) -> list[vault_pb2.SliceReceipt]:
+        receipts = self._taker.take(connection, pushes)
+        headers = [pushed.header for pushed in pushes]
+        self._record(connection, call, headers, receipts)
+        return receipts
 
     def _search(
         self, pushes: Sequence[Pushed[ClaimsStanding]], receipts: Sequence[vault_pb2.SliceReceipt]
     ) -> None:
         """The blocks stand; whoever has the same contact is found at once where that can be."""
-        for pushed, receipt in zip(pushes, receipts, strict=True):
-            if receipt.verdict in _WRITTEN and watched_of(pushed.slice):
-                self._same_contact.search(pushed.subject)
+        blocked = [
+            pushed.subject
+            for pushed, receipt in zip(pushes, receipts, strict=True)
+            if receipt.verdict in _WRITTEN and watched_of(pushed.slice)
+        ]
+        if blocked:
+            self._same_contact.search(blocked)
 
     def apply_policy_schedule(self, call: Call) -> vault_pb2.ApplyPolicyScheduleResponse:
         """A site's policy versions."""
@@ -149,7 +202,8 @@ class PushServicer:
         with self._database.transaction() as connection:
             store.lock_exclusive(connection, site, "")
             held = store_slices.read_slice(connection, site, "", SCHEDULE)
-            receipt, verdict = self._taker.judge(connection, call.peer, header, pushed.stamp, held)
+            lives = store_life.read_lives(connection, call.peer)
+            receipt, verdict = judged(lives, header, pushed.stamp, held)
             if verdict in (Verdict.APPLIED, Verdict.REPEAT):
                 now = self._clock.now()
                 body = request.schedule.SerializeToString(deterministic=True)
@@ -157,33 +211,41 @@ class PushServicer:
                 row = store.SliceRow(version.incarnation, version.counter, digest, body)
                 store_slices.write_slice(connection, site, "", SCHEDULE, row, now)
                 receipt.apply_time.FromDatetime(now)
-            self._record(connection, call, header, receipt)
+            self._record(connection, call, [header], [receipt])
         return vault_pb2.ApplyPolicyScheduleResponse(receipt=receipt)
 
     def _record(
         self,
         connection: Connection,
         call: Call,
-        header: vault_pb2.SliceHeader,
-        receipt: vault_pb2.SliceReceipt,
+        headers: Sequence[vault_pb2.SliceHeader],
+        receipts: Sequence[vault_pb2.SliceReceipt],
     ) -> None:
-        if receipt.verdict not in _WRITTEN and receipt.verdict != _Receipt.CONFLICT:
-            return
-        subject = (header.site_id, header.subject_id)
-        entry = Entry(
-            event=call.method.evidence,
-            verb=call.method.verb,
-            outcome=evidence.DONE,
-            site_id=header.site_id,
-            principal=call.principal.name,
-            subject=self._keys.pseudonym(*subject) if header.subject_id else "",
-            clause=call.method.clauses[0],
-            refs={
-                "verdict": _Receipt.Verdict.Name(receipt.verdict),
-                "version": f"{header.version.incarnation}/{header.version.counter}",
-            },
-        )
-        evidence.append(connection, entry, self._clock.now())
+        """Record what was written, and what is an alarm."""
+        told = [
+            (header, _Receipt.Verdict.Name(receipt.verdict))
+            for header, receipt in zip(headers, receipts, strict=True)
+            if receipt.verdict in _RECORDED
+        ]
+        keys = self._keys.owner_keys({(h.site_id, h.subject_id) for h, _ in told if h.subject_id})
+        entries = []
+        for header, verdict in told:
+            key = keys.get((header.site_id, header.subject_id))
+            entry = Entry(
+                event=call.method.evidence,
+                verb=call.method.verb,
+                outcome=evidence.DONE,
+                site_id=header.site_id,
+                principal=call.principal.name,
+                subject=key.pseudonym if key else "",
+                clause=call.method.clauses[0],
+                refs={
+                    "verdict": verdict,
+                    "version": f"{header.version.incarnation}/{header.version.counter}",
+                },
+            )
+            entries.append(entry)
+        evidence.append_all(connection, entries, self._clock.now())
 
 
 def _claims_pushes(

@@ -1,43 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Takes a pushed slice into the standing (`docs/protocol.md`).
+"""Takes pushed slices into the standing (`docs/protocol.md`).
 
-One transaction under the subject's exclusive lock: judge the version, join
-with what stands, give every open proposal its verdict, write corrections that
-an outcome confirmed, and the evidence.
+One transaction under the exclusive locks of the subjects, for one push or for many: judge the
+version, join with what stands, give every open proposal its verdict, write corrections that an
+outcome confirmed, and the evidence. What every push does is one statement for all of them; what few
+do, each does by itself.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Generic, TypeVar
 
-from qupia.contract.v1 import contract_pb2
 from qupia.vault.v1 import vault_pb2
 from services.chassis.clock import Clock
 from services.chassis.database import Connection
 from services.chassis.refusal import SubjectDestroyed
-from services.chassis.slices import ProposalVerdict, SliceVersion, Stamp, Verdict, judge
-from services.vault import store, store_changes, store_life, store_links, store_slices, wire
-from services.vault.block_keeper import BlockKeeper
+from services.chassis.slices import ProposalVerdict, SliceVersion, Stamp, Verdict
+from services.vault import store, store_changes, store_life, store_links, store_slices
+from services.vault.block_keeper import Blocked, BlockKeeper
 from services.vault.carry import Taken, take
 from services.vault.correction import Corrections
 from services.vault.decide import Denial, Kinship, Life, Operation, Question, decide
 from services.vault.due_destructions import DueDestructions
 from services.vault.order_documents import OrderDocuments, SealedMessage
-from services.vault.policy_schedule import PolicySchedule
 from services.vault.standing import (
     ClaimsStanding,
     ConsentStanding,
     Link,
     OrderStanding,
-    Origin,
     Slice,
     Standing,
 )
-from services.vault.store import Case, SliceRow, Subject
+from services.vault.store import Case, RelativeRow, SliceRow, Subject
 from services.vault.store_keys import KeyStore
 from services.vault.wire_case import (
     CONSENT,
@@ -48,10 +47,10 @@ from services.vault.wire_case import (
     standing_of,
     with_relatives,
 )
+from services.vault.wire_receipt import bytes_of, judged, outcomes, tell_carried, versions_of
 
 S = TypeVar("S", ConsentStanding, ClaimsStanding, OrderStanding)
 _Receipt = vault_pb2.SliceReceipt
-_Proposal = vault_pb2.ProposalOutcome
 CLOSED_KEPT = timedelta(days=90)
 
 
@@ -83,8 +82,23 @@ def canonical_digest(slice_: object) -> bytes:
     return hashlib.sha256(slice_.SerializeToString(deterministic=True)).digest()  # type: ignore[attr-defined]
 
 
+@dataclass(frozen=True, slots=True)
+class _Taking(Generic[S]):
+    """A push that is taken, what its subject stood on before, and its receipt so far."""
+
+    pushed: Pushed[S]
+    case: Case
+    own: Standing
+    receipt: vault_pb2.SliceReceipt
+
+    @property
+    def subject(self) -> Subject:
+        """(site, subject)"""
+        return self.pushed.subject
+
+
 class SliceTaker:
-    """Applies pushes."""
+    """Applies pushes: as many together as come together, of one decider and topic."""
 
     def __init__(
         self,
@@ -102,140 +116,159 @@ class SliceTaker:
         self._due = due
         self._clock = clock
 
-    def take_push(self, connection: Connection, pushed: Pushed[S]) -> vault_pb2.SliceReceipt:
-        """Judge and apply; the receipt is complete but for evidence. Locks the subject."""
-        self._lock(connection, pushed)
+    def lock(self, connection: Connection, pushed: Pushed[S]) -> None:
+        """Lock the whole person, and for a link that is proposed the account's too.
+
+        Raises Unavailable where somebody else holds one of them for long.
+        """
+        site = pushed.subject[0]
+        store_links.lock_persons(connection, site, [one for _, one in _touched(pushed)])
+
+    def try_lock(self, connection: Connection, pushes: Sequence[Pushed[S]]) -> list[bool]:
+        """The same for each of them, waiting for nobody: False for one that is to be done alone."""
+        return store_links.try_lock_persons(connection, [_touched(pushed) for pushed in pushes])
+
+    def take(
+        self, connection: Connection, pushes: Sequence[Pushed[S]]
+    ) -> list[vault_pb2.SliceReceipt]:
+        """Judge and apply each; a receipt for each, complete but for evidence.
+
+        The caller holds the locks of all. What one push raises (StateConflict, KeyUnavailable, …)
+        spoils the transaction for all of them.
+        """
         now = self._clock.now()
-        held = store_slices.read_slice(connection, *pushed.subject, pushed.topic)
-        receipt, verdict = self.judge(connection, pushed.decider, pushed.header, pushed.stamp, held)
-        if verdict not in (Verdict.APPLIED, Verdict.REPEAT):
-            return receipt
-        case = store.cases(connection, [pushed.subject])[pushed.subject]
+        cases = store.cases(connection, [pushed.subject for pushed in pushes])
+        lives = store_life.read_lives(connection, pushes[0].decider)
+        ready = cache(lambda: store.ready(connection))
+        receipts, takings = [], []
+        for pushed in pushes:
+            case = cases[pushed.subject]
+            held = case.slices.get(pushed.topic)
+            receipt, verdict = judged(lives, pushed.header, pushed.stamp, held)
+            receipts.append(receipt)
+            if verdict not in (Verdict.APPLIED, Verdict.REPEAT):
+                continue
+            living = self._living(connection, pushed, case, ready, now)
+            if isinstance(living, Case):
+                own = own_standing_of(living)
+                takings.append(_Taking(pushed, living, own, receipt))
+            else:
+                receipt.verdict = living
+        if takings:
+            self._apply(connection, takings, ready, now)
+        return receipts
+
+    def _living(
+        self,
+        connection: Connection,
+        pushed: Pushed[S],
+        case: Case,
+        ready: Callable[[], bool],
+        now: datetime,
+    ) -> Case | vault_pb2.SliceReceipt.Verdict.ValueType:
+        """The case of a subject that may be pushed, or why this one may not."""
         life = life_of(case)
         if life is Life.DESTROYED:
-            receipt.verdict = _Receipt.SUBJECT_DESTROYED
-            return receipt
+            return _Receipt.SUBJECT_DESTROYED
         # While the vault is brought up to date, consent may still have to push the subject.
-        if life is Life.UNKNOWN and pushed.topic == ORDERS and store.ready(connection):
-            receipt.verdict = _Receipt.UNKNOWN_SUBJECT
-            return receipt
+        if life is Life.UNKNOWN and pushed.topic == ORDERS and ready():
+            return _Receipt.UNKNOWN_SUBJECT
         if life is Life.UNKNOWN and pushed.topic == CONSENT:
             try:
                 self._keys.ensure_owner_key(*pushed.subject)
             except SubjectDestroyed:
-                receipt.verdict = _Receipt.SUBJECT_DESTROYED
-                return receipt
+                return _Receipt.SUBJECT_DESTROYED
             store_slices.create_subject(connection, *pushed.subject, now)
-            case = Case("PRESENT", 0, case.slices)
-        self._apply(connection, pushed, case, receipt, now)
-        return receipt
-
-    def _lock(self, connection: Connection, pushed: Pushed[S]) -> None:
-        """Lock the whole person, and for a link that is proposed the account's too."""
-        site, subject = pushed.subject
-        accounts: list[str] = [link.account_id for link in _proposed_links(pushed)]
-        store_links.lock_persons(connection, site, [subject, *accounts])
-
-    def judge(
-        self,
-        connection: Connection,
-        decider: str,
-        header: vault_pb2.SliceHeader,
-        stamp: Stamp,
-        held: SliceRow | None,
-    ) -> tuple[vault_pb2.SliceReceipt, Verdict]:
-        """The head of a receipt: verdict, present version, lives."""
-        vault = store_life.read_life(connection)
-        assert vault is not None, "the vault's life is written at start"
-        life = store_life.read_decider(connection, decider)
-        current = Stamp(SliceVersion(held.incarnation, held.counter), held.digest) if held else None
-        verdict = judge(
-            current,
-            stamp,
-            life.highest_incarnation,
-            names_this_vault=header.vault_incarnation == vault.vault_incarnation,
-        )
-        stands = (
-            stamp.version if verdict is Verdict.APPLIED else current.version if current else None
-        )
-        receipt = vault_pb2.SliceReceipt(
-            verdict=_Receipt.Verdict.Value(verdict),
-            current=_version(stands) if stands is not None else None,
-            vault_incarnation=vault.vault_incarnation,
-            highest_incarnation=life.highest_incarnation,
-        )
-        return receipt, verdict
+            return Case("PRESENT", 0, case.slices)
+        return case
 
     def _apply(
         self,
         connection: Connection,
-        pushed: Pushed[S],
-        case: Case,
-        receipt: vault_pb2.SliceReceipt,
+        takings: Sequence[_Taking[S]],
+        ready: Callable[[], bool],
         now: datetime,
     ) -> None:
-        mentioned = {*pushed.slice.proposal_ids(), *pushed.header.open_proposals}
-        known = store_slices.read_verdicts(connection, pushed.subject, pushed.topic, mentioned)
-        reasons = {each: reason for each, (_, reason) in known.items()}
-        remembered = {each: ProposalVerdict(verdict) for each, (verdict, _) in known.items()}
-        ready = store.ready(connection)
-        kinships = _kinships(connection, pushed)
-        taken = self._take(pushed, case, kinships, remembered, reasons, ready, now)
-        version = pushed.stamp.version
-        settled = _bytes(taken.standing)
-        row = SliceRow(version.incarnation, version.counter, pushed.digest, settled)
-        store_slices.write_slice(connection, *pushed.subject, pushed.topic, row, now)
-        final = {
-            each: (str(verdict), reasons.get(each, ""))
-            for each, verdict in taken.verdicts.items()
-            if verdict is not ProposalVerdict.DEFERRED
-        }
-        store_slices.write_verdicts(connection, pushed.subject, pushed.topic, final, now)
-        receipt.apply_time.FromDatetime(now)
-        receipt.carried.extend(_carried_ids(taken.carried))
-        _tell_carried(receipt, taken.carried)
-        versions = _versions(pushed.slice, schedule_of(case))
-        receipt.proposals.extend(_outcomes(taken.verdicts, reasons, versions))
-        standing: ConsentStanding | ClaimsStanding | OrderStanding = taken.standing
-        if isinstance(standing, ConsentStanding) and standing.links:
-            account = standing.link.account_id if standing.link else ""
-            store_links.write_link(connection, *pushed.subject, account)
-        slice_: ConsentStanding | ClaimsStanding | OrderStanding = pushed.slice
-        if isinstance(standing, ClaimsStanding) and isinstance(slice_, ClaimsStanding):
-            self._blocks.taken(connection, pushed.subject, case, slice_, standing, now)
-        if isinstance(standing, ClaimsStanding) and case.life:
+        topic = takings[0].pushed.topic
+        known = store_slices.read_verdicts(
+            connection, topic, {each.subject: _mentioned(each.pushed) for each in takings}
+        )
+        rows, decided, stood = {}, {}, {}
+        for each in takings:
+            of_subject = known[each.subject]
+            reasons = {proposal: reason for proposal, (_, reason) in of_subject.items()}
+            remembered = {p: ProposalVerdict(verdict) for p, (verdict, _) in of_subject.items()}
+            kinships = _kinships(connection, each.pushed)
+            taken = self._take(each, kinships, remembered, reasons, ready, now)
+            version = each.pushed.stamp.version
+            rows[each.subject] = SliceRow(
+                version.incarnation, version.counter, each.pushed.digest, bytes_of(taken.standing)
+            )
+            decided[each.subject] = {
+                proposal: (str(verdict), reasons.get(proposal, ""))
+                for proposal, verdict in taken.verdicts.items()
+                if verdict is not ProposalVerdict.DEFERRED
+            }
+            stood[each.subject] = taken.standing
+            each.receipt.apply_time.FromDatetime(now)
+            tell_carried(each.receipt, taken.carried)
+            versions = versions_of(each.pushed.slice, schedule_of(each.case))
+            each.receipt.proposals.extend(outcomes(taken.verdicts, reasons, versions))
+        store_slices.write_slices(connection, topic, rows, now)
+        store_slices.write_verdicts(connection, topic, decided, now)
+        self._follow(connection, takings, stood, now)
+
+    def _follow(
+        self,
+        connection: Connection,
+        takings: Sequence[_Taking[S]],
+        stood: Mapping[Subject, S],
+        now: datetime,
+    ) -> None:
+        """What follows from the slices that stand now."""
+        blocked: list[Blocked] = []
+        for each in takings:
+            standing: Slice = stood[each.subject]
+            pushed: Slice = each.pushed.slice
+            if isinstance(standing, ConsentStanding) and standing.links:
+                account = standing.link.account_id if standing.link else ""
+                store_links.write_link(connection, *each.subject, account)
+            if isinstance(standing, OrderStanding) and each.case.life:
+                messages = each.pushed.messages
+                self._documents.follow(connection, each.subject, standing, messages, now)
+            if isinstance(standing, ClaimsStanding) and isinstance(pushed, ClaimsStanding):
+                blocked.append(Blocked(each.subject, each.own, pushed, standing))
+                self._correct(connection, each, standing, now)
+                self._due.note(connection, each.subject, standing, now)
+        if blocked:
+            self._blocks.taken(connection, blocked, now)
+            relatives = {each.subject: each.case.relatives for each in takings}
+            store_changes.add_all(connection, _changes(blocked, relatives), now)
+
+    def _correct(
+        self, connection: Connection, each: _Taking[S], standing: ClaimsStanding, now: datetime
+    ) -> None:
+        if each.case.life:
             written = self._corrections.write_due(
-                connection, pushed.subject, standing, case.data_version, now
+                connection, each.subject, standing, each.case.data_version, now
             )
             for correction_id, made in sorted(written.items()):
-                receipt.corrections.add(correction_id=correction_id, version=made)
-        if isinstance(standing, OrderStanding) and case.life:
-            self._documents.follow(connection, pushed.subject, standing, pushed.messages, now)
-        if isinstance(standing, ClaimsStanding):
-            own = own_standing_of(case)
-            if kind := store_changes.change_of(own, replace(own, claims=standing)):
-                store_changes.add(connection, pushed.subject, kind, now)
-                for relative in case.relatives:
-                    # All ids of one person are blocked together (1.1.5).
-                    also = (pushed.subject[0], relative.subject_id)
-                    store_changes.add(connection, also, kind, now)
-            self._due.note(connection, pushed.subject, standing, now)
+                each.receipt.corrections.add(correction_id=correction_id, version=made)
 
     def _take(
         self,
-        pushed: Pushed[S],
-        case: Case,
+        taking: _Taking[S],
         kinships: Mapping[str, Kinship],
         remembered: Mapping[str, ProposalVerdict],
         reasons: dict[str, str],
-        ready: bool,
+        ready: Callable[[], bool],
         now: datetime,
     ) -> Taken[S]:
-        own = own_standing_of(case)
+        pushed, case, own = taking.pushed, taking.case, taking.own
         schedule = schedule_of(case)
 
         def verdict(so_far: S, proposal_id: str) -> ProposalVerdict:
-            if not ready:
+            if not ready():
                 return ProposalVerdict.DEFERRED
             question = _question(pushed.slice, proposal_id, kinships)
             standing = with_relatives(_with(own, so_far), _related(case, so_far))
@@ -249,30 +282,30 @@ class SliceTaker:
         return take(old, pushed.slice, pushed.header.open_proposals, remembered, verdict)
 
 
-def _outcomes(
-    verdicts: Mapping[str, ProposalVerdict],
-    reasons: Mapping[str, str],
-    versions: Mapping[str, int],
-) -> list[vault_pb2.ProposalOutcome]:
-    return [
-        _Proposal(
-            proposal_id=proposal_id,
-            verdict=_Proposal.Verdict.Value(verdict),
-            reason=contract_pb2.Refusal.Reason.Value(
-                reasons.get(proposal_id) or "REASON_UNSPECIFIED"
-            ),
-            policy_version=versions.get(proposal_id, 0),
-        )
-        for proposal_id, verdict in sorted(verdicts.items())
-    ]
+def _changes(
+    blocked: Sequence[Blocked], relatives: Mapping[Subject, Sequence[RelativeRow]]
+) -> list[tuple[Subject, str]]:
+    """What those who hold the data have to hear of."""
+    made = []
+    for each in blocked:
+        kind = store_changes.change_of(each.before, replace(each.before, claims=each.standing))
+        if kind:
+            # All ids of one person are blocked together (1.1.5).
+            site, own = each.subject
+            ids = [own, *(relative.subject_id for relative in relatives[each.subject])]
+            made += [((site, one), kind) for one in ids]
+    return made
 
 
-def _versions(
-    slice_: ConsentStanding | ClaimsStanding | OrderStanding, schedule: PolicySchedule
-) -> dict[str, int]:
-    """The policy version in force when each order of a slice was placed, by its proposal."""
-    orders = slice_.orders if isinstance(slice_, OrderStanding) else ()
-    return {order.proposal_id: schedule.in_force(order.placed_time) for order in orders}
+def _mentioned(pushed: Pushed[S]) -> set[str]:
+    return {*pushed.slice.proposal_ids(), *pushed.header.open_proposals}
+
+
+def _touched(pushed: Pushed[S]) -> list[Subject]:
+    """The subject, and the accounts of links that are proposed."""
+    site, subject = pushed.subject
+    accounts: list[str] = [link.account_id for link in _proposed_links(pushed)]
+    return [(site, one) for one in (subject, *accounts)]
 
 
 def _proposed_links(pushed: Pushed[S]) -> list[Link]:
@@ -352,44 +385,3 @@ def _related(case: Case, slice_: Slice) -> Case:
     if points and isinstance(slice_, ConsentStanding) and slice_.link is None:
         return replace(case, relatives=())
     return case
-
-
-def _bytes(slice_: ConsentStanding | ClaimsStanding | OrderStanding) -> bytes:
-    if isinstance(slice_, ConsentStanding):
-        return wire.consent_to(slice_).SerializeToString(deterministic=True)
-    if isinstance(slice_, ClaimsStanding):
-        return wire.claims_to(slice_).SerializeToString(deterministic=True)
-    return wire.orders_to(slice_).SerializeToString(deterministic=True)
-
-
-def _tell_carried(
-    receipt: vault_pb2.SliceReceipt,
-    facts: ConsentStanding | ClaimsStanding | OrderStanding | None,
-) -> None:
-    """Put the carried facts themselves into the receipt."""
-    if isinstance(facts, ConsentStanding):
-        receipt.carried_consent.CopyFrom(wire.consent_to(facts))
-    elif isinstance(facts, ClaimsStanding):
-        receipt.carried_claims.CopyFrom(wire.claims_to(facts))
-    elif isinstance(facts, OrderStanding):
-        receipt.carried_orders.CopyFrom(wire.orders_to(facts))
-
-
-def _carried_ids(facts: ConsentStanding | ClaimsStanding | OrderStanding | None) -> list[str]:
-    if facts is None:
-        return []
-    if isinstance(facts, ClaimsStanding):
-        # Of a block that the vault made itself the claims service hears in another way; that it
-        # ended, the vault has from the claims service.
-        made = [b for b in facts.blocks if b.origin is Origin.SAME_CONTACT and b.outcome is None]
-        blocks = [b.claim_id for b in facts.blocks if b not in made]
-        return blocks + [h.hold_id for h in facts.holds]
-    if isinstance(facts, OrderStanding):
-        return [order.order_id for order in facts.orders]
-    ids = [fact.proposal_id for fact in facts.consents]
-    ids += [link.proposal_id for link in facts.links]
-    return ids + (["disagreement"] if facts.disagreed_time else [])
-
-
-def _version(version: SliceVersion) -> vault_pb2.SliceVersion:
-    return vault_pb2.SliceVersion(incarnation=version.incarnation, counter=version.counter)

@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Text, and_, func, select
+from sqlalchemy import BigInteger, Text, and_, bindparam, func, select
 from sqlalchemy.engine import Connection
 
 from services.chassis.arrays import BigIntegers, Texts
@@ -32,7 +32,14 @@ _wanted = given_in_order("wanted", key=BigInteger)
 _TRY_LOCK_SHARED = Prepared(
     select(_wanted.c.place, func.pg_try_advisory_xact_lock_shared(_wanted.c.key))
 )
-_TRY_LOCK_EXCLUSIVE = Prepared(select(_wanted.c.key, func.pg_try_advisory_xact_lock(_wanted.c.key)))
+_TRY_LOCK_EXCLUSIVE = Prepared(
+    select(_wanted.c.place, func.pg_try_advisory_xact_lock(_wanted.c.key))
+)
+_LOCK_SHARED = Prepared(select(func.pg_advisory_xact_lock_shared(_wanted.c.key)))
+_LOCK_EXCLUSIVE = Prepared(select(func.pg_advisory_xact_lock(_wanted.c.key)))
+_WAIT_AT_MOST = Prepared(
+    select(func.set_config("lock_timeout", bindparam("milliseconds", type_=Text), True))
+)
 _READY = Prepared(select(func.count(), func.bool_and(deciders.c.complete)).select_from(deciders))
 _asked = given("asked", site_id=Text, subject_id=Text)
 _CASES = Prepared(
@@ -104,26 +111,44 @@ def lock_key(site: str, subject: str) -> int:
 
 def lock_shared(connection: Connection, site: str, subject: str) -> None:
     """Wait for the subject's lock, shared, in fair order; held to the transaction's end."""
-    connection.execute(select(func.pg_advisory_xact_lock_shared(lock_key(site, subject))))
+    lock_all_shared(connection, [(site, subject)])
+
+
+def lock_all_shared(connection: Connection, wanted: Collection[Subject]) -> None:
+    """The same for all of them, in one order for everybody."""
+    _LOCK_SHARED.run(connection, key=_keys(sorted(wanted)))
 
 
 def lock_exclusive(connection: Connection, site: str, subject: str) -> None:
     """Wait for the subject's lock, exclusive, in fair order; held to the transaction's end."""
-    connection.execute(select(func.pg_advisory_xact_lock(lock_key(site, subject))))
+    lock_all_exclusive(connection, [(site, subject)])
+
+
+def lock_all_exclusive(connection: Connection, wanted: Collection[Subject]) -> None:
+    """The same for all of them, in one order for everybody."""
+    _LOCK_EXCLUSIVE.run(connection, key=_keys(sorted(wanted)))
 
 
 def try_lock_shared(connection: Connection, wanted: Sequence[Subject]) -> list[bool]:
     """Take those shared locks that are free now and that nobody waits for, in one statement."""
-    keys = BigIntegers([lock_key(*subject) for subject in wanted])
-    taken = dict(_TRY_LOCK_SHARED.rows(connection, key=keys))
+    taken = dict(_TRY_LOCK_SHARED.rows(connection, key=_keys(wanted)))
     return [taken[place] for place in range(1, len(wanted) + 1)]
 
 
-def try_lock_exclusive(connection: Connection, site: str, subjects: Sequence[str]) -> list[str]:
+def try_lock_exclusive(connection: Connection, wanted: Collection[Subject]) -> set[Subject]:
     """Those of the subjects whose lock is free, taken exclusively: nobody waits for another."""
-    wanted = {lock_key(site, subject): subject for subject in subjects}
-    rows = _TRY_LOCK_EXCLUSIVE.rows(connection, key=BigIntegers(wanted))
-    return [wanted[key] for key, locked in rows if locked]
+    asked = sorted(wanted)
+    rows = _TRY_LOCK_EXCLUSIVE.rows(connection, key=_keys(asked))
+    return {asked[place - 1] for place, locked in rows if locked}
+
+
+def _keys(wanted: Sequence[Subject]) -> BigIntegers:
+    return BigIntegers([lock_key(*subject) for subject in wanted])
+
+
+def wait_at_most(connection: Connection, seconds: float) -> None:
+    """Until the transaction ends, wait for no lock longer than this, at least a millisecond."""
+    _WAIT_AT_MOST.run(connection, milliseconds=str(max(1, int(seconds * 1000))))
 
 
 def ready(connection: Connection) -> bool:

@@ -16,12 +16,17 @@ from sqlalchemy import (
     FromClause,
     Integer,
     LargeBinary,
+    Table,
     TableValuedAlias,
     Text,
     and_,
+    bindparam,
     delete,
+    exists,
+    false,
     func,
     select,
+    true,
     tuple_,
     union,
     update,
@@ -29,7 +34,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Connection
 
+from services.chassis.arrays import BigIntegers, Texts
 from services.chassis.evidence import DONE, PERMITTED, entries
+from services.chassis.prepared import Prepared, given
 from services.vault.fields import Field
 from services.vault.store import Subject
 from services.vault.store_arrays import unnest
@@ -49,6 +56,65 @@ _NOT_OF_DATA = (
     "block.back_dated",
     "block.provisional",
 )
+
+
+_whose_ = given("whose", site_id=Text, subject_id=Text)
+_listed = given("listed", listed_site=Text, listed_subject=Text, listed_claim=Text)
+
+
+def _of(table: Table) -> ColumnElement[bool]:
+    """The rows of the subjects asked for."""
+    return and_(table.c.site_id == _whose_.c.site_id, table.c.subject_id == _whose_.c.subject_id)
+
+
+def _is_listed(table: Table) -> ColumnElement[bool]:
+    """The row is one of a listed claim."""
+    return and_(
+        table.c.site_id == _listed.c.listed_site,
+        table.c.subject_id == _listed.c.listed_subject,
+        table.c.claim_id == _listed.c.listed_claim,
+    )
+
+
+_listed_with_ground = given(
+    "listed", listed_site=Text, listed_subject=Text, listed_claim=Text, ground=Text
+)
+_ended = (
+    delete(watched_blocks)
+    .where(_of(watched_blocks), ~exists().select_from(_listed).where(_is_listed(watched_blocks)))
+    .cte("ended")
+)
+_WATCH = Prepared(
+    upsert(watched_blocks)
+    .from_select(
+        [column.name for column in watched_blocks.columns],
+        select(
+            *_listed_with_ground.columns,
+            false(),
+            bindparam("next_time", type_=watched_blocks.c.next_time.type),
+        ).add_cte(_ended),
+    )
+    .on_conflict_do_nothing()
+)
+_TO_SEARCH = Prepared(
+    select(watched_blocks)
+    .join_from(_whose_, watched_blocks, _of(watched_blocks))
+    .where(~watched_blocks.c.searched)
+)
+_MARK_SEARCHED = Prepared(
+    update(watched_blocks).where(_is_listed(watched_blocks)).values(searched=true())
+)
+_is_known = exists().select_from(_listed).where(_is_listed(provisional_blocks))
+_NOTE_KNOWN = Prepared(
+    update(provisional_blocks)
+    .where(_of(provisional_blocks), provisional_blocks.c.known != _is_known)
+    .values(known=~provisional_blocks.c.known)
+)
+_key = bindparam("key", type_=BigInteger)
+_PASS = Prepared(select(func.pg_advisory_xact_lock(_key)))
+_keys = given("keys", key=BigInteger)
+_TRY_PASS = Prepared(select(_keys.c.key, func.pg_try_advisory_xact_lock(_keys.c.key)))
+_LOCK_CONTACTS = Prepared(select(func.pg_advisory_xact_lock_shared(_keys.c.key)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,27 +157,23 @@ class InterimRow:
 
 
 def watch(
-    connection: Connection, subject: Subject, grounds: Mapping[str, str], now: datetime
+    connection: Connection, grounds: Mapping[Subject, Mapping[str, str]], now: datetime
 ) -> None:
-    """Watch exactly these open blocks of a subject; `grounds` by claim."""
-    place = {"site_id": subject[0], "subject_id": subject[1]}
-    connection.execute(
-        delete(watched_blocks)
-        .filter_by(**place)
-        .where(watched_blocks.c.claim_id.not_in(list(grounds)))
-    )
-    rows = [
-        {
-            **place,
-            "claim_id": claim_id,
-            "ground": ground,
-            "searched": False,
-            "next_time": now + _HANDLER_GOES_FIRST,
-        }
-        for claim_id, ground in grounds.items()
+    """Watch exactly these open blocks of the subjects; grounds by claim."""
+    watched = [
+        (*subject, claim_id, ground)
+        for subject, of_subject in grounds.items()
+        for claim_id, ground in of_subject.items()
     ]
-    if rows:
-        connection.execute(upsert(watched_blocks).on_conflict_do_nothing(), rows)
+    _WATCH.run(
+        connection,
+        **_whose(grounds),
+        listed_site=Texts([site for site, _, _, _ in watched]),
+        listed_subject=Texts([subject for _, subject, _, _ in watched]),
+        listed_claim=Texts([claim_id for _, _, claim_id, _ in watched]),
+        ground=Texts([ground for _, _, _, ground in watched]),
+        next_time=now + _HANDLER_GOES_FIRST,
+    )
 
 
 def is_watching(connection: Connection, site: str) -> bool:
@@ -120,12 +182,14 @@ def is_watching(connection: Connection, site: str) -> bool:
     return found.first() is not None
 
 
-def to_search(connection: Connection, subject: Subject) -> list[WatchedBlock]:
-    """The open blocks of a subject whose contact was not looked for yet."""
-    statement = select(watched_blocks).filter_by(
-        site_id=subject[0], subject_id=subject[1], searched=False
-    )
-    return [_watched(row) for row in connection.execute(statement)]
+def to_search(
+    connection: Connection, subjects: Collection[Subject]
+) -> dict[Subject, list[WatchedBlock]]:
+    """The open blocks of subjects whose contact was not looked for yet; none are left out."""
+    found: dict[Subject, list[WatchedBlock]] = {}
+    for row in _TO_SEARCH.rows(connection, **_whose(subjects)):
+        found.setdefault((row.site_id, row.subject_id), []).append(_watched(row))
+    return found
 
 
 def subjects_to_search(connection: Connection, now: datetime, limit: int) -> list[Subject]:
@@ -152,12 +216,13 @@ def postpone_search(connection: Connection, subject: Subject, until: datetime) -
 
 def mark_searched(connection: Connection, blocks: Sequence[WatchedBlock]) -> None:
     """Everybody with the contact of these was found."""
-    for block in blocks:
-        connection.execute(
-            update(watched_blocks)
-            .filter_by(site_id=block.site, subject_id=block.subject, claim_id=block.claim_id)
-            .values(searched=True)
-        )
+    blocks = sorted(blocks, key=lambda b: (b.site, b.subject, b.claim_id))
+    _MARK_SEARCHED.run(
+        connection,
+        listed_site=Texts([b.site for b in blocks]),
+        listed_subject=Texts([b.subject for b in blocks]),
+        listed_claim=Texts([b.claim_id for b in blocks]),
+    )
 
 
 def still_open(connection: Connection, blocks: Sequence[WatchedBlock]) -> list[WatchedBlock]:
@@ -177,13 +242,18 @@ def lock_contacts_shared(connection: Connection, keys: Collection[int]) -> None:
     """Wait for the locks of contacts that are placed, in one order for everybody."""
     if not keys:
         return
-    each = unnest("wanted", ("key", BigInteger, sorted(set(keys))))
-    connection.execute(select(func.pg_advisory_xact_lock_shared(each.c.key)))
+    _LOCK_CONTACTS.run(connection, key=BigIntegers(sorted(set(keys))))
 
 
-def pass_contact(connection: Connection, key: int) -> None:
-    """Wait until nobody who began before is placing this contact."""
-    connection.execute(select(func.pg_advisory_xact_lock(key)))
+def pass_contacts(connection: Connection, keys: Collection[int]) -> None:
+    """Wait until nobody who began before is placing any of these contacts.
+
+    `connection` is of no transaction: nothing is held while another contact is waited for.
+    """
+    asked = BigIntegers(sorted(set(keys)))
+    placed = [key for key, free in _TRY_PASS.rows(connection, key=asked) if not free]
+    for key in placed:
+        _PASS.run(connection, key=key)
 
 
 def watched_with(
@@ -256,14 +326,15 @@ def provisional(
         connection.execute(upsert(provisional_blocks).on_conflict_do_nothing(), rows)
 
 
-def note_known(connection: Connection, subject: Subject, claims: Collection[str]) -> None:
-    """The claims service has pushed the blocks of these claims, and no others."""
-    p = provisional_blocks.c
-    known = p.claim_id.in_(list(claims))
-    connection.execute(
-        update(provisional_blocks)
-        .where(p.site_id == subject[0], p.subject_id == subject[1], p.known != known)
-        .values(known=known)
+def note_known(connection: Connection, claims: Mapping[Subject, Collection[str]]) -> None:
+    """The claims service has pushed the blocks of these claims of each subject, and no others."""
+    listed = [(*subject, one) for subject, of_subject in claims.items() for one in of_subject]
+    _NOTE_KNOWN.run(
+        connection,
+        **_whose(claims),
+        listed_site=Texts([site for site, _, _ in listed]),
+        listed_subject=Texts([subject for _, subject, _ in listed]),
+        listed_claim=Texts([claim_id for _, _, claim_id in listed]),
     )
 
 
@@ -367,6 +438,15 @@ def _processing(
         e.event.not_in(_NOT_OF_DATA),
         e.secret_until.is_(None),
     ]
+
+
+def _whose(subjects: Collection[Subject]) -> dict[str, Texts]:
+    # In one order for everybody: of two who write, neither waits for the other's rows.
+    ordered = sorted(subjects)
+    return {
+        "site_id": Texts([site for site, _ in ordered]),
+        "subject_id": Texts([subject for _, subject in ordered]),
+    }
 
 
 def _watched(row: object) -> WatchedBlock:

@@ -9,14 +9,47 @@ from dataclasses import field as member
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Text, and_, select, update
+from sqlalchemy import Text, and_, bindparam, select, update
 from sqlalchemy import delete as remove
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Connection, Row
 
-from services.chassis.arrays import Texts
+from services.chassis.arrays import Blobs, Texts
 from services.chassis.prepared import Prepared, given
 from services.vault.tables import corrections, documents
+
+_members = [
+    documents.c[name]
+    for name in ("site_id", "document_id", "owner_id", "bound_to", "kind", "ciphertext")
+]
+_new = given("new", **{column.name: column.type for column in _members})
+_PUT = Prepared(
+    upsert(documents)
+    .from_select(
+        [*_new.columns.keys(), "store_time"],
+        select(*_new.columns, bindparam("now", type_=documents.c.store_time.type)),
+    )
+    .on_conflict_do_nothing()
+    .returning(documents.c.site_id, documents.c.document_id)
+)
+_wanted = given("wanted", site_id=Text, document_id=Text)
+_READ = Prepared(
+    select(*_members).join_from(
+        _wanted,
+        documents,
+        and_(*(documents.c[column.name] == column for column in _wanted.columns)),
+    )
+)
+_orders = given("orders", site_id=Text, owner_id=Text, bound_to=Text)
+_OF_ORDERS = Prepared(
+    select(*_members)
+    .join_from(
+        _orders,
+        documents,
+        and_(*(documents.c[column.name] == column for column in _orders.columns)),
+    )
+    .where((documents.c.kind == "DELIVERY_ADDRESS") | (documents.c.kind == "MESSAGE_TEXT"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,29 +78,45 @@ class CorrectionRow:
 
 def put_document(connection: Connection, row: DocumentRow, now: datetime) -> bool:
     """Store a document; False where it stands already."""
-    stored = connection.execute(
-        upsert(documents)
-        .values(
-            site_id=row.site,
-            document_id=row.document_id,
-            owner_id=row.owner,
-            bound_to=row.bound_to,
-            kind=row.kind,
-            ciphertext=row.ciphertext,
-            store_time=now,
-        )
-        .on_conflict_do_nothing()
-        .returning(documents.c.document_id)
-    ).one_or_none()
-    return stored is not None
+    return bool(put_documents(connection, [row], now))
+
+
+def put_documents(
+    connection: Connection, rows: Collection[DocumentRow], now: datetime
+) -> set[tuple[str, str]]:
+    """Store documents; the (site, id) of those that did not stand already.
+
+    In one order for everybody: who stores the same ones at once waits for nobody who waits for him.
+    """
+    ordered = sorted(rows, key=lambda row: (row.site, row.document_id))
+    stored = _PUT.rows(
+        connection,
+        site_id=Texts([row.site for row in ordered]),
+        document_id=Texts([row.document_id for row in ordered]),
+        owner_id=Texts([row.owner for row in ordered]),
+        bound_to=Texts([row.bound_to for row in ordered]),
+        kind=Texts([row.kind for row in ordered]),
+        ciphertext=Blobs([row.ciphertext for row in ordered]),
+        now=now,
+    )
+    return {(site, document_id) for site, document_id in stored}
 
 
 def read_document(connection: Connection, site: str, document_id: str) -> DocumentRow | None:
     """A document; None where the site has none of that id."""
-    row = connection.execute(
-        select(documents).filter_by(site_id=site, document_id=document_id)
-    ).one_or_none()
-    return None if row is None else _document(row)
+    return read_documents(connection, [(site, document_id)]).get((site, document_id))
+
+
+def read_documents(
+    connection: Connection, wanted: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], DocumentRow]:
+    """Those of the documents that stand, by (site, id)."""
+    rows = _READ.rows(
+        connection,
+        site_id=Texts([site for site, _ in wanted]),
+        document_id=Texts([document_id for _, document_id in wanted]),
+    )
+    return {(row.site_id, row.document_id): DocumentRow(*row) for row in rows}
 
 
 def of_owner(
@@ -80,25 +129,6 @@ def of_owner(
         .where(documents.c.kind.in_(kinds))
     )
     return [_document(row) for row in rows]
-
-
-_orders = given("orders", site_id=Text, owner_id=Text, bound_to=Text)
-_OF_ORDERS = Prepared(
-    select(
-        documents.c.site_id,
-        documents.c.document_id,
-        documents.c.owner_id,
-        documents.c.bound_to,
-        documents.c.kind,
-        documents.c.ciphertext,
-    )
-    .join_from(
-        _orders,
-        documents,
-        and_(*(documents.c[column.name] == column for column in _orders.columns)),
-    )
-    .where((documents.c.kind == "DELIVERY_ADDRESS") | (documents.c.kind == "MESSAGE_TEXT"))
-)
 
 
 def of_orders(

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import (
@@ -12,7 +12,6 @@ from sqlalchemy import (
     LargeBinary,
     Text,
     and_,
-    bindparam,
     delete,
     func,
     insert,
@@ -22,30 +21,34 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Connection
 
-from services.chassis.arrays import Blobs, Integers
-from services.chassis.prepared import Prepared, given
+from services.chassis.arrays import Blobs, Integers, Texts
+from services.chassis.prepared import Prepared, given_in_order
 from services.vault.fields import Field
 from services.vault.store import Subject, lock_key
 from services.vault.tables import blind_index
+
+Contact = tuple[str, Field, str]
+"""(site, e-mail or phone, its normalized value)"""
 
 Entry = tuple[bytes, str]
 """(digest, subject), the order of the entries of one key version"""
 
 
-_sought = given("sought", key_version=Integer, digest=LargeBinary)
+_sought = given_in_order(
+    "sought", site_id=Text, field=Text, key_version=Integer, digest=LargeBinary
+)
 _FIND = Prepared(
-    select(blind_index.c.subject_id)
+    select(_sought.c.place, blind_index.c.subject_id)
     .join_from(
         _sought,
         blind_index,
         and_(
-            blind_index.c.site_id == bindparam("site", type_=Text),
-            blind_index.c.field == bindparam("indexed", type_=Text),
-            blind_index.c.key_version == _sought.c.key_version,
-            blind_index.c.digest == _sought.c.digest,
+            *(
+                blind_index.c[name] == _sought.c[name]
+                for name in ("site_id", "field", "key_version", "digest")
+            )
         ),
     )
-    .distinct()
     .order_by(blind_index.c.subject_id)
 )
 
@@ -157,18 +160,24 @@ def move_entries(
     return len(moved)
 
 
-def find(
-    connection: Connection, site: str, indexed: Field, digests: Mapping[int, bytes]
-) -> list[str]:
-    """The subjects with one of those digests, each under its version, in order of id."""
+def find_all(
+    connection: Connection, sought: Sequence[tuple[Contact, int, bytes]]
+) -> dict[Contact, list[str]]:
+    """The subjects with each contact that is found, in order of id.
+
+    `sought`: (contact, version, its digest under that version).
+    """
     rows = _FIND.rows(
         connection,
-        site=site,
-        indexed=str(indexed),
-        key_version=Integers(digests.keys()),
-        digest=Blobs(digests.values()),
+        site_id=Texts([site for (site, _, _), _, _ in sought]),
+        field=Texts([str(indexed) for (_, indexed, _), _, _ in sought]),
+        key_version=Integers([version for _, version, _ in sought]),
+        digest=Blobs([digest for _, _, digest in sought]),
     )
-    return [subject for (subject,) in rows]
+    found: dict[Contact, dict[str, None]] = {}
+    for place, subject in rows:
+        found.setdefault(sought[place - 1][0], {})[subject] = None
+    return {contact: list(subjects) for contact, subjects in found.items()}
 
 
 def write_index(

@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import (
     LargeBinary,
     Text,
-    bindparam,
     delete,
     exists,
     func,
@@ -60,11 +59,13 @@ _OWNER_KEYS = Prepared(
 )
 
 
+_places = given_in_order("places", site_id=Text, field=Text)
 _INDEX_KEYS = Prepared(
-    select(index_keys.c.key_version, index_keys.c.kek_id, index_keys.c.wrapped)
-    .where(
-        index_keys.c.site_id == bindparam("site_id", type_=Text),
-        index_keys.c.field == bindparam("field", type_=Text),
+    select(_places.c.place, index_keys.c.key_version, index_keys.c.kek_id, index_keys.c.wrapped)
+    .join_from(
+        _places,
+        index_keys,
+        (index_keys.c.site_id == _places.c.site_id) & (index_keys.c.field == _places.c.field),
     )
     .order_by(index_keys.c.key_version)
 )
@@ -145,6 +146,12 @@ class KeyStore:
         """One owner's key; None where there is none."""
         return self.owner_keys([(site, owner)]).get((site, owner))
 
+    def ensure_owner_keys(self, owners: Collection[Owner]) -> Mapping[Owner, OwnerKey]:
+        """The key of each, made where there is none. Raises as `ensure_owner_key` does."""
+        found = dict(self.owner_keys(owners))
+        missing = sorted(set(owners) - found.keys())
+        return found | {owner: self.ensure_owner_key(*owner) for owner in missing}
+
     def ensure_owner_key(self, site: str, owner: str) -> OwnerKey:
         """The owner's key, made where there is none.
 
@@ -201,14 +208,27 @@ class KeyStore:
 
     def index_keys(self, site: str, indexed: Field) -> Mapping[int, WrappedKey]:
         """The blind-index keys of a site's field by version; several during a rotation."""
+        return self.all_index_keys([(site, indexed)])[site, indexed]
+
+    def all_index_keys(
+        self, places: Collection[tuple[str, Field]]
+    ) -> dict[tuple[str, Field], Mapping[int, WrappedKey]]:
+        """The same for each (site, field), in one query."""
         with self.database.look() as connection:
-            return self._index_keys(connection, site, indexed)
+            return self._index_keys(connection, list(places))
 
     def _index_keys(
-        self, connection: Connection, site: str, indexed: Field
-    ) -> Mapping[int, WrappedKey]:
-        rows = _INDEX_KEYS.rows(connection, site_id=site, field=str(indexed))
-        return {version: WrappedKey(kek, wrapped) for version, kek, wrapped in rows}
+        self, connection: Connection, places: Sequence[tuple[str, Field]]
+    ) -> dict[tuple[str, Field], Mapping[int, WrappedKey]]:
+        rows = _INDEX_KEYS.rows(
+            connection,
+            site_id=Texts([site for site, _ in places]),
+            field=Texts([str(indexed) for _, indexed in places]),
+        )
+        held: dict[tuple[str, Field], dict[int, WrappedKey]] = {place: {} for place in places}
+        for place, version, kek, wrapped in rows:
+            held[places[place - 1]][version] = WrappedKey(kek, wrapped)
+        return dict(held)
 
     def ensure_index_keys(self, site: str, indexed: Field) -> Mapping[int, WrappedKey]:
         """The same; version 1 is made where there is none. Raises KeyUnavailable."""
@@ -217,9 +237,10 @@ class KeyStore:
             return held
         with self.database.transaction() as connection:
             connection.execute(func.pg_advisory_xact_lock(_FIRST_INDEX_KEY).select())
-            if not self._index_keys(connection, site, indexed):
+            place = (site, indexed)
+            if not self._index_keys(connection, [place])[place]:
                 self.create_index_key(connection, site, indexed, 1)
-            return self._index_keys(connection, site, indexed)
+            return self._index_keys(connection, [place])[place]
 
     def create_index_key(
         self, connection: Connection, site: str, indexed: Field, key_version: int

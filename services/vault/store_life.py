@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Text, bindparam, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Connection
 
+from services.chassis.prepared import Prepared
 from services.vault.tables import deciders, vault_life
 
 DECIDERS = ("consent", "claims", "disclosure")
@@ -30,6 +32,25 @@ class DeciderLife:
 
     highest_incarnation: int
     complete: bool
+
+
+_LIVES = Prepared(
+    select(vault_life.c.vault_incarnation, deciders.c.highest_incarnation).join_from(
+        vault_life, deciders, deciders.c.decider == bindparam("decider", type_=Text)
+    )
+)
+
+
+class Lives(NamedTuple):
+    """What a push is judged against: the vault's life, and the highest given to its decider."""
+
+    vault_incarnation: str
+    highest_incarnation: int
+
+
+def read_lives(connection: Connection, decider: str) -> Lives:
+    """The present life of the vault and of one of its deciders; both are written at start."""
+    return Lives(*_LIVES.first(connection, decider=decider))
 
 
 def lock_life(connection: Connection) -> None:

@@ -54,7 +54,14 @@ class HeldCommits:
 @contextmanager
 def held_commits(suite: Suite, database: str, event: str) -> Iterator[HeldCommits]:
     """Holds every commit that made `event`, such as INSERT ON releases, in a database."""
-    engine = create_engine(suite.database_url(database, "superuser"), isolation_level="AUTOCOMMIT")
+    with held_commits_at(suite.database_url(database, "superuser"), event) as held:
+        yield held
+
+
+@contextmanager
+def held_commits_at(url: str, event: str) -> Iterator[HeldCommits]:
+    """The same in the database of a URL, whose user owns its tables."""
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _KEY})
         connection.execute(text(_HOLD))

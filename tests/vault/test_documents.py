@@ -2,6 +2,8 @@
 """Sealed documents of claims and orders: kept by the vault alone, bound to their place."""
 
 import secrets
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from qupia.vault.v1 import documents_pb2, vault_pb2
 from services.chassis.ids import new_uuid
 from services.chassis.sealing import DocumentPlace, seal
+from tests.vault.ending import Officer
 from tests.vault.person import Person
 from tests.vault.vault_process import House, VaultProcess
 from tests.vault.wire_client import Caller, Refused
@@ -164,20 +167,68 @@ def test_an_id_that_stands_for_another_document_keeps_all_of_them_out(
         _text(claims, fresh)
 
 
-def test_documents_that_are_put_together_have_one_owner_and_ids_of_their_own(
+def test_documents_of_several_owners_and_sites_are_put_together(
+    claims: Caller, person: Person, house: House
+) -> None:
+    owners = [{}, {"owner_id": new_uuid()}, {"site_id": "other", "owner_id": new_uuid()}]
+    places = [_place(person, **members) for members in (*owners, owners[1])]
+    requests = [_sealed(claims, place, f"{TEXT} {n}") for n, place in enumerate(places)]
+    for _ in range(2):
+        claims.call(_together(*requests))
+    assert [_text(claims, place) for place in places] == [f"{TEXT} {n}" for n in range(4)]
+    query = "SELECT pseudonym FROM data_keys WHERE site_id = %s AND owner_id = %s"
+    for place in places:
+        [(whose,)] = house.rows(query, place.site_id, place.owner_id, key_store=True)
+        named = [
+            entry["subject"]
+            for entry in house.entries(event="document.stored", siteId=place.site_id)
+            if entry["refs"]["document_id"] == place.document_id
+        ]
+        assert named == [whose]
+
+
+def test_an_owner_who_was_destroyed_keeps_the_documents_of_all_out(
+    claims: Caller, vault: VaultProcess, people: Callable[[int], list[Person]]
+) -> None:
+    one, gone, other = people(3)
+    places = [_place(each) for each in (one, gone, other)]
+    requests = [_sealed(claims, place) for place in places]
+    Officer(vault).destroys(gone.subject_id)
+    with pytest.raises(Refused, match="SUBJECT_DESTROYED"):
+        claims.call(_together(*requests))
+    for place in (places[0], places[2]):
+        with pytest.raises(Refused, match="NOT_FOUND"):
+            _text(claims, place)
+
+
+def test_documents_that_are_put_at_once_in_any_order_are_put_once(
+    claims: Caller, people: Callable[[int], list[Person]], house: House
+) -> None:
+    places = [_place(each) for each in people(6)]
+    requests = [_sealed(claims, place) for place in places]
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda n: claims.call(_together(*requests[n:], *requests[:n])), range(6)))
+    stored = [e.get("refs", {}).get("document_id") for e in house.entries(event="document.stored")]
+    assert [stored.count(place.document_id) for place in places] == [1] * 6
+
+
+@pytest.mark.parametrize("number", [0, 101])
+def test_one_to_a_hundred_documents_are_put_together(
+    claims: Caller, person: Person, number: int
+) -> None:
+    request = _sealed(claims, _place(person))
+    with pytest.raises(Refused, match="INVALID_ARGUMENT") as caught:
+        claims.call(_together(*[request] * number))
+    assert caught.value.fields[0][0] == "documents"
+
+
+def test_documents_that_are_put_together_have_ids_of_their_own(
     claims: Caller, person: Person
 ) -> None:
-    first, other = _place(person), _place(person, owner_id=new_uuid())
-    for second, field in (
-        (other, ("documents[1].place.ownerId", "same")),
-        (first, ("documents[1].place.documentId", "repeated")),
-    ):
-        with pytest.raises(Refused, match="INVALID_ARGUMENT") as caught:
-            claims.call(_together(_sealed(claims, first), _sealed(claims, second)))
-        assert caught.value.fields == (field,)
+    request = _sealed(claims, _place(person))
     with pytest.raises(Refused, match="INVALID_ARGUMENT") as caught:
-        claims.call(_together())
-    assert caught.value.fields[0][0] == "documents"
+        claims.call(_together(request, request))
+    assert caught.value.fields == (("documents[1].place.documentId", "repeated"),)
 
 
 @pytest.mark.parametrize("sealed", [b"\x01", b"", secrets.token_bytes(200), b"\x01" + bytes(99)])

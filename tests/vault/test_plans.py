@@ -30,9 +30,11 @@ from services.vault import (
     store_slices,
 )
 from services.vault.fields import Field
+from services.vault.store import SliceRow
 from services.vault.store_batches import BatchDatum, BatchDigest
-from services.vault.store_blocks import Digest
+from services.vault.store_blocks import Digest, WatchedBlock
 from services.vault.store_data import NewDatum
+from services.vault.store_documents import DocumentRow
 from services.vault.store_keys import KeyStore
 from tests.vault.plans import Observed, Plan
 from tests.vault.vault_process import House, Premises
@@ -50,6 +52,7 @@ _ROWS = {
     "subjects": "'demo', s, 'PRESENT', 1, now()",
     "slices": "'demo', s, 'consent', 1, 1, '', '', now()",
     "links": "'demo', 'v' || n, s",
+    "proposal_verdicts": "'demo', s, 'consent', 'p' || n, 'APPLIED', '', now()",
     "watched_blocks": "'demo', s, 'c' || n, 'INACCURATE_DATA', true, now()",
     "provisional_blocks": "'demo', s, 'c' || n, s, now(), true",
     "documents": "'demo', 'd' || n, s, 'o' || n, 'MESSAGE_TEXT', '', now()",
@@ -95,12 +98,37 @@ def _watched(connection: Connection) -> None:
 
 
 def _block(connection: Connection) -> None:
-    store_blocks.watch(connection, _SUBJECT, {"c30": "INACCURATE_DATA"}, NOW)
-    store_blocks.note_known(connection, _SUBJECT, ["c30"])
+    store_blocks.watch(connection, {_SUBJECT: {"c30": "INACCURATE_DATA"}}, NOW)
+    store_blocks.note_known(connection, {_SUBJECT: ["c30"]})
+
+
+def _searched(connection: Connection) -> None:
+    block = WatchedBlock(*_SUBJECT, "c30", "INACCURATE_DATA")
+    store_blocks.mark_searched(connection, [block])
+
+
+def _push(connection: Connection) -> None:
+    found = store_slices.read_verdicts(connection, "consent", {_SUBJECT: ["p30", "p31"]})
+    assert found == {_SUBJECT: {"p30": ("APPLIED", "")}}
+    row = SliceRow(1, next(_TURN), b"", b"")
+    store_slices.write_slices(connection, "consent", {_SUBJECT: row}, NOW)
+    store_slices.write_verdicts(connection, "consent", {_SUBJECT: {"p30": ("APPLIED", "")}}, NOW)
+    store_changes.add_all(connection, [(_SUBJECT, store_changes.BLOCKED)], NOW)
+
+
+def _documents(connection: Connection) -> None:
+    row = DocumentRow(_SUBJECT[0], "d30", _SUBJECT[1], "o30", "STATEMENT", b"")
+    new = DocumentRow(_SUBJECT[0], f"n{next(_TURN)}", _SUBJECT[1], "o30", "STATEMENT", b"")
+    assert store_documents.put_documents(connection, [row, new], NOW) == {
+        (new.site, new.document_id)
+    }
+    assert len(store_documents.read_documents(connection, [("demo", "d30")])) == 1
 
 
 def _find(connection: Connection) -> None:
-    assert store_index.find(connection, "demo", Field.EMAIL, {1: _digest(30)}) == [_SUBJECT[1]]
+    contact = ("demo", Field.EMAIL, "value")
+    found = store_index.find_all(connection, [(contact, 1, _digest(30))])
+    assert found == {contact: [_SUBJECT[1]]}
 
 
 def _case(connection: Connection) -> None:
@@ -117,12 +145,17 @@ _ACTS: Mapping[str, Callable[[Connection], object]] = {
     "visits": lambda c: store_records.recent_visits(c, [_SUBJECT]),
     "purchases": lambda c: store_records.lines(c, [(*_SUBJECT, "")]),
     "order": lambda c: store_documents.of_orders(c, [(*_SUBJECT, "o30")]),
+    "subjects": lambda c: store_slices.known_subjects(c, _OTHERS),
     "slice": lambda c: store_slices.read_slice(c, *_SUBJECT, "consent"),
     "reach": lambda c: store_links.reach(c, *_SUBJECT),
     "lock": lambda c: store_links.lock_persons(c, "demo", ["v30"]),
+    "try lock": lambda c: store_links.try_lock_persons(c, [[("demo", "v30")], [_SUBJECT]]),
+    "push": _push,
+    "documents": _documents,
     "same contact": _watched,
+    "searched": _searched,
     "watching": lambda c: store_blocks.is_watching(c, "demo"),
-    "to search": lambda c: store_blocks.to_search(c, _SUBJECT),
+    "to search": lambda c: store_blocks.to_search(c, [_SUBJECT]),
     "due searches": lambda c: store_blocks.subjects_to_search(c, NOW, 10),
     "untold blocks": lambda c: store_blocks.unknown_blocks(c, None, 10),
     "block": _block,

@@ -3,7 +3,7 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -16,7 +16,7 @@ from services.vault.index_version import index_key_for_writing
 from services.vault.keyring import Keyring, WrappedKey
 from services.vault.provider import KeyUnavailable
 from services.vault.rotation_walk import KeyStillUsed
-from services.vault.store_index import IndexVersion
+from services.vault.store_index import Contact, IndexVersion
 from services.vault.store_keys import EpochRows, KeyStore
 from tests.vault.key_scene import KeyScene, scene_of_ten
 from tests.vault.vault_process import Premises
@@ -208,16 +208,16 @@ def test_an_epoch_key_read_before_its_kek_went_still_opens(
 def test_a_search_that_began_before_a_rotation_finds_whom_it_moved(
     scene: KeyScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    find = store_index.find
+    find_all = store_index.find_all
 
     def late(
-        connection: Connection, site: str, indexed: Field, digests: Mapping[int, bytes]
-    ) -> list[str]:
-        monkeypatch.setattr(store_index, "find", find)
+        connection: Connection, sought: Sequence[tuple[Contact, int, bytes]]
+    ) -> dict[Contact, list[str]]:
+        monkeypatch.setattr(store_index, "find_all", find_all)
         scene.rotations().rotate_index_key("demo", Field.EMAIL)
-        return find(connection, site, indexed, digests)
+        return find_all(connection, sought)
 
-    monkeypatch.setattr(store_index, "find", late)
+    monkeypatch.setattr(store_index, "find_all", late)
     subject = next(iter(scene.people))
     assert scene.find(subject) == [subject[1]]
 
@@ -225,17 +225,19 @@ def test_a_search_that_began_before_a_rotation_finds_whom_it_moved(
 def test_a_search_that_began_before_a_version_was_retired_finds_all_the_same(
     scene: KeyScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    index_keys = KeyStore.index_keys
+    index_keys = KeyStore.all_index_keys
 
-    def late(keys: KeyStore, site: str, indexed: Field) -> Mapping[int, WrappedKey]:
-        read = index_keys(keys, site, indexed)
-        monkeypatch.setattr(KeyStore, "index_keys", index_keys)
+    def late(
+        keys: KeyStore, places: Collection[tuple[str, Field]]
+    ) -> dict[tuple[str, Field], Mapping[int, WrappedKey]]:
+        read = index_keys(keys, places)
+        monkeypatch.setattr(KeyStore, "all_index_keys", index_keys)
         scene.rotations().rotate_index_key("demo", Field.EMAIL)
         scene.retirement().retire_index_key("demo", Field.EMAIL, 1)
         _new_kek(scene)
         return read
 
-    monkeypatch.setattr(KeyStore, "index_keys", late)
+    monkeypatch.setattr(KeyStore, "all_index_keys", late)
     subject = next(iter(scene.people))
     assert scene.find(subject, keys=scene.other_process()) == [subject[1]]
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Slices pushed together: each stands for itself, exactly as if it had come alone (6.2.3)."""
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -10,8 +11,9 @@ import pytest
 from qupia.vault.v1 import pushes_pb2, vault_pb2
 from services.chassis.ids import new_uuid
 from services.vault.store import lock_key
+from tests.chaos.steps import held_commits_at
 from tests.vault.ending import Officer, pseudonym
-from tests.vault.person import Person, at
+from tests.vault.person import Person, at, settled
 from tests.vault.test_same_contact import twin_of, unknown
 from tests.vault.vault_process import House, VaultProcess
 from tests.vault.wire_client import Caller, Refused, Storefront
@@ -134,6 +136,21 @@ def test_a_push_whose_person_somebody_holds_is_not_taken_now_and_holds_up_no_oth
     assert shop.why_not(held.subject_id) == "SUBJECT_BLOCKED"
 
 
+def test_many_who_are_held_do_not_use_up_the_time_of_the_call(
+    claims: Caller, people: People, house: House
+) -> None:
+    free, *held = people(5)
+    requests = [blocked(each) for each in (*held, free)]
+    with house.owner() as session:
+        for each in held:
+            key = lock_key(each.site, each.subject_id)
+            session.execute("SELECT pg_advisory_lock_shared(%s)", (key,))
+        assert verdicts(push(claims, requests, seconds=2.0)) == [
+            *["VERDICT_UNSPECIFIED"] * 4,
+            "APPLIED",
+        ]
+
+
 def test_a_push_that_fails_by_itself_spoils_no_other(
     claims: Caller, people: People, shop: Storefront, house: House
 ) -> None:
@@ -226,3 +243,39 @@ def test_a_batch_has_one_to_sixty_four_pushes(
 def test_as_many_as_there_may_be_are_taken(claims: Caller, vault: VaultProcess) -> None:
     receipts = push(claims, [blocked(Person(vault)) for _ in range(64)])
     assert set(verdicts(receipts)) == {"APPLIED"}
+
+
+@pytest.mark.parametrize("ended", ["session", "answer"])
+def test_a_vault_that_is_killed_has_all_of_a_batch_in_force_or_none(
+    own_house: House, ended: str
+) -> None:
+    """T-6.2.3-a"""
+    vault = own_house.start()
+    own_house.open(vault)
+    shop = Storefront(vault.as_process("gateway"))
+    them = [settled(vault, shop) for _ in range(3)]
+    requests = [blocked(each) for each in them]
+    superuser = own_house.premises.cluster.superuser_url(f"{own_house.name}_vault")
+    with held_commits_at(superuser, "INSERT ON standing_changes") as held:
+        asking = threading.Thread(target=_lost, args=(vault.as_process("claims"), requests))
+        asking.start()
+        session = held.await_one()
+        vault.process.kill()
+        vault.process.join()
+        if ended == "session":
+            held.end_session(session)
+        held.let_go()
+        asking.join()
+    vault.stop()
+    vault = own_house.start()
+    shop = Storefront(vault.as_process("gateway"))
+    stood = {shop.why_not(each.subject_id) for each in them}
+    assert stood == ({"OK"} if ended == "session" else {"SUBJECT_BLOCKED"})
+    expected = "APPLIED" if ended == "session" else "REPEAT"
+    assert verdicts(push(vault.as_process("claims"), requests)) == [expected] * 3
+    assert {shop.why_not(each.subject_id) for each in them} == {"SUBJECT_BLOCKED"}
+
+
+def _lost(caller: Caller, requests: Sequence[Request]) -> None:
+    with pytest.raises((Refused, AssertionError)):
+        push(caller, requests)
