@@ -22,6 +22,7 @@ _LENGTH = struct.Struct("!i").pack
 _NULL = _LENGTH(-1)
 _TRUE, _FALSE = _LENGTH(1) + b"\1", _LENGTH(1) + b"\0"
 _YEAR_2000, _MICROSECOND = datetime(2000, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+_DAY_2000 = _YEAR_2000.toordinal()
 _INT4, _INT8 = struct.Struct("!ii").pack, struct.Struct("!iq").pack
 
 
@@ -117,6 +118,17 @@ class Instants(Array):
         ]
 
 
+class Dates(Array):
+    """A column of days."""
+
+    kind, array = 1082, 1182
+    __slots__ = ()
+
+    def elements(self) -> list[bytes]:
+        """Days since the first of the year 2000."""
+        return [_INT4(4, each.toordinal() - _DAY_2000) for each in self.values]
+
+
 def _dumper(kind: type[Array]) -> type[Dumper]:
     def dump(_: Dumper, value: Array) -> bytes:
         return value.dump()
@@ -125,5 +137,5 @@ def _dumper(kind: type[Array]) -> type[Dumper]:
     return type(f"{kind.__name__}Dumper", (Dumper,), members)
 
 
-for _kind in (Texts, Blobs, Integers, BigIntegers, Booleans, Instants):
+for _kind in (Texts, Blobs, Integers, BigIntegers, Booleans, Instants, Dates):
     psycopg.adapters.register_dumper(_kind, _dumper(_kind))

@@ -29,7 +29,7 @@ from sqlalchemy.engine import Connection
 
 from services.chassis.arrays import Blobs, Texts
 from services.chassis.call import Call
-from services.chassis.prepared import Prepared, given
+from services.chassis.prepared import Prepared, given, matching
 from services.chassis.refusal import FieldViolation, IdempotencyKeyReused, InvalidArgument
 
 metadata = MetaData()
@@ -72,6 +72,19 @@ _TAKE = Prepared(
 )
 
 
+_STANDING = Prepared(
+    select(idempotency_keys.c.fingerprint, idempotency_keys.c.result_id).where(
+        matching(
+            idempotency_keys.c.principal, idempotency_keys.c.method, idempotency_keys.c.request_id
+        )
+    )
+)
+_gone = given("gone", principal=Text, method=Text, request_id=Text)
+_LET_GO = Prepared(
+    delete(idempotency_keys).where(*(idempotency_keys.c[c.name] == c for c in _gone.columns))
+)
+
+
 class IdempotencyKeys:
     """The keys of a service; `secret` keys the fingerprints of requests."""
 
@@ -86,22 +99,10 @@ class IdempotencyKeys:
         committed. Raises IdempotencyKeyReused where the key stands for
         another request, InvalidArgument where the call has none.
         """
-        key = {**_key_of(call), "request_id": _request_id(call)}
-        fingerprint = self._fingerprint(call)
-        taken = connection.execute(
-            upsert(idempotency_keys)
-            .values(**key, fingerprint=fingerprint, result_id=result_id, create_time=now)
-            .on_conflict_do_nothing()
-            .returning(idempotency_keys.c.result_id)
-        ).one_or_none()
-        if taken is not None:
-            return result_id
-        stood = connection.execute(
-            select(idempotency_keys.c.fingerprint, idempotency_keys.c.result_id).filter_by(**key)
-        ).one()
-        if not hmac.compare_digest(bytes(stood.fingerprint), fingerprint):
-            raise IdempotencyKeyReused
-        return str(stood.result_id)
+        [stood] = self.begin_each(connection, [(call, result_id)], now)
+        if isinstance(stood, IdempotencyKeyReused):
+            raise stood
+        return stood
 
     def begin_each(
         self, connection: Connection, calls: Sequence[tuple[Call, str]], now: datetime
@@ -118,13 +119,9 @@ class IdempotencyKeys:
         taken: dict[tuple[str, ...], tuple[bytes, str]] = {}
         for key, fingerprint, (_, result_id) in zip(keys, prints, calls, strict=True):
             taken.setdefault(key, (fingerprint, result_id))
-        place = {
-            name: Texts([key[n] for key in taken])
-            for n, name in enumerate(("principal", "method", "request_id"))
-        }
         rows = _TAKE.rows(
             connection,
-            **place,
+            **_places(list(taken)),
             fingerprint=Blobs([fingerprint for fingerprint, _ in taken.values()]),
             result_id=Texts([result_id for _, result_id in taken.values()]),
             create_time=now,
@@ -136,6 +133,22 @@ class IdempotencyKeys:
             same = hmac.compare_digest(found, fingerprint)
             answers.append(result_id if same else IdempotencyKeyReused())
         return answers
+
+    def standing(self, connection: Connection, call: Call) -> str | None:
+        """The id that stands under the call's key; None: nothing. Raises IdempotencyKeyReused."""
+        key = {**_key_of(call), "request_id": _request_id(call)}
+        row = _STANDING.first(connection, **key)
+        if row is None:
+            return None
+        if not hmac.compare_digest(row.fingerprint, self._fingerprint(call)):
+            raise IdempotencyKeyReused
+        return str(row.result_id)
+
+    def let_go(self, connection: Connection, calls: Sequence[Call]) -> None:
+        """Give back keys that were taken in this same transaction: their calls had no effect."""
+        keys = [(*_key_of(call).values(), _request_id(call)) for call in calls]
+        if keys:
+            _LET_GO.run(connection, **_places(keys))
 
     def amend(self, connection: Connection, call: Call, result_id: str) -> None:
         """Let another id stand under the call's key, taken in this same transaction."""
@@ -157,6 +170,11 @@ def _request_id(call: Call) -> str:
     if not request_id:
         raise InvalidArgument(fields=[FieldViolation("requestId", "required", "has to be given")])
     return request_id
+
+
+def _places(keys: Sequence[tuple[str, ...]]) -> dict[str, Texts]:
+    names = ("principal", "method", "request_id")
+    return {name: Texts([key[n] for key in keys]) for n, name in enumerate(names)}
 
 
 def _key_of(call: Call) -> dict[str, str]:

@@ -216,6 +216,7 @@ def _pusher(parts: Parts, vault: Vault, mender: Mender) -> Pusher:
             connection, ended, {c.correction_id: c.version for c in receipt.corrections}
         ),
         with_receipts(mender),
+        send_together=vault.apply_slices,
     )
     return Pusher(
         PROCESS,

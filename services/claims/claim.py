@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A claim as the book of record holds it, and what it says of a subject (clauses 6.2.3, 8)."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -102,6 +104,20 @@ class ClaimFact:
     same_contact: bool = False
     court_time: datetime | None = None
     hold_end_time: datetime | None = None
+
+    @classmethod
+    def of_new(cls, claim: Claim, hold_id: str) -> ClaimFact:
+        """What a claim says of each of its subjects while it is being filed."""
+        return cls(
+            claim.claim_id,
+            hold_id,
+            claim.kind,
+            claim.claimant,
+            claim.receipt_time,
+            claim.record_time,
+            None,
+            "",
+        )
 
     @property
     def hold_time(self) -> datetime:

@@ -20,6 +20,7 @@ from services.chassis.decider.store import Key
 from services.claims import (
     store,
     store_acts,
+    store_facts,
     store_recovery,
     store_same_contact,
     store_settling,
@@ -81,7 +82,7 @@ class Mender:
         for case in mended:
             record(connection, case.claim, key, counter, _event(case), case.put_back, desk.now)
             store_recovery.leave_to_do(connection, case.claim, desk.now)
-        body = self._compose(store.facts_of(connection, key.site_id, key.subject_id))
+        body = self._compose(store_facts.facts_of(connection, key.site_id, key.subject_id))
         decider_store.write_slice(connection, key, counter, body, desk.now)
         return True
 

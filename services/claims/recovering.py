@@ -20,7 +20,7 @@ from services.chassis.decider.pusher import Pusher
 from services.chassis.decider.store import Key
 from services.chassis.metrics import Metrics
 from services.chassis.refusal import Refusal, Unavailable
-from services.claims import store, store_acts, store_recovery
+from services.claims import store, store_acts, store_facts, store_recovery
 from services.claims.claim import Claim
 from services.claims.mending import MENDED, Mender, record
 from services.claims.recovery import HeldClaim
@@ -163,7 +163,7 @@ class Recovering:
         self, connection: Connection, claim: Claim, key: Key, counter: int, now: datetime
     ) -> bool:
         """Write a slice that does not say what the claims do; whether it had to be."""
-        body = self._compose(store.facts_of(connection, key.site_id, key.subject_id))
+        body = self._compose(store_facts.facts_of(connection, key.site_id, key.subject_id))
         if body == store_recovery.slice_body(connection, key):
             return False
         alone = replace(claim, subject_ids=(key.subject_id,))

@@ -15,7 +15,7 @@ from services.chassis.evidence import Entry
 from services.chassis.metrics import Metrics
 from services.chassis.pseudonym import pseudonym_of
 from services.chassis.refusal import Refusal, Unavailable
-from services.claims import store, store_acts, store_same_contact, store_tasks
+from services.claims import store, store_acts, store_facts, store_same_contact, store_tasks
 from services.claims.claim import Claim
 from services.claims.store_acts import Compose
 from services.claims.store_same_contact import ProvisionalBlock, SameContact, SameContactState
@@ -108,7 +108,7 @@ class SameContacts:
                 act = decider_store.record_act(
                     connection, key, counter, EVENT, proposal=False, now=now
                 )
-                facts = store.facts_of(connection, claim.site_id, found.subject_id)
+                facts = store_facts.facts_of(connection, claim.site_id, found.subject_id)
                 decider_store.write_slice(connection, key, counter, self._compose(facts), now)
                 entry = Entry(
                     event=EVENT,

@@ -28,7 +28,7 @@ from services.claims.wire_vault import Vault
 
 _PUSH_SECONDS = 2.0
 # What is kept back of a call's time for the answer itself.
-_RESERVE_SECONDS = 0.5
+RESERVE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Office:
         return Step(attribution(call), sealed, {**own, **(digests or {})})
 
     def _time_left(self, call: Call) -> float:
-        return call.remaining() - _RESERVE_SECONDS
+        return call.remaining() - RESERVE_SECONDS
 
 
 def attribution(call: Call) -> Attribution:

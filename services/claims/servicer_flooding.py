@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What turns a claim away from the storefront, recorded, so that an officer receives it (6.2.3)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from services.chassis import evidence
@@ -23,6 +23,8 @@ from services.claims.flooding import (
     require_room,
 )
 from services.claims.servicer_common import Office, attribution
+from services.claims.store_facts import Subject
+from services.claims.store_flooding import Day
 
 _A_DAY = timedelta(days=1)
 
@@ -35,20 +37,61 @@ class FloodGate:
         self._refusals = refusals
         self._limits = limits
 
-    def require_room(self, connection: Connection, claim: Claim, filed_by: str) -> None:
-        """Count a storefront's claim, in its own transaction and behind its subjects' locks.
+    def require_room(
+        self, connection: Connection, new: Sequence[tuple[Claim, str]]
+    ) -> list[TooManyFiled | None]:
+        """Count storefronts' claims, in their own transaction and behind their subjects' locks.
 
-        Raises TooManyFiled.
+        `new`: claims with the credentials that file them. Says of each whether it goes beyond a
+        limit; nothing of such a one is counted.
         """
-        limits, now = self._limits, claim.record_time
-        if limits.open_per_subject or limits.daily_per_subject:
-            filed = store_flooding.filed_before(connection, claim, _midnight(now))
+        filed = self._filed_before(connection, [claim for claim, _ in new])
+        beyond = [self._beyond(claim, filed) for claim, _ in new]
+        if not self._limits.daily_subjects_per_credential:
+            return beyond
+        within = [each for each, most in zip(new, beyond, strict=True) if most is None]
+        spent = iter(self._spend(connection, within))
+        return [next(spent) if most is None else most for most in beyond]
+
+    def _filed_before(
+        self, connection: Connection, new: Sequence[Claim]
+    ) -> Mapping[Subject, Filed]:
+        if not (self._limits.open_per_subject or self._limits.daily_per_subject):
+            return {}
+        since = [(claim, _midnight(claim.record_time)) for claim in new]
+        return store_flooding.filed_before(connection, since)
+
+    def _beyond(self, claim: Claim, filed: Mapping[Subject, Filed]) -> TooManyFiled | None:
+        try:
             for subject_id in claim.subject_ids:
-                require_room(limits, filed.get(subject_id, Filed()))
-        if limits.daily_subjects_per_credential:
-            named = max(1, len(claim.subject_ids))
-            place = claim.site_id, filed_by, local_date(now)
-            require_budget(limits, store_flooding.count(connection, *place, named))
+                require_room(self._limits, filed.get((claim.site_id, subject_id), Filed()))
+        except TooManyFiled as beyond:
+            return beyond
+        return None
+
+    def _spend(
+        self, connection: Connection, new: Sequence[tuple[Claim, str]]
+    ) -> list[TooManyFiled | None]:
+        """Count the subjects that credentials name; which claims are beyond their day's."""
+        days = [(claim.site_id, by, local_date(claim.record_time)) for claim, by in new]
+        named: dict[Day, int] = dict.fromkeys(days, 0)
+        for day, (claim, _) in zip(days, new, strict=True):
+            named[day] += _counts_for(claim)
+        counted = store_flooding.count(connection, named)
+        # As if they came one after the other: one that is beyond leaves room for a smaller one.
+        so_far = {day: counted[day] - named[day] for day in named}
+        beyond: list[TooManyFiled | None] = []
+        for day, (claim, _) in zip(days, new, strict=True):
+            try:
+                require_budget(self._limits, so_far[day] + _counts_for(claim))
+            except TooManyFiled as most:
+                beyond.append(most)
+                continue
+            so_far[day] += _counts_for(claim)
+            beyond.append(None)
+        given_back = {day: so_far[day] - each for day, each in counted.items()}
+        store_flooding.count(connection, {day: n for day, n in given_back.items() if n})
+        return beyond
 
     def turn_away(
         self, call: Call, claim: Claim, texts: Sequence[Text], beyond: TooManyFiled
@@ -97,6 +140,11 @@ class FloodGate:
             )
             for subject_id in claim.subject_ids or ("",)
         ]
+
+
+def _counts_for(claim: Claim) -> int:
+    """How many subjects a claim names; one that names none is one."""
+    return max(1, len(claim.subject_ids))
 
 
 def _refusal(claim: Claim, beyond: TooManyFiled) -> ClaimLimitReached:

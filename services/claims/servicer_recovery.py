@@ -43,8 +43,8 @@ class Describing:
                 connection, claim, (kind, claimant, request.language), step, desk
             )
             if is_address(request.reply_address):
-                store_answers.keep_email_address(
-                    connection, claim.site_id, claim.claim_id, address.document_id
+                store_answers.keep_email_addresses(
+                    connection, [(claim.site_id, claim.claim_id, address.document_id)]
                 )
             return acts
 

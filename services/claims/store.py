@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SQL of claims: their numbers, what they say, what became of them."""
+"""SQL of claims: what they are, and what became of them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import Row, ScalarSelect, Select, func, insert, select, tuple_, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import Select, Text, and_, func, insert, select, tuple_, update
 from sqlalchemy.engine import Connection
 
+from services.chassis.arrays import Texts
 from services.chassis.deadline import Deadline
 from services.chassis.decider.tables import acts
 from services.chassis.ids import new_uuid
-from services.claims import store_same_contact
+from services.chassis.prepared import Prepared, given, matching
 from services.claims.authority import AuthorityState
-from services.claims.claim import Claim, ClaimFact, least_enforcement
+from services.claims.claim import Claim, least_enforcement
 from services.claims.recovery import RecoveryState
 from services.claims.reminders import next_alarm
 from services.claims.state import (
@@ -23,17 +24,12 @@ from services.claims.state import (
     ClaimKind,
     ClaimState,
     Decision,
-    EndKind,
     Outcome,
 )
-from services.claims.tables import (
-    claim_acts,
-    claim_numbers,
-    claim_subjects,
-    claims,
-    corrections,
-)
-from services.claims.tables_court import claim_ends
+from services.claims.tables import claim_acts, claim_subjects, claims
+
+Place = tuple[str, str]
+"""(site, claim)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,63 +42,31 @@ class Filter:
     number: str | None = None
 
 
-def next_ordinal(connection: Connection, site_id: str, year: int) -> int:
-    """Take the next number of a site's local year; its row stays locked until the transaction
-    ends, so that a rollback leaves no gap."""
-    statement = upsert(claim_numbers).values(site_id=site_id, year=year, last=1)
-    statement = statement.on_conflict_do_update(
-        index_elements=["site_id", "year"], set_={"last": claim_numbers.c.last + 1}
+_CLAIM = tuple(claims.columns)
+_places = given("places", site_id=Text, claim_id=Text)
+_READ = Prepared(
+    select(*_CLAIM).join_from(
+        _places,
+        claims,
+        and_(claims.c.site_id == _places.c.site_id, claims.c.claim_id == _places.c.claim_id),
     )
-    return int(connection.execute(statement.returning(claim_numbers.c.last)).scalar_one())
+)
+_one = select(*_CLAIM).where(matching(claims.c.site_id, claims.c.claim_id))
+_READ_ONE, _LOCK_ONE = Prepared(_one), Prepared(_one.with_for_update())
 
 
-def insert_claim(connection: Connection, claim: Claim, filed_by: str) -> None:
-    """Write a new claim and whom it names. Raises UniqueViolation (on leaving the transaction)."""
-    connection.execute(
-        insert(claims).values(
-            site_id=claim.site_id,
-            claim_id=claim.claim_id,
-            number=claim.number,
-            kind=claim.kind,
-            claimant=claim.claimant,
-            state=claim.state,
-            language=claim.language,
-            receipt_time=claim.receipt_time,
-            record_time=claim.record_time,
-            due_date=claim.deadline.due_date,
-            due_time=claim.deadline.due_time,
-            calendar_version=claim.deadline.calendar_version,
-            filed_by=filed_by,
-            receipt_awaits=claim.receipt_awaits,
-            authority=claim.authority,
-            recovery=claim.recovery,
-            alarm_time=(
-                next_alarm(claim.deadline, claim.record_time) if claim.state in WAITING else None
-            ),
-        )
-    )
-    rows = [
-        {
-            "site_id": claim.site_id,
-            "subject_id": subject_id,
-            "claim_id": claim.claim_id,
-            "position": position,
-            "hold_id": new_uuid(),
-        }
-        for position, subject_id in enumerate(claim.subject_ids)
-    ]
-    if rows:
-        connection.execute(insert(claim_subjects), rows)
+def read_claims(connection: Connection, places: Collection[Place]) -> dict[Place, Claim]:
+    """Those of the claims that there are."""
+    rows = _READ.rows(connection, **_placed(places))
+    return {(claim.site_id, claim.claim_id): claim for claim in _claims(connection, rows)}
 
 
 def read_claim(
     connection: Connection, site_id: str, claim_id: str, *, lock: bool = False
 ) -> Claim | None:
     """A claim of the site, locked until the transaction ends where asked; None: no such claim."""
-    statement = select(claims).filter_by(site_id=site_id, claim_id=claim_id)
-    if lock:
-        statement = statement.with_for_update()
-    return next(iter(_claims(connection, site_id, connection.execute(statement).all())), None)
+    row = (_LOCK_ONE if lock else _READ_ONE).first(connection, site_id=site_id, claim_id=claim_id)
+    return None if row is None else next(iter(_claims(connection, [row])))
 
 
 def list_claims(
@@ -113,9 +77,7 @@ def list_claims(
     limit: int,
 ) -> list[Claim]:
     """Claims by due date, then by id, behind the place `after`."""
-    return _claims(
-        connection, site_id, connection.execute(due_list(site_id, wanted, after, limit)).all()
-    )
+    return _claims(connection, connection.execute(due_list(site_id, wanted, after, limit)).all())
 
 
 def due_list(
@@ -134,56 +96,6 @@ def due_list(
     if after is not None:
         statement = statement.where(tuple_(claims.c.due_date, claims.c.claim_id) > after)
     return statement.order_by(claims.c.due_date, claims.c.claim_id).limit(limit)
-
-
-def facts_of(connection: Connection, site_id: str, subject_id: str) -> list[ClaimFact]:
-    """What every claim says of a subject, the oldest first: the whole of its slice."""
-    named = _named_facts(connection, site_id, subject_id)
-    shared = store_same_contact.facts_of(connection, site_id, subject_id)
-    return sorted([*named, *shared], key=lambda fact: fact.claim_id)
-
-
-def _named_facts(connection: Connection, site_id: str, subject_id: str) -> list[ClaimFact]:
-    rows = connection.execute(
-        select(
-            claims.c.claim_id,
-            claims.c.kind,
-            claims.c.claimant,
-            claims.c.receipt_time,
-            claims.c.record_time,
-            claims.c.outcome,
-            claims.c.release_time,
-            claim_subjects.c.hold_id,
-            corrections.c.correction_id,
-            _ended(EndKind.COURT).label("court_time"),
-            _ended(EndKind.AGREED, EndKind.CLOSED).label("hold_end_time"),
-        )
-        .select_from(claim_subjects)
-        .join(
-            claims,
-            (claims.c.site_id == claim_subjects.c.site_id)
-            & (claims.c.claim_id == claim_subjects.c.claim_id),
-        )
-        .outerjoin(
-            corrections,
-            (corrections.c.site_id == claim_subjects.c.site_id)
-            & (corrections.c.claim_id == claim_subjects.c.claim_id)
-            & (corrections.c.subject_id == claim_subjects.c.subject_id),
-        )
-        .where(claim_subjects.c.site_id == site_id, claim_subjects.c.subject_id == subject_id)
-        .order_by(claims.c.claim_id)
-    )
-    return [_fact(row) for row in rows]
-
-
-def _ended(*kinds: EndKind) -> ScalarSelect[datetime | None]:
-    """When a claim first ended so; NULL where it did not."""
-    e = claim_ends.c
-    return (
-        select(func.min(e.record_time))
-        .where(e.site_id == claims.c.site_id, e.claim_id == claims.c.claim_id, e.kind.in_(kinds))
-        .scalar_subquery()
-    )
 
 
 def write_outcome(
@@ -274,34 +186,16 @@ def _update(connection: Connection, claim: Claim, **members: object) -> None:
     )
 
 
-def _fact(row: Row[*tuple[object, ...]]) -> ClaimFact:
-    return ClaimFact(
-        row.claim_id,
-        row.hold_id,
-        ClaimKind(row.kind),
-        Claimant(row.claimant),
-        row.receipt_time,
-        row.record_time,
-        Outcome(row.outcome) if row.outcome else None,
-        row.correction_id or "",
-        released=row.release_time is not None,
-        court_time=row.court_time,
-        hold_end_time=row.hold_end_time,
-    )
-
-
-def _claims(
-    connection: Connection, site_id: str, rows: Sequence[Row[*tuple[object, ...]]]
-) -> list[Claim]:
-    claim_ids = [str(row.claim_id) for row in rows]
-    subjects = _subjects(connection, site_id, claim_ids)
-    enforcements = _enforcements(connection, site_id, claim_ids)
+def _claims(connection: Connection, rows: Sequence[Any]) -> list[Claim]:
+    places = [(row.site_id, row.claim_id) for row in rows]
+    subjects = _subjects(connection, places)
+    enforcements = _enforcements(connection, places)
     return [
         Claim(
             site_id=row.site_id,
             claim_id=row.claim_id,
             number=row.number,
-            subject_ids=tuple(subjects.get(row.claim_id, ())),
+            subject_ids=tuple(subjects.get(place, ())),
             kind=ClaimKind(row.kind),
             claimant=Claimant(row.claimant),
             state=ClaimState(row.state),
@@ -312,40 +206,62 @@ def _claims(
             record_time=row.record_time,
             deadline=Deadline(row.due_date, row.due_time, row.calendar_version),
             answer_time=row.answer_time,
-            enforcement=least_enforcement(enforcements.get(row.claim_id, ())),
+            enforcement=least_enforcement(enforcements.get(place, ())),
             released=row.release_time is not None,
             receipt_awaits=row.receipt_awaits,
             authority=AuthorityState(row.authority) if row.authority else None,
             officer=row.officer,
             recovery=RecoveryState(row.recovery) if row.recovery else None,
         )
-        for row in rows
+        for row, place in zip(rows, places, strict=True)
     ]
 
 
-def _subjects(
-    connection: Connection, site_id: str, claim_ids: Sequence[str]
-) -> dict[str, list[str]]:
-    rows = connection.execute(
-        select(claim_subjects.c.claim_id, claim_subjects.c.subject_id)
-        .where(claim_subjects.c.site_id == site_id, claim_subjects.c.claim_id.in_(claim_ids))
-        .order_by(claim_subjects.c.claim_id, claim_subjects.c.position)
+_SUBJECTS = Prepared(
+    select(claim_subjects.c.site_id, claim_subjects.c.claim_id, claim_subjects.c.subject_id)
+    .join_from(
+        _places,
+        claim_subjects,
+        and_(
+            claim_subjects.c.site_id == _places.c.site_id,
+            claim_subjects.c.claim_id == _places.c.claim_id,
+        ),
     )
-    found: dict[str, list[str]] = {}
-    for row in rows:
-        found.setdefault(row.claim_id, []).append(row.subject_id)
+    .order_by(claim_subjects.c.site_id, claim_subjects.c.claim_id, claim_subjects.c.position)
+)
+
+
+def _subjects(connection: Connection, places: Collection[Place]) -> dict[Place, list[str]]:
+    found: dict[Place, list[str]] = {}
+    for site_id, claim_id, subject_id in _SUBJECTS.rows(connection, **_placed(places)):
+        found.setdefault((site_id, claim_id), []).append(subject_id)
     return found
 
 
-def _enforcements(
-    connection: Connection, site_id: str, claim_ids: Sequence[str]
-) -> dict[str, set[str]]:
-    rows = connection.execute(
-        select(claim_acts.c.claim_id, acts.c.enforcement)
-        .join(acts, acts.c.act_id == claim_acts.c.act_id)
-        .where(claim_acts.c.site_id == site_id, claim_acts.c.claim_id.in_(claim_ids))
+_ENFORCEMENTS = Prepared(
+    select(claim_acts.c.site_id, claim_acts.c.claim_id, acts.c.enforcement)
+    .select_from(
+        _places.join(
+            claim_acts,
+            and_(
+                claim_acts.c.site_id == _places.c.site_id,
+                claim_acts.c.claim_id == _places.c.claim_id,
+            ),
+        ).join(acts, acts.c.act_id == claim_acts.c.act_id)
     )
-    found: dict[str, set[str]] = {}
-    for row in rows:
-        found.setdefault(row.claim_id, set()).add(row.enforcement)
+    .distinct()
+)
+
+
+def _enforcements(connection: Connection, places: Collection[Place]) -> dict[Place, set[str]]:
+    found: dict[Place, set[str]] = {}
+    for site_id, claim_id, enforcement in _ENFORCEMENTS.rows(connection, **_placed(places)):
+        found.setdefault((site_id, claim_id), set()).add(enforcement)
     return found
+
+
+def _placed(places: Collection[Place]) -> dict[str, Texts]:
+    return {
+        "site_id": Texts([site_id for site_id, _ in places]),
+        "claim_id": Texts([claim_id for _, claim_id in places]),
+    }

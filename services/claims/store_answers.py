@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """SQL of written answers. Functions take the caller's transaction."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, Text, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Connection
 
+from services.chassis.arrays import Texts
+from services.chassis.prepared import Prepared, given
 from services.claims.answer import Letter, LetterStatus, Sending, Way
 from services.claims.claim import Claim
 from services.claims.state import Decision
@@ -18,14 +21,19 @@ from services.claims.tables_answers import (
     reply_channels,
 )
 
+_new = given("new", site_id=Text, claim_id=Text, document_id=Text)
+_KEEP = Prepared(insert(reply_channels).from_select(_new.columns.keys(), select(*_new.columns)))
 
-def keep_email_address(
-    connection: Connection, site_id: str, claim_id: str, document_id: str
-) -> None:
-    """Say that a claim's sealed reply address is an e-mail address."""
-    connection.execute(
-        insert(reply_channels).values(site_id=site_id, claim_id=claim_id, document_id=document_id)
-    )
+
+def keep_email_addresses(connection: Connection, addresses: Sequence[tuple[str, str, str]]) -> None:
+    """Say which sealed reply addresses are e-mail addresses: (site, claim, document)."""
+    if addresses:
+        _KEEP.run(
+            connection,
+            site_id=Texts([site_id for site_id, _, _ in addresses]),
+            claim_id=Texts([claim_id for _, claim_id, _ in addresses]),
+            document_id=Texts([document_id for _, _, document_id in addresses]),
+        )
 
 
 def email_address_id(connection: Connection, site_id: str, claim_id: str) -> str | None:

@@ -9,13 +9,12 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Connection
 
-from services.chassis.deadline import due, local_date
+from services.chassis.deadline import due
 from services.chassis.decider.store import Act, Key
 from services.chassis.decider.tables import slices
 from services.chassis.sealed.document import StoredDocument
-from services.claims import store
+from services.claims import store_register
 from services.claims.claim import Claim
-from services.claims.intake import claim_number
 from services.claims.recovery import RecoveryState
 from services.claims.state import Claimant, ClaimKind, EndKind, Outcome
 from services.claims.store_verification import Desk
@@ -42,11 +41,9 @@ def lock_lost(connection: Connection, claim_id: str) -> None:
 
 def insert_recovered(connection: Connection, claim: Claim, desk: Desk) -> Claim:
     """Write a recovered claim with a new number and its due date; whom it names comes after."""
-    year = local_date(desk.now).year
     deadline = due(claim.receipt_time, claim.term_days, desk.calendar)
-    number = claim_number(year, store.next_ordinal(connection, claim.site_id, year))
-    claim = replace(claim, number=number, deadline=deadline)
-    store.insert_claim(connection, claim, ITSELF)
+    [claim] = store_register.numbered(connection, [replace(claim, deadline=deadline)])
+    store_register.insert_claims(connection, [(claim, ITSELF)])
     return claim
 
 

@@ -8,9 +8,6 @@ from enum import StrEnum
 from sqlalchemy import insert, select, update
 from sqlalchemy.engine import Connection
 
-from services.claims.claim import ClaimFact
-from services.claims.state import Claimant, ClaimKind
-from services.claims.tables import claims
 from services.claims.tables_verification import same_contacts
 
 
@@ -45,35 +42,6 @@ class ProvisionalBlock:
     block_time: datetime
     same_contact: bool
     ended: bool
-
-
-def facts_of(connection: Connection, site_id: str, subject_id: str) -> list[ClaimFact]:
-    """What claims that do not name the subject say of it: blocked for its contact, or released."""
-    s, c = same_contacts.c, claims.c
-    rows = connection.execute(
-        select(s.claim_id, s.since_time, s.block_time, s.state, c.kind, c.claimant)
-        .join(claims, (c.site_id == s.site_id) & (c.claim_id == s.claim_id))
-        .where(
-            s.site_id == site_id,
-            s.subject_id == subject_id,
-            s.state != SameContactState.CONFIRMED,
-        )
-    )
-    return [
-        ClaimFact(
-            row.claim_id,
-            "",
-            ClaimKind(row.kind),
-            Claimant(row.claimant),
-            row.since_time,
-            row.block_time,
-            None,
-            "",
-            released=row.state == SameContactState.RELEASED,
-            same_contact=True,
-        )
-        for row in rows
-    ]
 
 
 def of_claim(connection: Connection, site_id: str, claim_id: str) -> list[SameContact]:

@@ -11,7 +11,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.engine import Connection
 
 from services.chassis.sealed import store as sealed_store
-from services.claims import store, store_acts
+from services.claims import store, store_acts, store_facts
 from services.claims.claim import Claim
 from services.claims.documents import DocumentKind
 from services.claims.intake import CLAIMS_PER_SUBJECT
@@ -51,7 +51,7 @@ def attach_subject(
     # What a verification found it found of those who were named.
     if subject_id in claim.subject_ids or claim.state not in UNANSWERED or _is_settled(claim):
         raise NotOpen
-    known = store.facts_of(connection, claim.site_id, subject_id)
+    known = store_facts.facts_of(connection, claim.site_id, subject_id)
     if sum(not fact.same_contact for fact in known) >= CLAIMS_PER_SUBJECT:
         raise TooManyClaims
     store.add_subject(connection, claim, subject_id)

@@ -8,7 +8,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 
 from qupia.subject.v1 import subject_pb2
-from qupia.vault.v1 import blocking_pb2, documents_pb2, recovery_pb2, vault_pb2
+from qupia.vault.v1 import blocking_pb2, documents_pb2, pushes_pb2, recovery_pb2, vault_pb2
 from services.chassis.decider.store_outbox import Push
 from services.chassis.refusal import FieldViolation, InvalidArgument, Refusal, Unavailable
 from services.chassis.sealed.document import SealedDocument, SealingKey, StoredDocument
@@ -26,6 +26,7 @@ _DECIDER: Final = "/qupia.vault.v1.VaultDeciderService"
 _DOCUMENTS: Final = "/qupia.vault.v1.VaultDocumentService"
 _RECOVERY: Final = "/qupia.vault.v1.VaultRecoveryService"
 _OWNERS: Final = 100
+_PUSH: Final = "/qupia.vault.v1.VaultClaimsPushService"
 _TOGETHER: Final = "/qupia.vault.v1.VaultDocumentsService"
 
 # What the vault may say of a correction itself; anything else is between the two processes.
@@ -69,6 +70,22 @@ class Vault:
         )
         path = f"{_CLAIMS}/ApplyClaimsSlice"
         return self._caller.call(path, request, vault_pb2.ApplyClaimsSliceResponse, timeout).receipt
+
+    def apply_slices(
+        self, pushes: Sequence[tuple[Push, vault_pb2.SliceHeader]], timeout: float
+    ) -> Sequence[vault_pb2.SliceReceipt]:
+        """Push claims slices together; one whose receipt has no verdict was not taken."""
+        request = pushes_pb2.ApplyClaimsSlicesRequest(
+            pushes=[
+                vault_pb2.ApplyClaimsSliceRequest(
+                    header=header, slice=vault_pb2.ClaimsSlice.FromString(push.body)
+                )
+                for push, header in pushes
+            ]
+        )
+        path = f"{_PUSH}/ApplyClaimsSlices"
+        answer = self._caller.call(path, request, pushes_pb2.ApplyClaimsSlicesResponse, timeout)
+        return answer.receipts
 
     def open_incarnation(self, known: int, timeout: float) -> vault_pb2.OpenIncarnationResponse:
         """Open a new life of this decider."""
@@ -129,7 +146,7 @@ class Vault:
         return frozenset(answer.subject_ids)
 
     def destroyed(self, site_id: str, subject_ids: Sequence[str], timeout: float) -> frozenset[str]:
-        """Those of at most 20 subjects whose data were destroyed."""
+        """Those of at most 100 subjects whose data were destroyed."""
         request = vault_pb2.LookUpSubjectRequest(site_id=site_id, subject_ids=subject_ids)
         path = f"{_CLAIMS}/LookUpSubject"
         answer = self._caller.call(path, request, vault_pb2.LookUpSubjectResponse, timeout)

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Statements compiled once, and the arrays that go into them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    Date,
     DateTime,
     Integer,
     LargeBinary,
@@ -19,7 +20,7 @@ from sqlalchemy import (
     select,
 )
 
-from services.chassis.arrays import Array, BigIntegers, Blobs, Instants, Integers, Texts
+from services.chassis.arrays import Array, BigIntegers, Blobs, Dates, Instants, Integers, Texts
 from services.chassis.database import Database, DatabaseDefect
 from services.chassis.idempotency import idempotency_keys
 from services.chassis.prepared import Prepared, given_in_order, inserting, matching
@@ -35,6 +36,7 @@ MOMENT = datetime(2026, 5, 12, 9, 30, 15, 123456, tzinfo=UTC)
         (LargeBinary, Blobs, [b"", b"\0\xff", "қ".encode()]),
         (Integer, Integers, [0, -1, 2**31 - 1]),
         (BigInteger, BigIntegers, [0, -(2**63), 2**63 - 1]),
+        (Date, Dates, [date(1999, 12, 31), date(2026, 5, 12)]),
         (DateTime(timezone=True), Instants, [MOMENT, None, datetime(1900, 1, 1, tzinfo=UTC)]),
     ],
 )

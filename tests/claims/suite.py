@@ -181,6 +181,7 @@ class Suite:
                 connection, ended, {c.correction_id: c.version for c in receipt.corrections}
             ),
             with_receipts(self.mender),
+            send_together=vault.apply_slices,
         )
         return Pusher(
             "claims",

@@ -22,7 +22,7 @@ from services.chassis.refusal import (
     StateConflict,
     Unavailable,
 )
-from services.claims import store_acts, store_steps
+from services.claims import store_acts, store_filing
 from services.claims.wire import instant, stamp
 from tests.claims.suite import NOW, Claim, Suite, in_threads, new_claim
 
@@ -201,7 +201,7 @@ def test_the_year_of_a_number_is_that_of_almaty(suite: Suite) -> None:
 def test_numbers_have_no_gaps_under_threads_and_rollbacks(
     suite: Suite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, failures = store_acts.append_evidence, iter(range(10_000))
+    real, failures = store_acts.append_all_evidence, iter(range(10_000))
 
     def failing(*arguments: Any, **named: Any) -> None:
         # After the number was taken: every third act is rolled back.
@@ -209,7 +209,7 @@ def test_numbers_have_no_gaps_under_threads_and_rollbacks(
             raise Unavailable
         real(*arguments, **named)
 
-    monkeypatch.setattr(store_acts, "append_evidence", failing)
+    monkeypatch.setattr(store_acts, "append_all_evidence", failing)
     subjects = [suite.vault.subject() for _ in range(3)]
 
     def one(_: int) -> list[str]:
@@ -267,7 +267,7 @@ def test_the_same_key_files_one_claim(suite: Suite) -> None:
 def test_a_subject_has_no_more_claims_than_its_slice_can_carry(
     suite: Suite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_steps, "CLAIMS_PER_SUBJECT", 2)
+    monkeypatch.setattr(store_filing, "CLAIMS_PER_SUBJECT", 2)
     subject = suite.vault.subject()
     suite.file(subject)
     suite.file(subject)

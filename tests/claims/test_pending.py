@@ -68,10 +68,10 @@ def test_one_pending_subject_keeps_the_claim_pending(suite: Suite) -> None:
     first, second = suite.vault.subject(), suite.vault.subject()
     suite.file(first)
     suite.vault.looks_up = False
-    suite.vault.refuses["ApplyClaimsSlice"] = Unavailable()
+    suite.vault.refuses["ApplyClaimsSlices"] = Unavailable()
     answer = suite.file(first, second)
     assert answer.enforcement == State.PENDING
-    del suite.vault.refuses["ApplyClaimsSlice"]
+    del suite.vault.refuses["ApplyClaimsSlices"]
     suite.pusher.push(store_acts.key_of("demo", first), 1)
     read = claims_pb2.GetClaimRequest(claim_id=answer.claim.claim_id)
     assert suite.ask("GetClaim", read, suite.person()).claim.enforcement == State.PENDING

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from google.protobuf.message import Message
 
-from qupia.vault.v1 import blocking_pb2, documents_pb2, vault_pb2
+from qupia.vault.v1 import blocking_pb2, documents_pb2, pushes_pb2, vault_pb2
 from services.chassis.contract import load_contract
 from services.chassis.ids import new_subject_id, new_uuid
 from services.chassis.refusal import NotFound, Refusal, Unavailable
@@ -35,6 +35,8 @@ class VaultStandIn:
     staged: list[vault_pb2.StageCorrectionRequest] = field(default_factory=list)
     refuses: dict[str, Refusal] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    # What happens before a call is answered.
+    meanwhile: Callable[[str], None] = lambda _: None
     incarnation: int = 0
     life: str = field(default_factory=new_uuid)
     _key: X25519PrivateKey = field(default_factory=X25519PrivateKey.generate)
@@ -48,6 +50,7 @@ class VaultStandIn:
         name = load_contract().methods[path].name
         assert len(reference) <= 64
         self.asked.append(name)
+        self.meanwhile(name)
         if not self.up:
             raise Unavailable
         if name in self.refuses:
@@ -63,6 +66,7 @@ class VaultStandIn:
             "CompleteResync": self._complete_resync,
             "GetSealingKey": self._sealing_key,
             "ApplyClaimsSlice": self._apply_slice,
+            "ApplyClaimsSlices": self._apply_slices,
             "StageCorrection": self._stage_correction,
             "PutDocument": self._put_document,
             "PutDocuments": self._put_documents,
@@ -158,6 +162,13 @@ class VaultStandIn:
             if block.correction_id:
                 receipt.corrections.add(correction_id=block.correction_id, version=2)
         return vault_pb2.ApplyClaimsSliceResponse(receipt=receipt)
+
+    def _apply_slices(
+        self, request: pushes_pb2.ApplyClaimsSlicesRequest
+    ) -> pushes_pb2.ApplyClaimsSlicesResponse:
+        return pushes_pb2.ApplyClaimsSlicesResponse(
+            receipts=[self._apply_slice(push).receipt for push in request.pushes]
+        )
 
     def _stage_correction(
         self, request: vault_pb2.StageCorrectionRequest
