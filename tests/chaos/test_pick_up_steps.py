@@ -28,6 +28,8 @@ KILLS = {
     "before RELEASED": ("disclosure", "UPDATE ON authority_releases", SESSION),
 }
 UNCERTAIN = ("after the vault's entry", "before RELEASED")
+REPEAT = "a repeat, before RELEASED"
+LOST: dict[str, Any] = {"repeated": True, "reason": "Жолда жоғалды."}
 _PREPARED = text("SELECT count(*) FROM authority_releases WHERE state = 'PREPARED'")
 
 
@@ -73,8 +75,21 @@ def interrupted(mortal: Suite, site: Site) -> dict[str, PickUp]:
         pick_up = PickUp(person, request, request.released())
         _interrupt(mortal, pick_up, database, event, victim)
         found[name] = pick_up
+    found[REPEAT] = _interrupted_repeat(mortal, site, body)
     _await_settled(mortal)
     return found
+
+
+def _interrupted_repeat(suite: Suite, site: Site, body: str) -> PickUp:
+    person = site.person(DATA)
+    request = submitted(person, body, "PHONE").approved("PHONE")
+    pick_up = PickUp(person, request, request.released())
+    first = pick_up.ask()
+    assert first is not None
+    assert first.status_code == 200, first.text
+    pick_up.code = request.released(**LOST)
+    _interrupt(suite, pick_up, *KILLS["before RELEASED"])
+    return pick_up
 
 
 def test_a_pick_up_that_the_vault_never_heard_of_is_taken_back(
@@ -106,6 +121,23 @@ def test_what_the_vault_gave_out_may_have_left_and_is_decided_on_again(
     assert given.status_code == 200, given.text
     again = next(each for each in pick_up.lines() if each["outcome"] == "REPEAT")
     assert again["firstDisclosureId"] == line["disclosureId"]
+
+
+def test_a_repeat_that_may_have_left_leaves_the_first_as_it_was(
+    interrupted: dict[str, PickUp],
+) -> None:
+    pick_up = interrupted[REPEAT]
+    doubtful, first = pick_up.lines()
+    assert (first["outcome"], doubtful["outcome"]) == ("RELEASED", "RELEASED_UNCERTAIN")
+    assert doubtful["firstDisclosureId"] == first["disclosureId"]
+    assert pick_up.request.shown()["state"] == "PICKED_UP"
+    refused = pick_up.ask()
+    assert refused is not None
+    assert refused.json()["code"] == "NOT_AVAILABLE", "the code was brought once"
+    pick_up.code = pick_up.request.released(**LOST)
+    given = pick_up.ask()
+    assert given is not None
+    assert given.status_code == 200, given.text
 
 
 def _interrupt(suite: Suite, pick_up: PickUp, database: str, event: str, victim: str) -> None:
