@@ -50,6 +50,11 @@ def proofs() -> dict[str, frozenset[str]]:
     return dict(proofs_of(TESTS))
 
 
+@pytest.fixture(scope="module")
+def code() -> ClauseCode:
+    return ClauseCode(TESTS.parent)
+
+
 def _modules() -> list[Path]:
     return [path for path in POLICY.glob("test_*.py") if not path.name.startswith(_LAW)]
 
@@ -83,16 +88,15 @@ def test_every_clause_has_a_test(rules: dict[str, Rule], proofs: dict[str, froze
 
 
 def test_every_clause_that_is_proven_has_code_behind_it(
-    rules: dict[str, Rule], proofs: dict[str, frozenset[str]]
+    rules: dict[str, Rule], proofs: dict[str, frozenset[str]], code: ClauseCode
 ) -> None:
-    code, rpcs = ClauseCode(TESTS.parent), rpcs_by_clause(rules)
+    rpcs = rpcs_by_clause(rules)
     proven = {rules[name].clause for name in proofs}
     bare = {clause for clause in proven if not code.behind(clause, rpcs[clause])}
     assert bare == set(), "no handler, ground or docstring of the code names it"
 
 
-def test_every_rpc_has_a_handler_that_is_found() -> None:
-    code = ClauseCode(TESTS.parent)
+def test_every_rpc_has_a_handler_that_is_found(code: ClauseCode) -> None:
     for method in load_contract().methods.values():
         found = code.behind("", frozenset({(method.process, method.name)}))
         assert found, f"{method.path} is handled nowhere"

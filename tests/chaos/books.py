@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """What stands in the databases of a suite, read as their owner."""
 
-import subprocess
-import sys
+import io
 from collections.abc import Mapping
+from typing import cast
 
-import psycopg
 from psycopg import sql
+from rich.console import Console
 from sqlalchemy import create_engine, text
 
+from cli.fsck import fsck
 from tests.harness.suite import Suite, suite_environment
 
-_FSCK_SECONDS = 120.0
 _UNCOUNTED = ("refusal_tallies", "outbox")
 
 
@@ -47,29 +47,21 @@ def duplicates(suite: Suite, process: str) -> list[str]:
 def sizes(suite: Suite, process: str) -> Mapping[str, int]:
     """How many rows each table of a database has, but for evidence of refusals."""
     names = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
-    url = suite.database_url(process, "owner").replace("+psycopg", "", 1)
-    with psycopg.connect(url) as connection:
-        tables = [name for (name,) in connection.execute(names) if name not in _UNCOUNTED]
-        counts = [
-            sql.SQL("SELECT {name}, count(*) FROM {table} WHERE {counted}").format(
-                name=sql.Literal(name),
-                table=sql.Identifier(name),
-                counted=sql.SQL("outcome <> 'REFUSED'" if name == "evidence_entries" else "true"),
-            )
-            for name in tables
-        ]
-        return dict(connection.execute(sql.SQL(" UNION ALL ").join(counts)).fetchall())
+    connection = suite.owner_of(process)
+    tables = [name for (name,) in connection.execute(names) if name not in _UNCOUNTED]
+    counts = [
+        sql.SQL("SELECT {name}, count(*) FROM {table} WHERE {counted}").format(
+            name=sql.Literal(name),
+            table=sql.Identifier(name),
+            counted=sql.SQL("outcome <> 'REFUSED'" if name == "evidence_entries" else "true"),
+        )
+        for name in tables
+    ]
+    return dict(connection.execute(sql.SQL(" UNION ALL ").join(counts)).fetchall())
 
 
 def check_with_fsck(suite: Suite) -> None:
     """`qupia fsck` finds no fault in the running suite."""
-    done = subprocess.run(
-        [sys.executable, "-m", "cli", "fsck"],
-        check=False,
-        capture_output=True,
-        text=True,
-        cwd=suite.home.parent,
-        env=suite_environment(suite.home),
-        timeout=_FSCK_SECONDS,
-    )
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    told = Console(width=500, file=io.StringIO())
+    code = fsck(environ=suite_environment(suite.home), out=told, err=told)
+    assert code == 0, cast("io.StringIO", told.file).getvalue()

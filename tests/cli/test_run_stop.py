@@ -13,6 +13,7 @@ import httpx
 import psutil
 import pytest
 
+from tests.harness.running import home_with_databases
 from tests.harness.suite import RUN, Suite, open_folder, suite_environment
 from tests.harness.waiting import PATIENCE_SECONDS
 
@@ -22,11 +23,9 @@ READ = {"purpose": "IDENTIFY_FOR_ORDER"}
 
 @pytest.fixture(scope="module")
 def home() -> Iterator[Path]:
-    """A suite's folder after a first start, for suites one after another."""
+    """A suite's folder with its databases, for suites one after another."""
     folder = open_folder()
-    with Suite(home=folder / "var"):
-        pass
-    yield folder / "var"
+    yield home_with_databases(folder)
     shutil.rmtree(folder)
 
 

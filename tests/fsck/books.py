@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The databases of a suite that has lived a little, and copies of them to tamper with."""
 
+import io
 import json
 import shutil
 import subprocess
@@ -12,11 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import psycopg
 from psycopg import sql
+from rich.console import Console
 
 from cli.consistency.checks import all_checks
 from cli.consistency.inspection import Inspection, Outcome, inspect
@@ -24,6 +26,7 @@ from cli.consistency.records import open_records
 from cli.conversation import Answered, Conversation
 from cli.databases import BOOKS
 from cli.demo import STEPS
+from cli.fsck import fsck
 from cli.postgres import Cluster
 from cli.story import Story
 from services.chassis.calendar import load_calendar
@@ -34,7 +37,7 @@ from tests.matrix.things import new_authority_request
 
 ROOT = Path(__file__).parents[2]
 COPY = "tampered_copy"
-_RUN = "import sys; from cli.fsck import fsck; sys.exit(fsck(as_json='--json' in sys.argv))"
+_RUN = "import sys; from cli.fsck import fsck; sys.exit(fsck())"
 
 
 class Deaf:
@@ -307,10 +310,17 @@ class Run:
         return found
 
 
-def command(environ: Mapping[str, str], *arguments: str) -> Run:
+def inspection(environ: Mapping[str, str], *, as_json: bool = False) -> Run:
+    """What `qupia fsck` does, in this process."""
+    out, err = (Console(width=500, file=io.StringIO()) for _ in range(2))
+    code = fsck(as_json=as_json, environ=environ, out=out, err=err)
+    return Run(code, *(cast("io.StringIO", page.file).getvalue() for page in (out, err)))
+
+
+def command(environ: Mapping[str, str]) -> Run:
     """`qupia fsck` as a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-c", _RUN, *arguments],
+        [sys.executable, "-c", _RUN],
         cwd=ROOT,
         env={"PATH": "/usr/bin:/bin", "PYTHONPATH": f"{ROOT}:{ROOT / 'protos'}", **environ},
         capture_output=True,

@@ -13,11 +13,13 @@ from tests.fsck.books import (
     Run,
     at_work,
     command,
+    inspection,
     live,
     own_folder,
     pending_claim,
     remove,
 )
+from tests.harness.running import home_with_databases
 from tests.harness.suite import Suite
 
 
@@ -38,7 +40,7 @@ def inspected() -> Iterator[Inspected]:
     """One life for all tests of this folder."""
     folder = own_folder()
     try:
-        yield from _inspected(folder / "var")
+        yield from _inspected(home_with_databases(folder))
     finally:
         remove(folder)
 
@@ -47,12 +49,12 @@ def _inspected(home: Path) -> Iterator[Inspected]:
     environ = {"QUPIA_HOME": str(home)}
     with Suite(home=home) as suite:
         live(suite)
-        running, running_json = command(environ), command(environ, "--json")
+        running, running_json = command(environ), inspection(environ, as_json=True)
         with at_work(suite):
-            busy = command(environ)
+            busy = inspection(environ)
         with pending_claim(suite):
-            pending = command(environ)
-    stopped = command(environ)
+            pending = inspection(environ)
+    stopped = inspection(environ)
     cluster = postgres.start(home / "postgres", fsync=False)
     try:
         books = Books(cluster, home / "keys" / "vault.json")

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx
+import psycopg
 
 from tests.harness.cluster import open_folder, put_cluster
 
@@ -58,6 +59,7 @@ class RunningSuite:
         self.home = home_with_databases(open_folder()) if home is None else home
         self._environment = suite_environment(self.home, settings)
         self._clients: dict[str, httpx.Client] = {}
+        self._owners: dict[str, psycopg.Connection[Any]] = {}
         output = self.home.parent / "output.txt"
         output.unlink(missing_ok=True)
         # Appended to: reading here must not move the place where the suite writes.
@@ -125,6 +127,13 @@ class RunningSuite:
             url: str = state["postgres"]["superuser"]
             return url.replace("@/postgres?", f"@/{name}?")
         return str(state["databases" if role == "runtime" else "owners"][name])
+
+    def owner_of(self, name: str) -> psycopg.Connection[Any]:
+        """A connection of a database's owner that stays open, each statement a transaction."""
+        if name not in self._owners:
+            url = self.database_url(name, "owner").replace("+psycopg", "", 1)
+            self._owners[name] = psycopg.connect(url, autocommit=True)
+        return self._owners[name]
 
     def as_(self, who: str) -> httpx.Client:
         """A client with the token of a caller of credentials.json; nobody's where empty."""
@@ -232,6 +241,9 @@ class RunningSuite:
         for client in self._clients.values():
             client.close()
         self._clients.clear()
+        for owner in self._owners.values():
+            owner.close()
+        self._owners.clear()
         self._output.close()
         if self._owns_home:
             shutil.rmtree(self.home.parent, ignore_errors=True)
