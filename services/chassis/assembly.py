@@ -117,6 +117,7 @@ def serve(
         Pipeline(steps, handlers),
         parts.certificate,
         workers=parts.settings.workers,
+        critical_workers=parts.settings.critical_workers,
         reflection=parts.settings.development,
     )
     server.start(parts.settings.listen)

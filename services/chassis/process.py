@@ -25,7 +25,8 @@ class ProcessSettings(Settings):
     is the folder with ``ca.pem``, ``<process>.pem`` and ``<process>.key``;
     `issuers` the file with the issuers of person tokens; `secret` a file of
     at least 32 random bytes. `profile` production refuses what is made for
-    development.
+    development. `workers` are the calls that are worked on at once,
+    `critical_workers` those beside them that no flood may keep out.
     """
 
     listen: str
@@ -36,6 +37,7 @@ class ProcessSettings(Settings):
     metrics: str = ""
     profile: str = "production"
     workers: int = 16
+    critical_workers: int = 8
     database_timeout_ms: int = 2000
     refusals_per_minute: int = 600
 

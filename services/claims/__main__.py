@@ -74,9 +74,11 @@ class ClaimsSettings(ProcessSettings, MailSettings):
     (`services.chassis.calendar`). A time of receipt that lies more than `far_back_working_days`
     back waits for a second officer. `officers_email` is reminded before a term ends;
     where it is empty the task stands in the list only. The three limits are those of
-    `services.claims.flooding`; 0: none.
+    `services.claims.flooding`; 0: none. Those who file wait for each other's turn and hold nothing
+    meanwhile: the more of them may wait, the more are filed at once.
     """
 
+    critical_workers: int = 40
     vault: str
     consent: str
     sites: Path
