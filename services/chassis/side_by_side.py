@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The parts of one call in two threads: while PostgreSQL works on one, the next is made ready."""
+"""The parts of one call in few threads: while PostgreSQL works on one, the next is made ready."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
 _Part = TypeVar("_Part")
@@ -14,10 +14,11 @@ _Result = TypeVar("_Result")
 
 
 class SideBySide:
-    """Lends a second thread to calls in parts, to as many calls at once as it has threads."""
+    """Lends `beside` more threads to a call in parts, as long as it has any of its `threads`."""
 
-    def __init__(self, threads: int = 4) -> None:
+    def __init__(self, threads: int = 4, beside: int = 1) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="part")
+        self._beside = beside
 
     def each(
         self,
@@ -48,10 +49,12 @@ class SideBySide:
                     left.clear()
                     raise
 
-        other = self._pool.submit(take) if len(parts) > 1 else None
+        others = [self._pool.submit(take) for _ in range(min(self._beside, max(0, len(parts) - 1)))]
         try:
             take()
         finally:
-            if other is not None and not other.cancel():
+            begun = [other for other in others if not other.cancel()]
+            wait(begun)
+            for other in begun:
                 other.result()
         return [made[number] for number in range(len(made))]

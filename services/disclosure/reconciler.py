@@ -84,9 +84,10 @@ class Reconciler:
             if state is ReleaseState.WITHDRAWN:
                 store_places.lock(connection, [(release.site_id, release.delivery_id)])
                 nothing = Denial("UNAVAILABLE", CLAUSE)
-                ended = store_releases.end_unleft(connection, release, state, nothing, now)
+                unleft = store_releases.Unleft(release, state, nothing)
+                ended = bool(store_releases.end_unleft(connection, [unleft], now))
                 if ended:
-                    store_fetches.hand_on(connection, release)
+                    store_fetches.hand_on(connection, [release])
                     subject = pseudonym_of(connection, release.site_id, release.subject_id)
                     evidence.append(connection, _proof(release, "", subject), now)
                 return ended

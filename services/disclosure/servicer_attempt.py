@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,7 +14,8 @@ from services.chassis.database import Connection
 from services.chassis.evidence import Entry, RefusalLog
 from services.chassis.refusal import BudgetExhausted, Refusal, refusal_of
 from services.disclosure import store_ledger
-from services.disclosure.ledger import references, refused
+from services.disclosure.ledger import Disclosure, references
+from services.disclosure.ledger import refused as refused_line
 from services.disclosure.order import Delivery
 from services.disclosure.permission import RULES_VERSION, Denial
 from services.disclosure.release import CLAUSE, Release
@@ -93,40 +95,32 @@ def attempted(
     )
 
 
-def record_unknown(
-    connection: Connection,
-    refusals: RefusalLog,
-    attempt: Attempt,
-    against: Denial,
-    now: datetime,
-) -> Turned:
-    """Record a refusal for a delivery that never was; it stands in nobody's ledger."""
-    recipient_id = attempt.call.principal.recipient_id
-    refs = {"delivery_id": attempt.delivery_id, "recipient_id": recipient_id}
-    try:
-        reference = refusals.record(connection, _proof(attempt.call, against, refs), now)
-    except BudgetExhausted as exhausted:
-        return Turned(exhausted)
-    return Turned(refusal_of(against.reason, against.clause), reference)
+@dataclass(frozen=True, slots=True)
+class Against:
+    """An attempt that is refused, and why; `release` is None for a delivery that never was."""
+
+    attempt: Attempt
+    denial: Denial
+    release: Release | None
 
 
-def record_refusal(
-    connection: Connection,
-    refusals: RefusalLog,
-    attempt: Attempt,
-    release: Release,
-    against: Denial,
-    now: datetime,
-) -> Turned:
-    """Record a refusal in evidence and in the person's ledger."""
-    refs = references(release) | {"release_id": release.release_id}
-    proof = _proof(attempt.call, against, refs)
-    line = refused(release, against, now)
-    try:
-        reference = store_ledger.record_refusal(connection, refusals, line, proof)
-    except BudgetExhausted as exhausted:
-        return Turned(exhausted)
-    return Turned(refusal_of(against.reason, against.clause), reference)
+def record_refusals(
+    connection: Connection, refusals: RefusalLog, refused: Sequence[Against], now: datetime
+) -> list[Turned]:
+    """Record refusals in evidence and in the persons' ledgers, all in a few statements.
+
+    A delivery that never was stands in nobody's ledger.
+    """
+    if not refused:
+        return []
+    noted = [(_line(each, now), _proof(each)) for each in refused]
+    references_ = store_ledger.record_refusals(connection, refusals, noted, now)
+    return [
+        Turned(BudgetExhausted(retry_after=60))
+        if reference is None
+        else Turned(refusal_of(each.denial.reason, each.denial.clause), reference)
+        for each, reference in zip(refused, references_, strict=True)
+    ]
 
 
 def permit(call: Call, way: Left, digest: str, subject: str) -> Entry:
@@ -150,7 +144,17 @@ def permit(call: Call, way: Left, digest: str, subject: str) -> Entry:
     )
 
 
-def _proof(call: Call, against: Denial, refs: dict[str, str]) -> Entry:
+def _line(each: Against, now: datetime) -> Disclosure | None:
+    return None if each.release is None else refused_line(each.release, each.denial, now)
+
+
+def _proof(each: Against) -> Entry:
+    call, against = each.attempt.call, each.denial
+    if each.release is None:
+        recipient_id = call.principal.recipient_id
+        refs = {"delivery_id": each.attempt.delivery_id, "recipient_id": recipient_id}
+    else:
+        refs = references(each.release) | {"release_id": each.release.release_id}
     decided_on: dict[str, object] = {"rulesVersion": RULES_VERSION}
     if against.rule:
         decided_on["rule"] = against.rule

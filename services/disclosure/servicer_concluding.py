@@ -24,14 +24,15 @@ from services.disclosure.permission import Denial, withheld
 from services.disclosure.receipt import make_receipt
 from services.disclosure.release import ReleaseState
 from services.disclosure.servicer_attempt import (
+    Against,
     Answered,
     Released,
     Turned,
     permit,
-    record_refusal,
+    record_refusals,
 )
 from services.disclosure.store_places import Key, Place
-from services.disclosure.store_releases import Left
+from services.disclosure.store_releases import Left, Unleft
 
 
 class Concluding:
@@ -54,9 +55,8 @@ class Concluding:
             store_places.lock(connection, [each.key for each in answered])
             places = store_places.read(connection, [each.key for each in given])
             leaving = _leaving(given, places, now)
-            for each in answered:
-                if id(each) not in leaving:
-                    outcomes[id(each)] = self._hold_back(connection, each, places, now)
+            staying = [each for each in answered if id(each) not in leaving]
+            outcomes |= self._hold_back(connection, staying, places, now)
             outcomes |= self._let_go(connection, given, places, leaving, now)
         return [outcomes[id(each)] for each in answered]
 
@@ -91,34 +91,28 @@ class Concluding:
     def _hold_back(
         self,
         connection: Connection,
-        each: Answered,
+        staying: Sequence[Answered],
         places: Mapping[Key, Place],
         now: datetime,
-    ) -> Exception:
-        """End a release by which nothing leaves: the vault refused, or it came too late."""
-        if each.given:
-            place = places[each.key]
-            against = withheld(place.delivery, place.order, now)
-            assert against is not None, "only what is withheld is held back"
-            state, decided = ReleaseState.WITHHELD, True
-            refusal = refusal_of(against.reason, against.clause)
-        else:
-            problem = each.outcome.problem
-            reason = contract_pb2.Refusal.Reason.Name(problem.code)
-            refusal = refusal_of(reason, problem.clause)
-            against, decided = Denial(reason, refusal.clause), is_decision(refusal)
-            state = ReleaseState.REFUSED if decided else ReleaseState.WITHDRAWN
-        entry_id = each.outcome.read.entry_id
-        ended = store_releases.end_unleft(connection, each.release, state, against, now, entry_id)
-        if not ended:
-            # The reconciler was faster, or the same was written before and not heard.
-            return Turned(Unavailable(retry_after=1))
-        store_fetches.hand_on(connection, each.release)
-        if not decided:
-            return Turned(refusal)
-        return record_refusal(
-            connection, self._refusals, each.prepared.attempt, each.release, against, now
+    ) -> dict[int, Released | Exception]:
+        """End releases by which nothing leaves: the vault refused, or they came too late."""
+        ways = [_unleft(each, places, now) for each in staying]
+        ended = store_releases.end_unleft(connection, ways, now)
+        store_fetches.hand_on(
+            connection, [w.release for w in ways if w.release.release_id in ended]
         )
+        outcomes: dict[int, Released | Exception] = {}
+        refused = {}
+        for each, way in zip(staying, ways, strict=True):
+            if way.release.release_id not in ended:
+                # The reconciler was faster, or the same was written before and not heard.
+                outcomes[id(each)] = Turned(Unavailable(retry_after=1))
+            elif way.state is ReleaseState.WITHDRAWN:
+                outcomes[id(each)] = Turned(refusal_of(way.denial.reason, way.denial.clause))
+            else:
+                refused[id(each)] = Against(each.prepared.attempt, way.denial, each.release)
+        turned = record_refusals(connection, self._refusals, list(refused.values()), now)
+        return outcomes | dict(zip(refused, turned, strict=True))
 
     def _answer(self, each: Answered, way: Left, now: datetime) -> tuple[Released, str]:
         details = wire.details(way.release, each.outcome.read)
@@ -155,6 +149,19 @@ def _leaving(
         fields = wire.released_fields(each.release.kind, each.outcome.read)
         leaving[id(each)] = Left(each.release, each.outcome.read.entry_id, fields, first)
     return leaving
+
+
+def _unleft(each: Answered, places: Mapping[Key, Place], now: datetime) -> Unleft:
+    """How one by which nothing leaves ends, and why."""
+    if each.given:
+        place = places[each.key]
+        against = withheld(place.delivery, place.order, now)
+        assert against is not None, "only what is withheld is held back"
+        return Unleft(each.release, ReleaseState.WITHHELD, against, each.outcome.read.entry_id)
+    problem = each.outcome.problem
+    refusal = refusal_of(contract_pb2.Refusal.Reason.Name(problem.code), problem.clause)
+    state = ReleaseState.REFUSED if is_decision(refusal) else ReleaseState.WITHDRAWN
+    return Unleft(each.release, state, Denial(refusal.reason, refusal.clause))
 
 
 def _line(way: Left, now: datetime) -> Disclosure:

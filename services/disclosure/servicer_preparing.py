@@ -17,11 +17,11 @@ from services.disclosure.permission import Denial, denial
 from services.disclosure.recipient import Recipient
 from services.disclosure.release import CLAUSE
 from services.disclosure.servicer_attempt import (
+    Against,
     Attempt,
     Prepared,
     attempted,
-    record_refusal,
-    record_unknown,
+    record_refusals,
 )
 from services.disclosure.store_places import Key, Place
 
@@ -83,20 +83,20 @@ class Preparing:
         decided: Sequence[Prepared | Denial | Exception],
         now: datetime,
     ) -> list[Prepared | Exception]:
-        outcomes: list[Prepared | Exception] = []
+        refused = []
         for attempt, release_id, decision in zip(attempts, ids, decided, strict=True):
-            if not isinstance(decision, Denial):
-                outcomes.append(decision)
-                continue
-            site_id = attempt.call.principal.site_id
-            place = places.get((site_id, attempt.delivery_id))
-            if place is None:
-                outcomes.append(record_unknown(connection, self._refusals, attempt, decision, now))
-                continue
-            release = attempted(attempt, release_id, place.delivery, counted=False, now=now)
-            outcomes.append(
-                record_refusal(connection, self._refusals, attempt, release, decision, now)
-            )
+            if isinstance(decision, Denial):
+                place = places.get((attempt.call.principal.site_id, attempt.delivery_id))
+                release = (
+                    None
+                    if place is None
+                    else attempted(attempt, release_id, place.delivery, counted=False, now=now)
+                )
+                refused.append(Against(attempt, decision, release))
+        turned = iter(record_refusals(connection, self._refusals, refused, now))
+        outcomes: list[Prepared | Exception] = [
+            next(turned) if isinstance(each, Denial) else each for each in decided
+        ]
         prepared = [each.release for each in outcomes if isinstance(each, Prepared)]
         store_releases.prepare(connection, prepared, now)
         return outcomes

@@ -29,6 +29,9 @@ _ANSWER_SECONDS = 0.5
 _MOST = 1000
 # So many deliveries share two transactions: short enough that nobody waits long for their locks.
 _CHUNK = 250
+# While the vault or the disk is waited for in one chunk, others are worked on.
+_AT_ONCE = 4
+_THREADS = 6
 
 
 class ReleaseServicer:
@@ -49,7 +52,7 @@ class ReleaseServicer:
         self._tokens = tokens
         self._releasing = releasing
         self._single = single
-        self._side_by_side = SideBySide()
+        self._side_by_side = SideBySide(_THREADS, beside=_AT_ONCE - 1)
 
     def release_delivery(self, call: Call) -> disclosure_pb2.ReleaseDeliveryResponse:
         """Release to the recipient the delivery is assigned to; a repeat decides again.
@@ -69,7 +72,7 @@ class ReleaseServicer:
             raise turned.refusal from None
 
     def release_manifest(self, call: Call) -> manifest_pb2.ReleaseManifestResponse:
-        """Release many, a chunk or two at a time, as far as the caller's time goes.
+        """Release many, a few chunks at a time, as far as the caller's time goes.
 
         Each delivery has its own outcome. Raises InvalidArgument for a page
         token of another manifest.

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection, Row
 
 from services.disclosure.authority_release import AuthorityRelease, FormerPackage
 from services.disclosure.release import ReleaseState
-from services.disclosure.tables_authorities import authority_releases
+from services.disclosure.tables_authorities import IS_PREPARED, authority_releases
 
 _LEFT = (ReleaseState.RELEASED, ReleaseState.RELEASED_UNCERTAIN)
 
@@ -103,7 +103,7 @@ def left_prepared(connection: Connection, before: datetime, limit: int) -> list[
     r = authority_releases.c
     rows = connection.execute(
         select(authority_releases)
-        .where(r.state == ReleaseState.PREPARED, r.prepare_time < before)
+        .where(IS_PREPARED, r.prepare_time < before)
         .order_by(r.prepare_time)
         .limit(limit)
     )
@@ -114,7 +114,7 @@ def oldest_prepared(connection: Connection) -> datetime | None:
     """When the oldest attempt was begun that has not ended."""
     r = authority_releases.c
     oldest: datetime | None = connection.execute(
-        select(func.min(r.prepare_time)).where(r.state == ReleaseState.PREPARED)
+        select(func.min(r.prepare_time)).where(IS_PREPARED)
     ).scalar_one_or_none()
     return oldest
 

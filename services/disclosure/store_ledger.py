@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Connection, Row
 
 from services.chassis import evidence
-from services.chassis.arrays import Instants, Texts
+from services.chassis.arrays import Instants, Integers, Texts
 from services.chassis.evidence import Entry, RefusalLog
 from services.chassis.prepared import Prepared, given
 from services.chassis.pseudonym import pseudonym_of, pseudonyms_of
@@ -74,18 +74,32 @@ def record_left(
     evidence.append_all(connection, proofs, now)
 
 
-def record_refusal(
-    connection: Connection, refusals: RefusalLog, line: Disclosure, proof: Entry
-) -> str:
-    """Write the line and the evidence of a refusal; repeats count within their minute.
+def record_refusals(
+    connection: Connection,
+    refusals: RefusalLog,
+    noted: Sequence[tuple[Disclosure | None, Entry]],
+    now: datetime,
+) -> list[str | None]:
+    """Write the lines and the evidence of refusals, in as many statements as for one.
 
-    `proof` gets the subject's pseudonym. Returns the id of the line that
-    stands for it. Raises Unavailable, or BudgetExhausted, before anything is
-    written, where the principal was refused too often.
+    Without a line there is evidence only. The entries get the subjects' pseudonyms; repeats count
+    within their minute. Each one's answer is the id of the line that stands for it, of the entry
+    where it has none; None where the principal was refused too often: nothing of it is written.
+    Raises Unavailable.
     """
-    subject = pseudonym_of(connection, line.site_id, line.subject_id)
-    refusals.record(connection, replace(proof, subject=subject), line.disclose_time)
-    return _add_refusal(connection, line)
+    subjects = {(line.site_id, line.subject_id) for line, _ in noted if line and line.subject_id}
+    names = pseudonyms_of(connection, subjects) if subjects else {}
+    proofs = [
+        replace(proof, subject=names.get((line.site_id, line.subject_id), "")) if line else proof
+        for line, proof in noted
+    ]
+    recorded = refusals.record_all(connection, proofs, now)
+    lines = [line for (line, _), entry_id in zip(noted, recorded, strict=True) if line and entry_id]
+    stand = _add_refusals(connection, lines)
+    return [
+        stand[_tally_key(line)] if line and entry_id else entry_id
+        for (line, _), entry_id in zip(noted, recorded, strict=True)
+    ]
 
 
 def record_authority(connection: Connection, line: Disclosure, proof: Entry) -> None:
@@ -198,26 +212,51 @@ def _add(connection: Connection, lines: Sequence[Disclosure]) -> None:
     )
 
 
-def _add_refusal(connection: Connection, line: Disclosure) -> str:
-    statement = upsert(disclosure_tallies).values(
-        site_id=line.site_id,
-        delivery_id=line.delivery_id,
-        recipient_id=line.recipient_id,
-        reason=line.reason,
-        minute=minute_of(line.disclose_time),
-        disclosure_id=line.disclosure_id,
-        count=1,
+_TallyKey = tuple[str, str, str, str, datetime]
+_tallied = [*disclosure_tallies.primary_key.columns]
+_kinds = given(
+    "kinds", **{c.name: c.type for c in (*_tallied, *list(disclosure_tallies.columns)[-2:])}
+)
+# In one order everywhere: two batches never wait for each other's tallies.
+_counting = upsert(disclosure_tallies).from_select(
+    _kinds.columns.keys(),
+    select(*_kinds.columns).order_by(*(_kinds.c[column.name] for column in _tallied)),
+)
+_COUNT = Prepared(
+    _counting.on_conflict_do_update(
+        index_elements=_tallied,
+        set_={"count": disclosure_tallies.c["count"] + _counting.excluded["count"]},
+    ).returning(*_tallied, disclosure_tallies.c.disclosure_id, disclosure_tallies.c["count"])
+)
+
+
+def _tally_key(line: Disclosure) -> _TallyKey:
+    minute = minute_of(line.disclose_time)
+    return line.site_id, line.delivery_id, line.recipient_id, line.reason, minute
+
+
+def _add_refusals(connection: Connection, lines: Sequence[Disclosure]) -> dict[_TallyKey, str]:
+    """The line that stands for each kind of refusal in its minute; the first of a kind is added."""
+    if not lines:
+        return {}
+    kinds: dict[_TallyKey, list[Disclosure]] = {}
+    for line in lines:
+        kinds.setdefault(_tally_key(line), []).append(line)
+    rows = _COUNT.rows(
+        connection,
+        site_id=Texts([key[0] for key in kinds]),
+        delivery_id=Texts([key[1] for key in kinds]),
+        recipient_id=Texts([key[2] for key in kinds]),
+        reason=Texts([key[3] for key in kinds]),
+        minute=Instants([key[4] for key in kinds]),
+        disclosure_id=Texts([each[0].disclosure_id for each in kinds.values()]),
+        count=Integers([len(each) for each in kinds.values()]),
     )
-    statement = statement.on_conflict_do_update(
-        index_elements=["site_id", "delivery_id", "recipient_id", "reason", "minute"],
-        set_={"count": disclosure_tallies.c.count + 1},
-    )
-    stands, count = connection.execute(
-        statement.returning(disclosure_tallies.c.disclosure_id, disclosure_tallies.c["count"])
-    ).one()
-    if count == 1:
-        _add(connection, [line])
-    return str(stands)
+    stand = {tuple(row[:5]): (row[5], row[6]) for row in rows}
+    fresh = [each[0] for key, each in kinds.items() if stand[key][1] == len(each)]
+    if fresh:
+        _add(connection, fresh)
+    return {key: stand[key][0] for key in kinds}
 
 
 def _disclosure(row: Row[Any]) -> Disclosure:

@@ -41,6 +41,16 @@ class Left:
     first_release_id: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Unleft:
+    """How a release ends by which nothing left; `entry_id` is the vault's where it gave data."""
+
+    release: Release
+    state: ReleaseState
+    denial: Denial
+    entry_id: str = ""
+
+
 _new = given(
     "new",
     site_id=Text,
@@ -133,27 +143,48 @@ def end_left(
     return {release_id for (release_id,) in rows}
 
 
-def end_unleft(
-    connection: Connection,
-    release: Release,
-    state: ReleaseState,
-    denial: Denial,
-    now: datetime,
-    entry_id: str = "",
-) -> bool:
-    """End a PREPARED release by which nothing left; False where it has ended already."""
-    place = {"site_id": release.site_id, "release_id": release.release_id}
-    statement = update(releases).filter_by(**place, state=ReleaseState.PREPARED)
-    ended = connection.execute(
-        statement.values(
-            state=state,
-            reason=denial.reason,
-            clause=denial.clause,
-            entry_id=entry_id,
-            end_time=now,
-        )
+_unleft = given(
+    "ended",
+    site_id=Text,
+    release_id=Text,
+    state=Text,
+    reason=Text,
+    clause=Text,
+    entry_id=Text,
+)
+_END_UNLEFT = Prepared(
+    update(releases)
+    .where(
+        releases.c.site_id == _unleft.c.site_id,
+        releases.c.release_id == _unleft.c.release_id,
+        releases.c.end_time.is_(None),
     )
-    return ended.rowcount == 1
+    .values(
+        state=_unleft.c.state,
+        reason=_unleft.c.reason,
+        clause=_unleft.c.clause,
+        entry_id=_unleft.c.entry_id,
+        end_time=bindparam("now", type_=DateTime(timezone=True)),
+    )
+    .returning(releases.c.release_id),
+)
+
+
+def end_unleft(connection: Connection, ended: Sequence[Unleft], now: datetime) -> set[str]:
+    """End PREPARED releases by which nothing left; the ids of those that had not ended."""
+    if not ended:
+        return set()
+    rows = _END_UNLEFT.rows(
+        connection,
+        site_id=Texts([each.release.site_id for each in ended]),
+        release_id=Texts([each.release.release_id for each in ended]),
+        state=Texts([each.state for each in ended]),
+        reason=Texts([each.denial.reason for each in ended]),
+        clause=Texts([each.denial.clause for each in ended]),
+        entry_id=Texts([each.entry_id for each in ended]),
+        now=now,
+    )
+    return {release_id for (release_id,) in rows}
 
 
 def left_prepared(connection: Connection, before: datetime, limit: int) -> list[Release]:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tables of state bodies, their requests, and what was given to them (clause 5.3)."""
 
+from typing import Final
+
 from sqlalchemy import Boolean, Column, Date, DateTime, Index, MetaData, Table, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -96,3 +98,6 @@ authority_releases = Table(
 
 Of the package itself its digest is kept and nothing else.
 """
+
+# In the words of the index: a state that is a parameter does not match it, once a plan is kept.
+IS_PREPARED: Final = text("authority_releases.state = 'PREPARED'")

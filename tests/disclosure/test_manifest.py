@@ -10,6 +10,7 @@ from qupia.contract.v1 import contract_pb2
 from qupia.disclosure.v1 import disclosure_pb2 as d
 from qupia.disclosure.v1 import manifest_pb2 as m
 from qupia.vault.v1 import vault_pb2
+from services.chassis.database import Database
 from services.chassis.identity import Principal
 from services.chassis.ids import new_uuid
 from services.disclosure import servicer_releases, store_releases
@@ -225,6 +226,101 @@ def test_many_take_as_many_statements_as_one(house: House, monkeypatch: pytest.M
     of_one = len(told)
     assert _told(house.call(recipient, _asked(*asked[1:]))) == ["OK"] * 8
     assert 9 <= of_one == len(told) - of_one
+
+
+def _refused_by_the_broker(house: House, _mine: Principal, other: Principal, n: int) -> list[str]:
+    """Deliveries that another has, and ones that never were."""
+    anothers = [house.delivery(other, new_uuid()) for _ in range(n)]
+    return anothers + [new_uuid() for _ in range(n)]
+
+
+def _refused_by_the_vault(house: House, mine: Principal, _other: Principal, n: int) -> list[str]:
+    house.vault.refuses_releases = "SUBJECT_BLOCKED"
+    return [house.delivery(mine, new_uuid()) for _ in range(n)]
+
+
+def _withheld(house: House, mine: Principal, _other: Principal, n: int) -> list[str]:
+    orders = [new_uuid() for _ in range(n)]
+    asked = [house.delivery(mine, each) for each in orders]
+
+    def close() -> None:
+        for each in orders:
+            house.call(STOREFRONT, d.CloseOrderRequest(order_id=each))
+
+    house.vault.after_read = close
+    return asked
+
+
+@pytest.mark.parametrize("refusing", [_refused_by_the_broker, _refused_by_the_vault, _withheld])
+def test_many_refused_take_as_many_statements_as_one(
+    house: House,
+    monkeypatch: pytest.MonkeyPatch,
+    refusing: Callable[[House, Principal, Principal, int], list[str]],
+) -> None:
+    """And each has a line and an entry of its own nevertheless."""
+    mine, other = house.recipient(), house.recipient(number=1)
+    (one, few), (many, statements) = (
+        _refused(house, monkeypatch, mine, refusing(house, mine, other, n)) for n in (1, 8)
+    )
+    assert len(one & many) == 0
+    assert 9 <= few == statements
+    lines = {line.disclosure_id for line in house.ledger() if line.outcome == Outcome.REFUSED}
+    assert len(lines) == 1 + 8
+    entries = house.rows(
+        "SELECT entry_id FROM evidence_entries"
+        " WHERE outcome = 'REFUSED' AND event = 'delivery.released'"
+    )
+    assert len(entries) == len(one | many)
+    assert one | many == lines | {e.entry_id for e in entries} & (one | many)
+
+
+def _refused(
+    house: House, monkeypatch: pytest.MonkeyPatch, mine: Principal, asked: list[str]
+) -> tuple[set[str], int]:
+    """The references of deliveries that are all refused, and the statements that it took."""
+    meanwhile = house.vault.after_read
+    with monkeypatch.context() as patch:
+        told = heard_statements(patch)
+
+        def uncounted() -> None:
+            before = len(told)
+            meanwhile()
+            del told[before:]
+
+        patch.setattr(house.vault, "after_read", uncounted)
+        answer = house.call(mine, _asked(*asked))
+    assert _told(answer) == ["NOT_AVAILABLE"] * len(asked)
+    references = {o.problem.reference for o in answer.outcomes}
+    assert len(references) == len(asked)
+    return references, len(told)
+
+
+def test_a_refused_delivery_named_often_is_one_line_that_counts(house: House) -> None:
+    mine, other = house.recipient(), house.recipient(number=1)
+    anothers, unknown = house.delivery(other, "B-1"), new_uuid()
+    references = set()
+    for times in (3, 2):
+        answer = house.call(mine, _asked(*[anothers, unknown] * times))
+        assert _told(answer) == ["NOT_AVAILABLE"] * 2 * times
+        references |= {o.problem.reference for o in answer.outcomes}
+    assert len(references) == 2
+    (line,) = house.ledger()
+    assert line.disclosure_id in references
+    assert line.count == 5
+    tallied = house.rows("SELECT count, entry_id FROM refusal_tallies ORDER BY count, entry_id")
+    assert [row.count for row in tallied] == [5, 5]
+    entries = house.rows("SELECT entry_id FROM evidence_entries WHERE outcome = 'REFUSED'")
+    assert {row.entry_id for row in entries} == {row.entry_id for row in tallied}
+
+
+def test_beyond_the_budget_of_refusals_nothing_is_written(database: Database) -> None:
+    house = House(database, refusals_per_minute=3)
+    mine, other = house.recipient(), house.recipient(number=1)
+    asked = [house.delivery(other, f"B-{n}") for n in range(5)]
+    told = _told(house.call(mine, _asked(*asked)))
+    assert sorted(told) == ["BUDGET_EXHAUSTED"] * 2 + ["NOT_AVAILABLE"] * 3
+    assert len(house.ledger()) == 3
+    assert len(house.rows("SELECT 1 FROM evidence_entries WHERE outcome = 'REFUSED'")) == 3
 
 
 def test_the_vault_is_asked_once_for_many(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,8 @@ that nobody has counted yet; and of tables that were counted.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import psycopg
@@ -14,18 +15,21 @@ import pytest
 
 from cli.postgres import Cluster, DatabaseAccess
 from services.chassis.database import Connection
-from services.chassis.evidence import Entry
+from services.chassis.evidence import Entry, RefusalLog
 from services.chassis.ids import new_uuid
 from services.disclosure import (
+    store_authority_releases,
     store_deliveries,
+    store_fetches,
     store_ledger,
     store_notices,
     store_places,
     store_recipients,
     store_releases,
 )
-from services.disclosure.ledger import Outcome, left
+from services.disclosure.ledger import Outcome, left, refused
 from services.disclosure.notice import Recall
+from services.disclosure.permission import Denial
 from services.disclosure.recipient import Kind
 from services.disclosure.release import Release, ReleaseState
 from tests.harness.cluster import book_of, running_cluster
@@ -34,7 +38,7 @@ from tests.vault.plans import Observed, Plan
 _FEW, _MANY = 60, 20_000
 _MOST_BLOCKS: Final = 60
 """A look into an index costs three or four; the smallest of the tables has over a hundred."""
-NOW = datetime.now(UTC)
+NOW, _SECOND = datetime.now(UTC), timedelta(seconds=1)
 _KEY = ("demo", "d30")
 _ROWS = {
     "orders (site_id, registration_id, order_id, subject_id, policy_version, state, "
@@ -50,6 +54,11 @@ _ROWS = {
     "prepare_time, end_time, entry_id, fields, first_release_id, reason, clause)": (
         "'demo', 'x' || n, 's' || n, 'o' || n, 'd' || n, 'c' || mod(n, 50), 'COURIER', 'RELEASED', "
         "now(), now(), 'e' || n, '{}', '', '', ''"
+    ),
+    "authority_releases (site_id, release_id, request_id, subject_id, authority_id, state, "
+    "prepare_time, end_time, entry_id, fields, package_sha256, first_release_id, reason)": (
+        "'demo', 'x' || n, 'q' || n, 's' || n, 'b' || mod(n, 50), 'RELEASED', now(), now(), "
+        "'e' || n, '{}', '', '', ''"
     ),
     "subject_pseudonyms": "'demo', 's' || n, 'p' || n",
 }
@@ -75,14 +84,32 @@ def _released(connection: Connection) -> None:
     store_ledger.record_left(connection, [(line, proof)], NOW)
 
 
+def _refused(connection: Connection) -> None:
+    release = replace(_release(), subject_id="s31", delivery_id="d31", counted=True)
+    repeat = replace(release, release_id=new_uuid(), prepare_time=NOW + _SECOND, counted=False)
+    store_releases.prepare(connection, [release], release.prepare_time)
+    store_releases.prepare(connection, [repeat], repeat.prepare_time)
+    against = Denial("SUBJECT_BLOCKED", "6.2.3")
+    way = store_releases.Unleft(release, ReleaseState.REFUSED, against)
+    assert store_releases.end_unleft(connection, [way], NOW)
+    store_fetches.hand_on(connection, [release])
+    proof = Entry("delivery.released", "TRANSFER", "REFUSED", "demo", "key")
+    log, line = RefusalLog(600), refused(release, against, NOW)
+    [reference] = store_ledger.record_refusals(connection, log, [(line, proof)], NOW)
+    assert reference
+
+
 _ACTS: Mapping[str, Callable[[Connection], object]] = {
     "read": _read,
     "released": _released,
+    "refused": _refused,
     "asker": lambda c: store_recipients.find_all(c, {("demo", "c30")}),
     "live": lambda c: store_deliveries.live_of(c, "demo", "c30", NOW, "", 10),
     "fetches": lambda c: store_releases.fetches(c, "demo", ["d30"]),
     "oldest": store_releases.oldest_prepared,
     "left prepared": lambda c: store_releases.left_prepared(c, NOW, 10),
+    "oldest for a state body": store_authority_releases.oldest_prepared,
+    "left prepared for a state body": lambda c: store_authority_releases.left_prepared(c, NOW, 10),
     "recall": lambda c: store_notices.notify(c, Recall("x", "demo", "s30", "BLOCKED", NOW), NOW),
 }
 Plans = dict[str, dict[str, list[Plan]]]

@@ -298,7 +298,7 @@ def test_a_killed_refusal_is_withdrawn(house: House, monkeypatch: pytest.MonkeyP
     delivery_id = house.delivery(recipient)
     house.vault.refuses_releases = "SUBJECT_BLOCKED"
     with monkeypatch.context() as patch:
-        patch.setattr(store_ledger, "record_refusal", _kill)
+        patch.setattr(store_ledger, "record_refusals", _kill)
         with pytest.raises(Killed):
             house.call(recipient, release(delivery_id))
     assert _states(house) == ["PREPARED"]
