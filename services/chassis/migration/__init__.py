@@ -3,20 +3,23 @@
 
 A service's `migrations/` folder holds numbered revisions. They run as the
 database's owner, under an advisory lock, each in a transaction of its own.
-The service itself runs as another role, which gets what `grants` gives.
+The service itself runs as another role, which gets what `grant` gives.
+
+Alembic is imported where it is used: it costs a quarter of a process's start, and only who
+migrates needs it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.op import execute
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, make_url, text
 from sqlalchemy.exc import ProgrammingError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 _LOCK = 7_184_402_001
 VERSION_TABLE = "schema_version"
@@ -31,6 +34,8 @@ class SchemaMismatch(Exception):
 
 
 def _config(folder: Path) -> Config:
+    from alembic.config import Config  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
     config.set_main_option("version_locations", str(folder))
@@ -41,6 +46,8 @@ def _config(folder: Path) -> Config:
 
 def upgrade(owner_url: str, folder: Path, runtime_role: str) -> None:
     """Bring a database to the newest revision in `folder`, as its owner."""
+    from alembic import command  # noqa: PLC0415
+
     url = make_url(owner_url).set(drivername="postgresql+psycopg")
     engine = create_engine(url, hide_parameters=True)
     config = _config(folder)
@@ -66,6 +73,8 @@ def _owner(folder: Path) -> str:
 
 def head(folder: Path) -> str:
     """The newest revision in `folder`."""
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
     return str(ScriptDirectory.from_config(_config(folder)).get_current_head())
 
 
@@ -93,4 +102,6 @@ def check(connection: Connection, folder: Path) -> None:
 
 def grant(runtime_role: str, table: str, privileges: Sequence[str]) -> None:
     """Give the service's role privileges on a table; called by revisions."""
+    from alembic.op import execute  # noqa: PLC0415
+
     execute(text(f'GRANT {", ".join(privileges)} ON {table} TO "{runtime_role}"'))
