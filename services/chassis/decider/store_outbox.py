@@ -153,9 +153,12 @@ def due(connection: Connection, now: datetime, limit: int) -> list[Key]:
     return [Key(*row) for row in _DUE.rows(connection, now=now, limit=limit)]
 
 
+_SOONEST = Prepared(select(func.min(outbox.c.next_time)))
+
+
 def soonest(connection: Connection) -> datetime | None:
     """When the next push is due; None where everything is confirmed."""
-    found: datetime | None = connection.execute(select(func.min(outbox.c.next_time))).scalar_one()
+    found: datetime | None = _SOONEST.rows(connection)[0][0]
     return found
 
 
