@@ -197,7 +197,7 @@ def test_two_of_a_batch_who_share_a_contact_are_blocked_with_each_other(
     assert unknown(vault, person, twin).keys() == {person.subject_id, twin.subject_id}
 
 
-def test_two_ids_of_one_person_are_taken_one_after_the_other(
+def test_two_ids_of_one_person_may_come_in_one_batch(
     claims: Caller, people: People, shop: Storefront, house: House
 ) -> None:
     """T-1.1.5-a"""
