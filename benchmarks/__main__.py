@@ -221,8 +221,10 @@ def _claims(bench: Bench, subjects: list[str]) -> Iterator[Figure]:
     options = bench.options
     task = bench.progress.add_task("claims", total=options.rounds + 1)
     claimant = psutil.Process(bench.suite.run["processes"]["claims"]["pid"])
-    chosen = random.sample(subjects, options.filed)
+    first, *chosen = random.sample(subjects, options.filed + 1)
     echoes, rounds = [], []
+    claims.intake(bench.suite, [first], 1, ())
+    bulk.analyze(bench.suite)
     for turn in range(options.rounds):
         some = chosen[turn :: options.rounds]
         echoes.append(bench.echo(reads(some)))

@@ -80,7 +80,7 @@ def email_of(number: int) -> str:
 def analyze(suite: RunningSuite) -> None:
     """What autovacuum does within a minute: plans made for few rows are made anew for many."""
     passwords = json.loads((suite.home / "postgres-passwords.json").read_text())
-    for name in ("vault", "keystore"):
+    for name in ("vault", "keystore", "claims"):
         url = make_url(suite.run["databases"][name])
         with psycopg.connect(
             host=str(url.query["host"]),
