@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Integer, Text, insert, select, update
+from sqlalchemy import Integer, Text, and_, insert, select, update
 from sqlalchemy.engine import Connection
 
 from services.chassis import evidence
@@ -13,7 +13,7 @@ from services.chassis.arrays import Integers, Texts
 from services.chassis.decider import store as decider_store
 from services.chassis.decider.store import Act, Key, Slice
 from services.chassis.evidence import Entry
-from services.chassis.prepared import Prepared, given, matching
+from services.chassis.prepared import Prepared, given
 from services.chassis.pseudonym import pseudonyms_of
 from services.chassis.sealed import store as sealed_store
 from services.claims import store, store_facts
@@ -202,15 +202,13 @@ def first_act_id(connection: Connection, site_id: str, claim_id: str, kind: str)
     return found.get((site_id, claim_id), "")
 
 
-_places = given("places", site_id=Text, claim_id=Text)
+# All that a row is known by comes in with the places: a kind by itself would look like something
+# rare, and PostgreSQL would go through all acts of that kind.
+_places = given("places", site_id=Text, claim_id=Text, kind=Text, position=Integer)
 _FIRST_ACTS = Prepared(
-    select(claim_acts.c.site_id, claim_acts.c.claim_id, claim_acts.c.act_id)
-    .join_from(
-        _places,
-        claim_acts,
-        (claim_acts.c.site_id == _places.c.site_id) & (claim_acts.c.claim_id == _places.c.claim_id),
+    select(claim_acts.c.site_id, claim_acts.c.claim_id, claim_acts.c.act_id).join_from(
+        _places, claim_acts, and_(*(claim_acts.c[c.name] == c for c in _places.columns))
     )
-    .where(matching(claim_acts.c.kind), claim_acts.c.position == 0)
 )
 
 
@@ -220,9 +218,10 @@ def first_act_ids(
     """The same for many claims, by (site, claim)."""
     rows = _FIRST_ACTS.rows(
         connection,
-        kind=kind,
         site_id=Texts([site_id for site_id, _ in places]),
         claim_id=Texts([claim_id for _, claim_id in places]),
+        kind=Texts([kind] * len(places)),
+        position=Integers([0] * len(places)),
     )
     return {(site_id, claim_id): act_id for site_id, claim_id, act_id in rows}
 

@@ -24,6 +24,7 @@ from services.chassis.together import Together
 from services.claims import servicer_filing, store_acts, store_filing
 from services.claims.flooding import Limits
 from tests.claims.suite import Suite
+from tests.harness.statements import heard_statements
 from tests.harness.waiting import PATIENCE_SECONDS, wait_until
 
 State = subject_pb2.Enforcement
@@ -125,6 +126,21 @@ def test_a_crowd_is_pushed_in_one_call_and_each_claim_is_in_force(crowd: Crowd) 
     assert suite.rows("SELECT count(*) FROM outbox") == [(0,)]
     entries = suite.rows("SELECT count(*) FROM evidence_entries WHERE event = 'claim.filed'")
     assert entries == [(6,)]
+
+
+def test_a_crowd_takes_as_many_statements_as_one_claim(
+    crowd: Crowd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suite = crowd.suite
+    suite.file(suite.vault.subject(), reply_address="a@b.kz")
+    heard = heard_statements(monkeypatch)
+    suite.file(suite.vault.subject(), reply_address="a@b.kz")
+    alone = list(heard)
+    subjects = [suite.vault.subject() for _ in range(8)]
+    crowd.come(*(_filing(suite, each, reply_address="a@b.kz") for each in subjects))
+    assert sorted(set(heard)) == sorted(set(alone))
+    # The first caller's, which names no e-mail address, and one turn of all the others.
+    assert len(heard) == 3 * len(alone) - 1
 
 
 def test_two_claims_of_one_subject_in_a_crowd_are_filed_one_after_the_other(crowd: Crowd) -> None:

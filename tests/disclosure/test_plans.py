@@ -10,10 +10,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-import psycopg
 import pytest
 
-from cli.postgres import Cluster, DatabaseAccess
+from cli.postgres import Cluster
 from services.chassis.database import Connection
 from services.chassis.evidence import Entry, RefusalLog
 from services.chassis.ids import new_uuid
@@ -33,6 +32,7 @@ from services.disclosure.permission import Denial
 from services.disclosure.recipient import Kind
 from services.disclosure.release import Release, ReleaseState
 from tests.harness.cluster import book_of, running_cluster
+from tests.harness.rows import count_rows, grow
 from tests.vault.plans import Observed, Plan
 
 _FEW, _MANY = 60, 20_000
@@ -124,15 +124,15 @@ def plans() -> Iterator[Plans]:
 
 def _plans(cluster: Cluster) -> Plans:
     access = book_of(cluster, "disclosure")
-    _grow(access, 1, _FEW)
+    grow(access, _ROWS, 1, _FEW)
     kept = Observed(cluster, access, generic=True)
     # From the third time on the driver lets PostgreSQL keep a plan.
     for _ in range(4):
         _done(kept)
-    _grow(access, _FEW + 1, _MANY)
+    grow(access, _ROWS, _FEW + 1, _MANY)
     fresh = Observed(cluster, access, generic=False)
     found = {"kept of small tables": _done(kept), "uncounted": _done(fresh)}
-    _count(access)
+    count_rows(access)
     found["counted"] = _done(fresh)
     kept.close()
     fresh.close()
@@ -158,21 +158,3 @@ def _done(observed: Observed) -> dict[str, list[Plan]]:
         return done
 
     return {name: observed.plans(in_transaction(act)) for name, act in _ACTS.items()}
-
-
-def _owner(access: DatabaseAccess) -> psycopg.Connection[Any]:
-    return psycopg.connect(access.owner_url.replace("+psycopg", ""), autocommit=True)
-
-
-def _grow(access: DatabaseAccess, first: int, last: int) -> None:
-    with _owner(access) as owner:
-        for table, row in _ROWS.items():
-            owner.execute(
-                f"INSERT INTO {table} SELECT {row} FROM generate_series(%s::bigint, %s) n",
-                (first, last),
-            )
-
-
-def _count(access: DatabaseAccess) -> None:
-    with _owner(access) as owner:
-        owner.execute("VACUUM ANALYZE")
