@@ -56,8 +56,8 @@ _READ_ONE, _LOCK_ONE = Prepared(_one), Prepared(_one.with_for_update())
 
 
 def read_claims(connection: Connection, places: Collection[Place]) -> dict[Place, Claim]:
-    """Those of the claims that there are."""
-    rows = _READ.rows(connection, **_placed(places))
+    """Those of the claims that there are; who asks for one several times gets it once."""
+    rows = _READ.rows(connection, **_placed(set(places)))
     return {(claim.site_id, claim.claim_id): claim for claim in _claims(connection, rows)}
 
 

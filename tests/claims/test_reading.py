@@ -156,3 +156,13 @@ def test_what_is_of_another_site_is_as_absent(suite: Suite, who: str) -> None:
     assert len(statuses) == 1
     listed = suite.ask("ListClaims", claims_pb2.ListClaimsRequest(), other)
     assert list(listed.claims) == []
+
+
+def test_a_claim_that_several_ask_for_together_names_each_subject_once(suite: Suite) -> None:
+    claim = suite.file(suite.vault.subject(), suite.vault.subject()).claim
+    place = ("demo", claim.claim_id)
+    with suite.database.transaction() as connection:
+        found = store.read_claims(connection, [place, place, place])
+    assert list(found) == [place]
+    assert list(found[place].subject_ids) == list(claim.subject_ids)
+    assert len(set(claim.subject_ids)) == 2
