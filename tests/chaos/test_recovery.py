@@ -115,7 +115,10 @@ def good(answer: httpx.Response) -> dict[str, Any]:
 
 def _before(office: Office) -> None:
     """What the backup has."""
-    shared = new_data()
+    shared, house = new_data(), new_data()
+    office.person("house", house)
+    office.person("guest", house)
+    office.file("house")
     for name in ("lost", "late", "other", "represented", "shared", "sister"):
         office.person(name, shared if name == "shared" else new_data())
     office.person("twin", shared)
@@ -130,7 +133,8 @@ def _before(office: Office) -> None:
         office.file(name, kind="CONSUMER")
     office.person("brother")
     office.file("family", "sister", "brother", kind="UNLAWFUL_ACTS")
-    _await_contact(office, "shared", "PROVISIONAL")
+    for name in ("shared", "house"):
+        _await_contact(office, name, "PROVISIONAL")
 
 
 def _after(office: Office) -> None:
@@ -153,6 +157,8 @@ def _after(office: Office) -> None:
     office.step("agreed", "recordAgreement", {"terms": "Мир."})
     body = {"subjectId": office.subjects["twin"], "decision": "CONFIRMED", "reason": "Тот же."}
     office.step("shared", "settleSameContact", body)
+    body = {"subjectId": office.subjects["guest"], "decision": "RELEASED", "reason": "Другой."}
+    office.step("house", "settleSameContact", body)
 
 
 def _await_contact(office: Office, name: str, state: str) -> None:
@@ -300,6 +306,12 @@ def test_who_was_confirmed_to_be_the_same_person_is_named_again(office: Office) 
     assert office.standing("twin") == "BLOCKED"
     office.conclude("shared", "NOT_CONFIRMED")
     assert (office.standing("shared"), office.standing("twin")) == ("ACTIVE", "ACTIVE")
+
+
+def test_who_was_found_to_be_somebody_else_stays_unblocked(office: Office) -> None:
+    _await_contact(office, "house", "RELEASED")
+    assert (office.standing("house"), office.standing("guest")) == ("BLOCKED", "ACTIVE")
+    assert office.claims["house"] not in office.tasks("SETTLE_SAME_CONTACT")
 
 
 def _document(office: Office, name: str, kind: str) -> str | None:

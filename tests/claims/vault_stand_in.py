@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from google.protobuf.message import Message
 
-from qupia.vault.v1 import blocking_pb2, documents_pb2, pushes_pb2, vault_pb2
+from qupia.vault.v1 import blocking_pb2, documents_pb2, pushes_pb2, recovery_pb2, vault_pb2
 from services.chassis.contract import load_contract
 from services.chassis.ids import new_subject_id, new_uuid
 from services.chassis.refusal import NotFound, Refusal, Unavailable
@@ -31,6 +31,9 @@ class VaultStandIn:
     counters: dict[tuple[str, str], int] = field(default_factory=dict)
     documents: dict[str, tuple[vault_pb2.DocumentPlace, bytes]] = field(default_factory=dict)
     provisional: list[blocking_pb2.ProvisionalBlock] = field(default_factory=list)
+    lost: list[recovery_pb2.LostClaims] = field(default_factory=list)
+    carries: dict[tuple[str, str], vault_pb2.ClaimsSlice] = field(default_factory=dict)
+    resynced: bool = True
     interims_asked: list[blocking_pb2.ListInterimRequest] = field(default_factory=list)
     staged: list[vault_pb2.StageCorrectionRequest] = field(default_factory=list)
     refuses: dict[str, Refusal] = field(default_factory=dict)
@@ -62,6 +65,8 @@ class VaultStandIn:
             "LookUpSubject": self._look_up,
             "ListProvisionalBlocks": self._provisional_blocks,
             "ListInterim": self._interim,
+            "ListLostClaims": self._lost_claims,
+            "ListDocuments": self._kept_documents,
             "OpenIncarnation": self._open_incarnation,
             "CompleteResync": self._complete_resync,
             "GetSealingKey": self._sealing_key,
@@ -108,6 +113,33 @@ class VaultStandIn:
             )
         ]
         return blocking_pb2.ListProvisionalBlocksResponse(blocks=unknown)
+
+    def _lost_claims(
+        self, request: recovery_pb2.ListLostClaimsRequest
+    ) -> recovery_pb2.ListLostClaimsResponse:
+        """One subject to a page; whoever was pushed is lost no more."""
+        if not self.resynced or request.incarnation != self.incarnation:
+            return recovery_pb2.ListLostClaimsResponse()
+        first = int(request.page_token or 0)
+        left = [
+            (place, each)
+            for place, each in enumerate(self.lost[first:], first + 1)
+            if (each.site_id, each.subject_id) not in self.slices
+        ]
+        return recovery_pb2.ListLostClaimsResponse(
+            resynced=True,
+            lost=[each for _, each in left[:1]],
+            next_page_token=str(left[0][0]) if left[1:] else "",
+        )
+
+    def _kept_documents(
+        self, request: recovery_pb2.ListDocumentsRequest
+    ) -> recovery_pb2.ListDocumentsResponse:
+        response = recovery_pb2.ListDocumentsResponse()
+        for place, _ in self.documents.values():
+            if place.bound_to == request.bound_to and place.owner_id in request.owner_ids:
+                response.documents.add(place=place)
+        return response
 
     def _interim(
         self, request: blocking_pb2.ListInterimRequest
@@ -158,6 +190,11 @@ class VaultStandIn:
             receipt.current.counter = self.counters[key]
             return vault_pb2.ApplyClaimsSliceResponse(receipt=receipt)
         self.slices[key], self.counters[key] = request.slice, header.version.counter
+        carried = self.carries.get(key)
+        if carried is not None:
+            receipt.carried_claims.CopyFrom(carried)
+            receipt.carried.extend(block.claim_id for block in carried.blocks)
+            receipt.carried.extend(hold.hold_id for hold in carried.holds)
         for block in request.slice.blocks:
             if block.correction_id:
                 receipt.corrections.add(correction_id=block.correction_id, version=2)
