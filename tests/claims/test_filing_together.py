@@ -158,6 +158,16 @@ def test_two_claims_of_one_subject_in_a_crowd_are_filed_one_after_the_other(crow
     assert suite.rows("SELECT DISTINCT enforcement FROM acts") == [("IN_FORCE",)]
 
 
+def test_a_crowd_of_more_subjects_than_one_call_takes_is_pushed_in_several(crowd: Crowd) -> None:
+    suite = crowd.suite
+    families = [[suite.vault.subject() for _ in range(20)] for _ in range(4)]
+    answers = crowd.come(*(_filing(suite, *each) for each in families))
+    assert [each.enforcement for each in answers if isinstance(each, Answer)] == (
+        [State.IN_FORCE] * 4
+    )
+    assert suite.vault.asked.count("ApplyClaimsSlices") == 2
+
+
 def test_one_call_twice_in_a_crowd_files_one_claim(crowd: Crowd) -> None:
     suite = crowd.suite
     subject, key = suite.vault.subject(), new_uuid()

@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 
 from qupia.vault.v1 import blocking_pb2, documents_pb2, pushes_pb2, recovery_pb2, vault_pb2
 from services.chassis.contract import load_contract
+from services.chassis.decider.pusher import MOST_TOGETHER
 from services.chassis.ids import new_subject_id, new_uuid
 from services.chassis.refusal import NotFound, Refusal, Unavailable
 from services.chassis.sealing import DocumentPlace, sealed_parts, sealing_key_id, sealing_suite
@@ -203,6 +204,7 @@ class VaultStandIn:
     def _apply_slices(
         self, request: pushes_pb2.ApplyClaimsSlicesRequest
     ) -> pushes_pb2.ApplyClaimsSlicesResponse:
+        assert len(request.pushes) <= MOST_TOGETHER
         return pushes_pb2.ApplyClaimsSlicesResponse(
             receipts=[self._apply_slice(push).receipt for push in request.pushes]
         )

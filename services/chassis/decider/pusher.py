@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -87,13 +88,23 @@ class Pusher:
     def push_all(self, keys: Collection[Key], timeout: float) -> set[Key]:
         """Push slices of one topic once; those that the vault has confirmed.
 
-        `MOST_TOGETHER` at most, which share the call where the topic can.
+        `MOST_TOGETHER` at a time share a call where the topic can; `timeout` in
+        seconds is for all of them.
         Never raises for a vault that cannot be reached or answers amiss: what
         was recorded stays in the outbox and the dispatcher tries again.
         Raises Unavailable where the decider's own database cannot be used.
         """
-        if not keys:
-            return set()
+        confirmed: set[Key] = set()
+        ordered, until = list(keys), time.monotonic() + timeout
+        for first in range(0, len(ordered), MOST_TOGETHER):
+            left = until - time.monotonic()
+            done = self._push(ordered[first : first + MOST_TOGETHER], left) if left > 0 else set()
+            if not done:
+                break
+            confirmed |= done
+        return confirmed
+
+    def _push(self, keys: Sequence[Key], timeout: float) -> set[Key]:
         with self._database.transaction() as connection:
             pushes = store_outbox.read_pushes(connection, keys)
             life = store_life.read_life(connection)
