@@ -14,11 +14,11 @@ from datetime import datetime
 from services.chassis import evidence
 from services.chassis.database import Connection
 from services.chassis.evidence import Entry
-from services.vault import store_blocks
+from services.vault import store_blocks, store_interims
 from services.vault.same_contact import watched_of
 from services.vault.standing import Block, ClaimsStanding, Standing
 from services.vault.store import Subject
-from services.vault.store_blocks import InterimRow
+from services.vault.store_interims import InterimRow
 from services.vault.store_keys import KeyStore
 
 
@@ -58,15 +58,15 @@ class BlockKeeper:
     ) -> None:
         site = subject[0]
         pseudonym = self._keys.pseudonym(*subject)
-        kept = store_blocks.read_interim(connection, subject, block.claim_id)
+        kept = store_interims.read_interim(connection, subject, block.claim_id)
         until = kept.until if kept else now
         done = (
-            store_blocks.counted(connection, site, pseudonym, block.since, until)
+            store_interims.counted(connection, site, pseudonym, block.since, until)
             if pseudonym
             else {}
         )
         interim = InterimRow(block.since, until, sum(done.values()))
-        store_blocks.keep_interim(connection, subject, block.claim_id, interim)
+        store_interims.keep_interim(connection, subject, block.claim_id, interim)
         entry = Entry(
             event="block.back_dated",
             verb="BLOCK",

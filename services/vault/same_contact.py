@@ -28,7 +28,15 @@ from services.chassis.database import Connection, Database
 from services.chassis.evidence import Entry
 from services.chassis.metrics import Metrics
 from services.chassis.refusal import Refusal
-from services.vault import store, store_blocks, store_data, store_links, store_slices, wire
+from services.vault import (
+    store,
+    store_blocks,
+    store_contacts,
+    store_data,
+    store_links,
+    store_slices,
+    wire,
+)
 from services.vault.blind_index import INDEXED_FIELDS, blind_index
 from services.vault.email_address import email_index_form
 from services.vault.envelope import CiphertextMisplaced
@@ -38,7 +46,8 @@ from services.vault.index_version import find_all, find_subjects
 from services.vault.provider import KeyMoved, KeyProviderError
 from services.vault.standing import Block, ClaimsStanding, Ground, Origin
 from services.vault.store import SliceRow, Subject, lock_key
-from services.vault.store_blocks import Digest, WatchedBlock
+from services.vault.store_blocks import WatchedBlock
+from services.vault.store_contacts import Digest
 from services.vault.store_index import Contact
 from services.vault.store_keys import KeyStore
 from services.vault.wire_case import CLAIMS, claims_of
@@ -135,7 +144,7 @@ class SameContact:
             }
             contacts = self._contacts(connection, {one for them in ids.values() for one in them})
             placed = {contact for of_id in contacts.values() for contact in of_id}
-            store_blocks.pass_contacts(connection, [lock_of(*contact) for contact in placed])
+            store_contacts.pass_contacts(connection, [lock_of(*contact) for contact in placed])
             holders = find_all(connection, self._keys, placed)
         searches = []
         for subject, them in ids.items():
@@ -226,7 +235,7 @@ def join_blocks(
     contacts = {(f, value) for each in placed.values() for f, value in each.items()}
     if not contacts:
         return
-    store_blocks.lock_contacts_shared(connection, [lock_of(site, f, v) for f, v in contacts])
+    store_contacts.lock_contacts_shared(connection, [lock_of(site, f, v) for f, v in contacts])
     if not store_blocks.is_watching(connection, site):
         return
     found: dict[str, list[WatchedBlock]] = {}
@@ -301,7 +310,7 @@ def _watched_with(
             for owner, contacts in placed.items()
             if f in contacts
         ]
-        found = store_blocks.watched_with(connection, site, digests) if digests else []
+        found = store_contacts.watched_with(connection, site, digests) if digests else []
         # A rotation that began since may have moved a row to a version not asked for.
         known, held = held, {f: keys.index_keys(site, f) for f in INDEXED_FIELDS}
         if all(known[f].keys() == held[f].keys() for f in held):

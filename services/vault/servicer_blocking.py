@@ -14,7 +14,7 @@ from services.chassis.database import Connection, Database
 from services.chassis.evidence import Entry
 from services.chassis.paging import PageTokens, page_size
 from services.chassis.pipeline import Handler
-from services.vault import store_blocks, store_slices, wire
+from services.vault import store_blocks, store_interims, store_slices, wire
 from services.vault.store_blocks import ProvisionalRow
 from services.vault.store_keys import KeyStore
 from services.vault.wire_case import CLAIMS
@@ -67,11 +67,11 @@ class BlockingServicer:
         size = page_size(request.page_size, _PAGE, _LARGEST_PAGE)
         response = blocking_pb2.ListInterimResponse()
         with self._database.transaction() as connection:
-            interim = store_blocks.read_interim(connection, subject, request.claim_id)
+            interim = store_interims.read_interim(connection, subject, request.claim_id)
             pseudonym = self._keys.pseudonym(*subject)
             if interim is None or not pseudonym:
                 return response
-            rows = store_blocks.acts_between(
+            rows = store_interims.acts_between(
                 connection, subject[0], pseudonym, interim, after, size + 1
             )
             self._record(connection, call, pseudonym)

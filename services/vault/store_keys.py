@@ -24,7 +24,7 @@ from services.chassis.arrays import Texts
 from services.chassis.clock import Clock
 from services.chassis.database import Connection, Database, DatabaseDefect
 from services.chassis.ids import new_uuid
-from services.chassis.prepared import Prepared, given_in_order
+from services.chassis.prepared import Prepared, given_in_order, matching
 from services.chassis.refusal import SubjectDestroyed
 from services.vault import store_keks, store_rotation
 from services.vault.fields import Field
@@ -68,6 +68,13 @@ _INDEX_KEYS = Prepared(
         (index_keys.c.site_id == _places.c.site_id) & (index_keys.c.field == _places.c.field),
     )
     .order_by(index_keys.c.key_version)
+)
+
+
+_SEALING_PAIR = Prepared(
+    select(sealing_keys.c.public_key, sealing_keys.c.kek_id, sealing_keys.c.wrapped).where(
+        matching(sealing_keys.c.key_id)
+    )
 )
 
 
@@ -280,12 +287,14 @@ class KeyStore:
 
     def sealing_pair(self, key_id: str | None = None) -> SealingPair | None:
         """A sealing pair by its id, the newest where None; the first one is made here."""
-        statement = select(sealing_keys).order_by(sealing_keys.c.create_time.desc()).limit(1)
         if key_id is not None:
-            statement = select(sealing_keys).filter_by(key_id=key_id)
+            with self.database.look() as connection:
+                row = _SEALING_PAIR.first(connection, key_id=key_id)
+            return SealingPair(row[0], WrappedKey(*row[1:])) if row else None
+        statement = select(sealing_keys).order_by(sealing_keys.c.create_time.desc()).limit(1)
         with self.database.transaction() as connection:
             row = connection.execute(statement).one_or_none()
-            if row is None and key_id is None:
+            if row is None:
                 pair = create_sealing_pair(self.keyring)
                 now = self._clock.now()
                 store_keks.adopt(connection, pair.private_key.wrapper_id, now)
@@ -299,8 +308,6 @@ class KeyStore:
                     )
                 )
                 return pair
-        if row is None:
-            return None
         return SealingPair(bytes(row.public_key), WrappedKey(row.kek_id, bytes(row.wrapped)))
 
     def read_life(self) -> tuple[str, int]:

@@ -22,9 +22,11 @@ from services.vault import (
     store_batches,
     store_blocks,
     store_changes,
+    store_contacts,
     store_data,
     store_documents,
     store_index,
+    store_interims,
     store_links,
     store_records,
     store_slices,
@@ -32,7 +34,8 @@ from services.vault import (
 from services.vault.fields import Field
 from services.vault.store import SliceRow
 from services.vault.store_batches import BatchDatum, BatchDigest
-from services.vault.store_blocks import Digest, WatchedBlock
+from services.vault.store_blocks import WatchedBlock
+from services.vault.store_contacts import Digest
 from services.vault.store_data import NewDatum
 from services.vault.store_documents import DocumentRow
 from services.vault.store_keys import KeyStore
@@ -94,7 +97,7 @@ def _write_one(connection: Connection) -> None:
 
 def _watched(connection: Connection) -> None:
     digests = [Digest("s000031", f, 1, _digest(30)) for f in (Field.EMAIL, Field.PHONE)]
-    assert len(store_blocks.watched_with(connection, "demo", digests)) == 1
+    assert len(store_contacts.watched_with(connection, "demo", digests)) == 1
 
 
 def _block(connection: Connection) -> None:
@@ -161,7 +164,7 @@ _ACTS: Mapping[str, Callable[[Connection], object]] = {
     "block": _block,
     "changes": lambda c: store_changes.after(c, (0, ""), 10),
     "evidence": lambda c: read_entries(c, "demo", ["p30"], 10),
-    "done before": lambda c: store_blocks.counted(c, "demo", "p30", NOW - timedelta(days=1), NOW),
+    "done before": lambda c: store_interims.counted(c, "demo", "p30", NOW - timedelta(days=1), NOW),
     "entry": lambda c: evidence.append(c, Entry("e", "USE", "PERMITTED", "demo", "key"), NOW),
     "store": _write_one,
     "batch": _write_batch,
