@@ -2,13 +2,13 @@
 """A real PostgreSQL with the claims database, emptied for every test."""
 
 from collections.abc import Iterator
+from contextlib import closing
 
-import psycopg
 import pytest
 
 from cli.postgres import Cluster, DatabaseAccess
 from tests.claims.suite import Suite
-from tests.harness.cluster import book_of, running_cluster
+from tests.harness.cluster import Emptier, book_of, running_cluster
 
 
 @pytest.fixture(scope="session")
@@ -24,16 +24,16 @@ def access(cluster: Cluster) -> DatabaseAccess:
     return book_of(cluster, "claims")
 
 
+@pytest.fixture(scope="session")
+def emptier(cluster: Cluster) -> Iterator[Emptier]:
+    with closing(Emptier(cluster, "claims")) as made:
+        yield made
+
+
 @pytest.fixture
-def empty(access: DatabaseAccess) -> DatabaseAccess:
+def empty(access: DatabaseAccess, emptier: Emptier) -> DatabaseAccess:
     """The claims database without a row."""
-    with psycopg.connect(access.owner_url.replace("+psycopg", "", 1), autocommit=True) as owner:
-        tables = owner.execute(
-            "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables"
-            " WHERE schemaname = 'public' AND tablename <> 'schema_version'"
-        ).fetchone()
-        assert tables is not None
-        owner.execute(f"TRUNCATE {tables[0]}")
+    emptier.empty()
     return access
 
 

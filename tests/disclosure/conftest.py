@@ -2,16 +2,15 @@
 """A PostgreSQL of our own for the session; an empty broker for every test."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 
 import pytest
 from sqlalchemy import create_engine, text
 
 from cli.postgres import Cluster, DatabaseAccess
 from services.chassis.database import Database
-from services.disclosure.tables import metadata
 from tests.disclosure.house import House
-from tests.harness.cluster import book_of, running_cluster
+from tests.harness.cluster import Emptier, book_of, running_cluster
 
 
 @pytest.fixture(scope="session")
@@ -27,18 +26,16 @@ def access(cluster: Cluster) -> DatabaseAccess:
     return book_of(cluster, "disclosure")
 
 
+@pytest.fixture(scope="session")
+def emptier(cluster: Cluster) -> Iterator[Emptier]:
+    with closing(Emptier(cluster, "disclosure")) as made:
+        yield made
+
+
 @pytest.fixture
-def database(access: DatabaseAccess) -> Iterator[Database]:
+def database(access: DatabaseAccess, emptier: Emptier) -> Iterator[Database]:
     """The emptied database, as the service uses it."""
-    own = [table.name for table in metadata.sorted_tables]
-    common = ["evidence_entries", "refusal_tallies", "idempotency_keys", "subject_pseudonyms"]
-    common += ["receipt_keys", "sealed_documents", "sealing_keys"]
-    common += ["recall_cursor", "recalls", "notices"]
-    protocol = ["slices", "acts", "outbox", "decider_state"]
-    owner = create_engine(access.owner_url)
-    with owner.begin() as connection:
-        connection.execute(text(f"TRUNCATE {', '.join(own + common + protocol)}"))
-    owner.dispose()
+    emptier.empty()
     service = Database(access.runtime_url, pool_size=8)
     yield service
     service.close()

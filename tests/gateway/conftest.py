@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import httpx
@@ -94,6 +95,17 @@ class Services:
         return self.asked[-1][2]
 
 
+# Made once: they are the same whatever a test asks.
+@cache
+def _comments() -> Mapping[str, str]:
+    return read_comments(default_path())
+
+
+@cache
+def _reference_pages() -> Mapping[str, Any]:
+    return reference_pages(load_contract(), _comments())
+
+
 @pytest.fixture
 def services() -> Services:
     return Services()
@@ -123,12 +135,12 @@ def gateway(
     gateway_refused: list[RefusedCredential],
 ) -> Iterator[Gateway]:
     contract = load_contract()
-    comments = read_comments(default_path())
+    comments = _comments()
     log = structlog.wrap_logger(
         structlog.PrintLogger(log_lines), processors=[structlog.processors.JSONRenderer()]
     )
     with ThreadPoolExecutor(2) as executor:
-        pages = reference_pages(contract, comments)
+        pages = dict(_reference_pages())
 
         async def healthz(_headers: object) -> Any:
             health = Health(services, lambda: "database" not in services.down, executor)
