@@ -8,7 +8,6 @@ that nobody has counted yet; and of tables that were counted.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
 
 import pytest
 
@@ -33,11 +32,9 @@ from services.disclosure.recipient import Kind
 from services.disclosure.release import Release, ReleaseState
 from tests.harness.cluster import book_of, running_cluster
 from tests.harness.rows import count_rows, grow
-from tests.vault.plans import Observed, Plan
+from tests.vault.plans import Observed, Plan, Plans, in_transaction, require_few_blocks
 
 _FEW, _MANY = 60, 20_000
-_MOST_BLOCKS: Final = 60
-"""A look into an index costs three or four; the smallest of the tables has over a hundred."""
 NOW, _SECOND = datetime.now(UTC), timedelta(seconds=1)
 _KEY = ("demo", "d30")
 _ROWS = {
@@ -112,7 +109,6 @@ _ACTS: Mapping[str, Callable[[Connection], object]] = {
     "left prepared for a state body": lambda c: store_authority_releases.left_prepared(c, NOW, 10),
     "recall": lambda c: store_notices.notify(c, Recall("x", "demo", "s30", "BLOCKED", NOW), NOW),
 }
-Plans = dict[str, dict[str, list[Plan]]]
 
 
 @pytest.fixture(scope="module")
@@ -142,19 +138,8 @@ def _plans(cluster: Cluster) -> Plans:
 @pytest.mark.parametrize("act", _ACTS)
 def test_no_act_of_a_release_reads_more_than_it_finds(plans: Plans, act: str) -> None:
     """Issue 4: a million open orders cost nothing per release."""
-    for circumstances, found in plans.items():
-        assert found[act], f"{circumstances}: no plan was heard"
-        for plan in found[act]:
-            told = f"{circumstances}: {plan.blocks} blocks, {plan.read_whole}: {plan.statement}"
-            assert plan.blocks <= _MOST_BLOCKS, told
+    require_few_blocks(plans, act)
 
 
 def _done(observed: Observed) -> dict[str, list[Plan]]:
-    def in_transaction(act: Callable[[Connection], object]) -> Callable[[Any], None]:
-        def done(database: Any) -> None:
-            with database.transaction() as connection:
-                act(connection)
-
-        return done
-
     return {name: observed.plans(in_transaction(act)) for name, act in _ACTS.items()}

@@ -7,15 +7,17 @@ They are those of the very statements, prepared as a service prepares them, with
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 from sqlalchemy import event, make_url
 
 from cli.postgres import Cluster, DatabaseAccess
-from services.chassis.database import Database
+from services.chassis.database import Connection, Database
 
 _TOLD = "duration:"
+_MOST_BLOCKS: Final = 60
+"""A look into an index costs three or four; the smallest of the tables has over a hundred."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,29 @@ class Plan:
     def read_whole(self) -> list[str]:
         """The tables that were read from end to end."""
         return [n["Relation Name"] for n in _nodes(self.root) if n["Node Type"] == "Seq Scan"]
+
+
+Plans = dict[str, dict[str, list[Plan]]]
+"""By the circumstances in which they were made, by act."""
+
+
+def require_few_blocks(plans: Plans, act: str) -> None:
+    """No statement of the act reads more than there is to find, whatever the circumstances."""
+    for circumstances, found in plans.items():
+        assert found[act], f"{circumstances}: no plan was heard"
+        for plan in found[act]:
+            told = f"{circumstances}: {plan.blocks} blocks, {plan.read_whole}: {plan.statement}"
+            assert plan.blocks <= _MOST_BLOCKS, told
+
+
+def in_transaction(act: Callable[[Connection], object]) -> Callable[[Database], None]:
+    """An act on a connection as one on the database."""
+
+    def done(database: Database) -> None:
+        with database.transaction() as connection:
+            act(connection)
+
+    return done
 
 
 class Observed:

@@ -8,7 +8,7 @@ of large tables that nobody has counted; and of tables that were counted.
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
@@ -39,12 +39,10 @@ from services.vault.store_contacts import Digest
 from services.vault.store_data import NewDatum
 from services.vault.store_documents import DocumentRow
 from services.vault.store_keys import KeyStore
-from tests.vault.plans import Observed, Plan
+from tests.vault.plans import Observed, Plan, Plans, in_transaction, require_few_blocks
 from tests.vault.vault_process import House, Premises
 
 _FEW, _MANY = 60, 20_000
-_MOST_BLOCKS: Final = 60
-"""A look into an index costs three or four; the smallest of the tables has over a hundred."""
 NOW = datetime.now(UTC)
 _TURN = count(10)
 _SUBJECT = ("demo", "s000030")
@@ -177,20 +175,10 @@ def _keys(database: Database) -> None:
     assert set(KeyStore(database, keyring, SystemClock()).owner_keys(_OTHERS)) == {_SUBJECT}
 
 
-def _in_transaction(act: Callable[[Connection], object]) -> Callable[[Database], None]:
-    def done(database: Database) -> None:
-        with database.transaction() as connection:
-            act(connection)
-
-    return done
-
-
-_EACH = {name: (False, _in_transaction(act)) for name, act in _ACTS.items()} | {
+_EACH = {name: (False, in_transaction(act)) for name, act in _ACTS.items()} | {
     "keys": (True, _keys)
 }
 """By name: whether it is of the key store, and the act."""
-
-Plans = dict[str, dict[str, list[Plan]]]
 
 
 @pytest.fixture(scope="module")
@@ -218,11 +206,7 @@ def plans(premises: Premises) -> Plans:
 @pytest.mark.parametrize("act", _EACH)
 def test_no_act_of_a_call_reads_more_than_it_finds(plans: Plans, act: str) -> None:
     """Find and read are flat from few subjects to very many, whatever is known of the tables."""
-    for circumstances, found in plans.items():
-        assert found[act], f"{circumstances}: no plan was heard"
-        for plan in found[act]:
-            told = f"{circumstances}: {plan.blocks} blocks, {plan.read_whole}: {plan.statement}"
-            assert plan.blocks <= _MOST_BLOCKS, told
+    require_few_blocks(plans, act)
 
 
 class _Pair:
