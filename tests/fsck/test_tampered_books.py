@@ -166,6 +166,15 @@ BOOKS = [
         " AND site_id = 'demo'",
     ),
     Case(
+        "an outcome was forged as one that the vault had told",
+        "claims",
+        "INSERT INTO mended_outcomes SELECT site_id, claim_id, 'UNLAWFUL_CONFIRMED', now()"
+        " FROM claims WHERE outcome = 'INACCURATE_CONFIRMED' AND site_id = 'demo'",
+        "claims",
+        "claims.claims",
+        "SELECT min(claim_id) FROM claims WHERE outcome = 'INACCURATE_CONFIRMED'",
+    ),
+    Case(
         "an answer was deleted",
         "claims",
         "DELETE FROM answers",

@@ -29,6 +29,7 @@ from services.vault import (
     store_interims,
     store_links,
     store_records,
+    store_recovery,
     store_slices,
 )
 from services.vault.fields import Field
@@ -52,6 +53,9 @@ _OTHERS = [_SUBJECT, ("demo", "nobody")]
 _ROWS = {
     "subjects": "'demo', s, 'PRESENT', 1, now()",
     "slices": "'demo', s, 'consent', 1, 1, '', '', now()",
+    "slices (site_id, subject_id, topic, incarnation, counter, digest, body, apply_time)": (
+        "'demo', s, 'claims', 2, 1, '', '', now()"
+    ),
     "links": "'demo', 'v' || n, s",
     "proposal_verdicts": "'demo', s, 'consent', 'p' || n, 'APPLIED', '', now()",
     "watched_blocks": "'demo', s, 'c' || n, 'INACCURATE_DATA', true, now()",
@@ -160,6 +164,9 @@ _ACTS: Mapping[str, Callable[[Connection], object]] = {
     "due searches": lambda c: store_blocks.subjects_to_search(c, NOW, 10),
     "untold blocks": lambda c: store_blocks.unknown_blocks(c, None, 10),
     "block": _block,
+    "lost claims": lambda c: store_recovery.lost_claims(c, 2, None, 50),
+    "next lost claims": lambda c: store_recovery.lost_claims(c, 2, (1, *_SUBJECT), 50),
+    "kept documents": lambda c: store_recovery.documents_of(c, "demo", "o30", [_SUBJECT[1]]),
     "changes": lambda c: store_changes.after(c, (0, ""), 10),
     "evidence": lambda c: read_entries(c, "demo", ["p30"], 10),
     "done before": lambda c: store_interims.counted(c, "demo", "p30", NOW - timedelta(days=1), NOW),
