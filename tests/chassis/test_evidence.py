@@ -109,9 +109,9 @@ def unwritable(access: DatabaseAccess) -> Iterator[None]:
     """Nobody may add to the evidence."""
     url = access.owner_url.replace("+psycopg", "", 1)
     with psycopg.connect(url, autocommit=True) as owner:
-        owner.execute("REVOKE INSERT ON evidence_entries FROM common")
+        owner.execute("REVOKE INSERT ON evidence_entries FROM vault")
         yield
-        owner.execute("GRANT INSERT ON evidence_entries TO common")
+        owner.execute("GRANT INSERT ON evidence_entries TO vault")
 
 
 def test_what_cannot_be_recorded_is_unavailable_and_takes_its_act_with_it(
