@@ -118,7 +118,13 @@ def _pusher(parts: Parts, vault: Vault, journal: store_journal.Journal) -> Pushe
         PROCESS,
         parts.database,
         [
-            Topic(store_journal.TOPIC, vault.apply_slice, journal.settle, mender.mend),
+            Topic(
+                store_journal.TOPIC,
+                vault.apply_slice,
+                journal.settle,
+                mender.mend,
+                vault.apply_slices,
+            ),
             Topic(store_publication.TOPIC, vault.apply_schedule, store_publication.settle_nothing),
         ],
         vault.open_incarnation,

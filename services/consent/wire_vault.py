@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from qupia.subject.v1 import subject_pb2
-from qupia.vault.v1 import uses_pb2, vault_pb2
+from qupia.vault.v1 import pushes_pb2, uses_pb2, vault_pb2
 from services.chassis.client import Client
 from services.chassis.decider.store_outbox import Push
 from services.chassis.sealed.document import SealedDocument, SealingKey
@@ -17,6 +18,7 @@ from services.consent.schedule import Schedule
 from services.consent.wire import purposes, timestamp
 
 _CONSENT: Final = "/qupia.vault.v1.VaultConsentService"
+_PUSH_TOGETHER: Final = "/qupia.vault.v1.VaultConsentPushService/ApplyConsentSlices"
 _DECIDER: Final = "/qupia.vault.v1.VaultDeciderService"
 _PUT_USE: Final = "/qupia.vault.v1.VaultUseService/PutUse"
 
@@ -104,6 +106,21 @@ class Vault:
         )
         answer = vault_pb2.ApplyConsentSliceResponse
         return self._client.call(f"{_CONSENT}/ApplyConsentSlice", request, answer, timeout).receipt
+
+    def apply_slices(
+        self, pushes: Sequence[tuple[Push, vault_pb2.SliceHeader]], timeout: float
+    ) -> Sequence[vault_pb2.SliceReceipt]:
+        """Push slices of subjects together; one whose receipt has no verdict was not taken."""
+        request = pushes_pb2.ApplyConsentSlicesRequest(
+            pushes=[
+                vault_pb2.ApplyConsentSliceRequest(
+                    header=header, slice=vault_pb2.ConsentSlice.FromString(push.body)
+                )
+                for push, header in pushes
+            ]
+        )
+        answer = pushes_pb2.ApplyConsentSlicesResponse
+        return self._client.call(_PUSH_TOGETHER, request, answer, timeout).receipts
 
     def apply_schedule(
         self, push: Push, header: vault_pb2.SliceHeader, timeout: float

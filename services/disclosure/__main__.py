@@ -146,6 +146,7 @@ def _pusher(parts: Parts, vault: Vault) -> Pusher:
         lambda connection, ended, receipt: store_orders.settle(
             connection, ended, wire.versions(receipt), wire.slice_bytes, parts.clock.now()
         ),
+        send_together=vault.apply_order_slices,
     )
     return Pusher(
         PROCESS,

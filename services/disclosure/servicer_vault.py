@@ -5,7 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qupia.vault.v1 import authority_pb2, recipients_pb2, standing_changes_pb2, vault_pb2
+from qupia.vault.v1 import (
+    authority_pb2,
+    pushes_pb2,
+    recipients_pb2,
+    standing_changes_pb2,
+    vault_pb2,
+)
 from services.chassis.client import Client
 from services.chassis.decider.store_outbox import Push
 from services.chassis.sealed.document import SealedDocument, SealingKey, StoredDocument
@@ -17,6 +23,7 @@ from services.disclosure.recipient import Named
 _RECALL = "/qupia.vault.v1.VaultRecallService/"
 _DECIDER = "/qupia.vault.v1.VaultDeciderService/"
 _DISCLOSURE = "/qupia.vault.v1.VaultDisclosureService/"
+_PUSH_TOGETHER = "/qupia.vault.v1.VaultOrderPushService/ApplyOrderSlices"
 _RECIPIENTS = "/qupia.vault.v1.VaultRecipientService/"
 _AUTHORITY = "/qupia.vault.v1.VaultAuthorityService/"
 _DOCUMENTS = "/qupia.vault.v1.VaultDocumentService/"
@@ -39,6 +46,21 @@ class Vault:
             f"{_DISCLOSURE}ApplyOrderSlice", request, vault_pb2.ApplyOrderSliceResponse, timeout
         )
         return answer.receipt
+
+    def apply_order_slices(
+        self, pushes: Sequence[tuple[Push, vault_pb2.SliceHeader]], timeout: float
+    ) -> Sequence[vault_pb2.SliceReceipt]:
+        """Push subjects' slices together; one whose receipt has no verdict was not taken."""
+        request = pushes_pb2.ApplyOrderSlicesRequest(
+            pushes=[
+                vault_pb2.ApplyOrderSliceRequest(
+                    header=header, slice=vault_pb2.OrderSlice.FromString(push.body)
+                )
+                for push, header in pushes
+            ]
+        )
+        answer = pushes_pb2.ApplyOrderSlicesResponse
+        return self._client.call(_PUSH_TOGETHER, request, answer, timeout).receipts
 
     def read_for_release(
         self, request: vault_pb2.ReadForReleaseRequest, timeout: float

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
@@ -30,6 +30,12 @@ from services.vault.wire_receipt import judged
 
 M = TypeVar("M", bound=Message)
 S = TypeVar("S", ConsentStanding, ClaimsStanding, OrderStanding)
+P = TypeVar(
+    "P",
+    vault_pb2.ApplyConsentSliceRequest,
+    vault_pb2.ApplyClaimsSliceRequest,
+    vault_pb2.ApplyOrderSliceRequest,
+)
 _Receipt = vault_pb2.SliceReceipt
 _WRITTEN = (_Receipt.APPLIED, _Receipt.REPEAT)
 _RECORDED = (*_WRITTEN, _Receipt.CONFLICT)
@@ -62,26 +68,34 @@ class PushServicer:
         """The handlers by RPC name."""
         return {
             "ApplyConsentSlice": self.apply_consent_slice,
+            "ApplyConsentSlices": self.apply_consent_slices,
             "ApplyPolicySchedule": self.apply_policy_schedule,
             "ApplyClaimsSlice": self.apply_claims_slice,
             "ApplyClaimsSlices": self.apply_claims_slices,
             "ApplyOrderSlice": self.apply_order_slice,
+            "ApplyOrderSlices": self.apply_order_slices,
         }
 
     def apply_consent_slice(self, call: Call) -> vault_pb2.ApplyConsentSliceResponse:
         """Acceptance, disagreement and express consents of a subject."""
         request = call.request
         assert isinstance(request, vault_pb2.ApplyConsentSliceRequest)
-        digest = canonical_digest(request.slice)
-        slice_ = _understood(wire.consent_from, request.slice)
-        receipt = self._apply(call, Pushed(CONSENT, call.peer, request.header, slice_, digest))
-        return vault_pb2.ApplyConsentSliceResponse(receipt=receipt)
+        [pushed] = _pushes(call, {"": request}, _consent)
+        return vault_pb2.ApplyConsentSliceResponse(receipt=self._apply(call, pushed))
+
+    def apply_consent_slices(self, call: Call) -> pushes_pb2.ApplyConsentSlicesResponse:
+        """The same of several subjects, each with a receipt of its own."""
+        request = call.request
+        assert isinstance(request, pushes_pb2.ApplyConsentSlicesRequest)
+        pushes = _pushes(call, _named(request.pushes), _consent)
+        receipts = self._apply_all(call, pushes)
+        return pushes_pb2.ApplyConsentSlicesResponse(receipts=receipts)
 
     def apply_claims_slice(self, call: Call) -> vault_pb2.ApplyClaimsSliceResponse:
         """Blocks, outcomes and holds of a subject."""
         request = call.request
         assert isinstance(request, vault_pb2.ApplyClaimsSliceRequest)
-        [pushed] = _claims_pushes(call, {"": request})
+        [pushed] = _pushes(call, {"": request}, _claims)
         receipt = self._apply(call, pushed)
         self._search([pushed], [receipt])
         return vault_pb2.ApplyClaimsSliceResponse(receipt=receipt)
@@ -90,8 +104,7 @@ class PushServicer:
         """The same of several subjects, each with a receipt of its own."""
         request = call.request
         assert isinstance(request, pushes_pb2.ApplyClaimsSlicesRequest)
-        named = {f"pushes[{n}].": each for n, each in enumerate(request.pushes)}
-        pushes = _claims_pushes(call, named)
+        pushes = _pushes(call, _named(request.pushes), _claims)
         receipts = self._apply_all(call, pushes)
         self._search(pushes, receipts)
         return pushes_pb2.ApplyClaimsSlicesResponse(receipts=receipts)
@@ -100,20 +113,27 @@ class PushServicer:
         """Orders and assignments of a subject."""
         request = call.request
         assert isinstance(request, vault_pb2.ApplyOrderSliceRequest)
-        digest = canonical_digest(request.slice)
-        slice_ = _understood(wire.orders_from, request.slice)
-        messages = wire.messages_from(request.slice)
-        pushed = Pushed(ORDERS, call.peer, request.header, slice_, digest, messages)
-        receipt = self._apply(call, pushed)
-        return vault_pb2.ApplyOrderSliceResponse(receipt=receipt)
+        [pushed] = _pushes(call, {"": request}, _orders)
+        return vault_pb2.ApplyOrderSliceResponse(receipt=self._apply(call, pushed))
+
+    def apply_order_slices(self, call: Call) -> pushes_pb2.ApplyOrderSlicesResponse:
+        """The same of several subjects, each with a receipt of its own."""
+        request = call.request
+        assert isinstance(request, pushes_pb2.ApplyOrderSlicesRequest)
+        pushes = _pushes(call, _named(request.pushes), _orders)
+        receipts = self._apply_all(call, pushes)
+        return pushes_pb2.ApplyOrderSlicesResponse(receipts=receipts)
 
     def _apply_all(self, call: Call, pushes: Sequence[Pushed[S]]) -> list[vault_pb2.SliceReceipt]:
         """A receipt for each; one without verdict for a push that cannot be taken now.
 
         Those whose persons nobody holds are taken in one transaction. The others, and all of them
-        where that fails, are taken each by itself, waiting for their persons for a while.
+        where that fails, are taken each by itself, waiting for their persons for a while. So is
+        what has to be decided: a decision sees what every push before it has left.
         """
-        receipts = self._apply_free(call, pushes)
+        facts = [pushed for pushed in pushes if not pushed.header.open_proposals]
+        taken = iter(self._apply_free(call, facts) if facts else [])
+        receipts = [None if pushed.header.open_proposals else next(taken) for pushed in pushes]
         until = time.monotonic() + min(_PATIENCE_SECONDS, call.remaining() / 2)
         return [
             self._apply_or_not_now(call, pushed, until) if receipt is None else receipt
@@ -248,9 +268,14 @@ class PushServicer:
         evidence.append_all(connection, entries, self._clock.now())
 
 
-def _claims_pushes(
-    call: Call, named: Mapping[str, vault_pb2.ApplyClaimsSliceRequest]
-) -> list[Pushed[ClaimsStanding]]:
+def _named(pushes: Iterable[P]) -> dict[str, P]:
+    """Pushes by the prefix of their fields' paths."""
+    return {f"pushes[{n}].": each for n, each in enumerate(pushes)}
+
+
+def _pushes(
+    call: Call, named: Mapping[str, P], understood: Callable[[Call, P, str], Pushed[S]]
+) -> list[Pushed[S]]:
     """The pushes, by the prefix of their fields' paths. Raises InvalidArgument with all faults."""
     faults: list[FieldViolation] = []
     seen: set[tuple[str, str]] = set()
@@ -265,15 +290,34 @@ def _claims_pushes(
             faults.append(FieldViolation(path, "repeated", "is named twice"))
         seen.add(subject)
         try:
-            slice_ = _understood(wire.claims_from, request.slice, prefix)
+            pushes.append(understood(call, request, prefix))
         except InvalidArgument as fault:
             faults.extend(fault.fields)
-            continue
-        digest = canonical_digest(request.slice)
-        pushes.append(Pushed(CLAIMS, call.peer, header, slice_, digest))
     if faults:
         raise InvalidArgument(fields=faults)
     return pushes
+
+
+def _consent(
+    call: Call, request: vault_pb2.ApplyConsentSliceRequest, prefix: str
+) -> Pushed[ConsentStanding]:
+    slice_ = _understood(wire.consent_from, request.slice, prefix)
+    return Pushed(CONSENT, call.peer, request.header, slice_, canonical_digest(request.slice))
+
+
+def _claims(
+    call: Call, request: vault_pb2.ApplyClaimsSliceRequest, prefix: str
+) -> Pushed[ClaimsStanding]:
+    slice_ = _understood(wire.claims_from, request.slice, prefix)
+    return Pushed(CLAIMS, call.peer, request.header, slice_, canonical_digest(request.slice))
+
+
+def _orders(
+    call: Call, request: vault_pb2.ApplyOrderSliceRequest, prefix: str
+) -> Pushed[OrderStanding]:
+    slice_ = _understood(wire.orders_from, request.slice, prefix)
+    digest, messages = canonical_digest(request.slice), wire.messages_from(request.slice)
+    return Pushed(ORDERS, call.peer, request.header, slice_, digest, messages)
 
 
 def _no_subject(prefix: str) -> FieldViolation:

@@ -162,6 +162,7 @@ def test_nobody_but_an_outsider_is_veiled_and_all_that_an_outsider_does_is() -> 
 def test_what_restricts_is_critical() -> None:
     restricting = {
         "ApplyClaimsSlice", "ApplyClaimsSlices", "ApplyConsentSlice", "ApplyOrderSlice",
+        "ApplyConsentSlices", "ApplyOrderSlices",
         "WithdrawConsent", "RejectPolicy", "FileClaim", "SuspendRecipient", "DestroySubject",
     }  # fmt: skip
     for method in METHODS:

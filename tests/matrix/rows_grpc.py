@@ -67,6 +67,16 @@ def _claims_slices(thing: Thing) -> Message:
     return pushes_pb2.ApplyClaimsSlicesRequest(pushes=[one])
 
 
+def _consent_slices(thing: Thing) -> Message:
+    one = vault_pb2.ApplyConsentSliceRequest(header=_header(thing), slice=vault_pb2.ConsentSlice())
+    return pushes_pb2.ApplyConsentSlicesRequest(pushes=[one])
+
+
+def _order_slices(thing: Thing) -> Message:
+    one = vault_pb2.ApplyOrderSliceRequest(header=_header(thing), slice=vault_pb2.OrderSlice())
+    return pushes_pb2.ApplyOrderSlicesRequest(pushes=[one])
+
+
 def _order_slice(thing: Thing) -> Message:
     return vault_pb2.ApplyOrderSliceRequest(header=_header(thing), slice=vault_pb2.OrderSlice())
 
@@ -218,6 +228,8 @@ PEER_ROWS: Mapping[str, PeerRow] = {
     "VaultConsentService.ApplyPolicySchedule": PeerRow(_schedule),
     "VaultClaimsService.ApplyClaimsSlice": PeerRow(_claims_slice),
     "VaultClaimsPushService.ApplyClaimsSlices": PeerRow(_claims_slices),
+    "VaultConsentPushService.ApplyConsentSlices": PeerRow(_consent_slices),
+    "VaultOrderPushService.ApplyOrderSlices": PeerRow(_order_slices),
     "VaultClaimsService.StageCorrection": PeerRow(_correction, absent="NOT_FOUND"),
     "VaultClaimsService.LookUpSubject": PeerRow(_look_up),
     "VaultBlockingService.ListProvisionalBlocks": PeerRow(

@@ -13,7 +13,7 @@ from services.chassis.ids import new_uuid
 from services.vault.store import lock_key
 from tests.chaos.steps import held_commits_at
 from tests.vault.ending import Officer, pseudonym
-from tests.vault.person import Person, at, settled
+from tests.vault.person import Person, at, settled, verdict_of
 from tests.vault.test_same_contact import twin_of, unknown
 from tests.vault.vault_process import House, VaultProcess
 from tests.vault.wire_client import Caller, Refused, Storefront
@@ -279,3 +279,47 @@ def test_a_vault_that_is_killed_has_all_of_a_batch_in_force_or_none(
 def _lost(caller: Caller, requests: Sequence[Request]) -> None:
     with pytest.raises((Refused, AssertionError)):
         push(caller, requests)
+
+
+def test_slices_of_consent_and_of_orders_may_come_together_too(
+    vault: VaultProcess, people: People, shop: Storefront
+) -> None:
+    consent, broker = vault.as_process("consent"), vault.as_process("disclosure")
+    them = people(3)
+    for person in them[:2]:
+        person.consent.disagreed_time.CopyFrom(at())
+    slices = pushes_pb2.ApplyConsentSlicesRequest(
+        pushes=[
+            vault_pb2.ApplyConsentSliceRequest(header=each.header(consent), slice=each.consent)
+            for each in them
+        ]
+    )
+    assert verdicts(consent.call(slices).receipts) == ["APPLIED"] * 3
+    assert verdicts(consent.call(slices).receipts) == ["REPEAT"] * 3
+    told = [shop.why_not(each.subject_id) for each in them]
+    assert told == ["POLICY_DISAGREED", "POLICY_DISAGREED", "OK"]
+    orders = pushes_pb2.ApplyOrderSlicesRequest(
+        pushes=[
+            vault_pb2.ApplyOrderSliceRequest(header=each.header(broker), slice=each.orders)
+            for each in them
+        ]
+    )
+    assert verdicts(broker.call(orders).receipts) == ["APPLIED"] * 3
+
+
+def test_what_is_proposed_together_is_decided_one_after_the_other(
+    vault: VaultProcess, people: People
+) -> None:
+    """The second link would make an account of a visitor, which the first has made of it."""
+    consent = vault.as_process("consent")
+    visitor, account, other = people(3)
+    proposals = [new_uuid(), new_uuid()]
+    pushes = []
+    for one, to, proposal in zip((visitor, account), (account, other), proposals, strict=True):
+        one.consent.links.add(account_id=to.subject_id, link_time=at(), proposal_id=proposal)
+        header = one.header(consent, proposal)
+        pushes.append(vault_pb2.ApplyConsentSliceRequest(header=header, slice=one.consent))
+    receipts = consent.call(pushes_pb2.ApplyConsentSlicesRequest(pushes=pushes)).receipts
+    decided = [verdict_of(receipt, each) for receipt, each in zip(receipts, proposals, strict=True)]
+    assert decided[0] == "APPLIED"
+    assert decided[1] not in ("APPLIED", "DEFERRED")

@@ -35,6 +35,8 @@ _SERVICES = (
     "VaultConsent",
     "VaultClaims",
     "VaultClaimsPush",
+    "VaultConsentPush",
+    "VaultOrderPush",
     "VaultDisclosure",
     "VaultDocument",
     "VaultDocuments",
