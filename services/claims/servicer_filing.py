@@ -60,11 +60,15 @@ class Filing:
         claimant = Claimant(claims_pb2.Claim.Claimant.Name(given.claimant))
         if not intake.may_file(claimant, officer=is_officer(call)):
             raise NotEntitledToFile
-        claim = self._claim(call, given, self._clock.now())
+
+        def recorded(claim_id: str, now: datetime) -> Claim:
+            return self._claim(call, given, claim_id, now)
+
+        claim = recorded("", self._clock.now())
         texts = _texts(given)
         emails = [text.document_id for text in texts if _is_email_address(text)]
         authority = given.authority if given.HasField("authority") else None
-        filed = self._file(Asked(call, claim, texts, emails, authority))
+        filed = self._file(Asked(call, claim, recorded, texts, emails, authority))
         return claims_pb2.FileClaimResponse(
             claim=wire.claim_message(filed.claim),
             act_id=filed.act_id,
@@ -83,7 +87,7 @@ class Filing:
                 raise
             return filed
 
-    def _claim(self, call: Call, given: claims_pb2.NewClaim, now: datetime) -> Claim:
+    def _claim(self, call: Call, given: claims_pb2.NewClaim, claim_id: str, now: datetime) -> Claim:
         kind = ClaimKind(claims_pb2.Claim.Kind.Name(given.kind))
         proven = wire.instant(given.receipt_time) if given.HasField("receipt_time") else None
         try:
@@ -100,7 +104,7 @@ class Filing:
             raise InvalidArgument(fields=[outside]) from None
         return Claim(
             site_id=call.principal.site_id,
-            claim_id="",
+            claim_id=claim_id,
             number="",
             subject_ids=tuple(given.subject_ids),
             kind=kind,

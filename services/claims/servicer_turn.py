@@ -6,8 +6,9 @@ kept from being filed by another.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from qupia.claims.v1 import claims_pb2
 from services.chassis.call import Call
@@ -35,10 +36,14 @@ _MOST_LOOKED_UP = 100
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A claim that a call asks to file, without id and number; `email_ids` as in `NewClaim`."""
+    """A claim that a call asks to file, without id and number; `email_ids` as in `NewClaim`.
+
+    `recorded` makes it with its id, as it is when it is recorded at that time.
+    """
 
     call: Call
     claim: Claim
+    recorded: Callable[[str, datetime], Claim]
     texts: Sequence[Text]
     email_ids: Sequence[str]
     authority: claims_pb2.Authority | None
@@ -118,29 +123,30 @@ class Turn:
 
     def _record(self, asked: Sequence[Asked], known: _Known) -> list[_Stood]:
         """Write claims, no two of one subject, once per idempotency key. Raises Unavailable."""
-        keys, clock = self._office.keys, self._office.clock
+        keys = self._office.keys
         # Of every attempt its own: what an earlier one has filed stands under another.
         ids = [new_uuid() for _ in asked]
         wanted = [(each.call, claim_id) for each, claim_id in zip(asked, ids, strict=True)]
         with self._office.database.transaction() as connection:
-            stood: list[_Stood] = list(keys.begin_each(connection, wanted, clock.now()))
+            now = self._office.clock.now()
+            stood: list[_Stood] = list(keys.begin_each(connection, wanted, now))
             begun = [number for number, claim_id in enumerate(ids) if stood[number] == claim_id]
             for number in begun:
                 there = known[asked[number].claim.site_id]
                 if there is not None and not there.issuperset(asked[number].claim.subject_ids):
                     stood[number] = NotFound()
             fresh = [number for number in begun if isinstance(stood[number], str)]
-            named = [
-                replace(asked[number], claim=replace(asked[number].claim, claim_id=ids[number]))
+            recorded = [
+                replace(asked[number], claim=asked[number].recorded(ids[number], now))
                 for number in fresh
             ]
-            for number, outcome in zip(fresh, self._write(connection, named), strict=True):
+            for number, outcome in zip(fresh, self._write(connection, recorded, now), strict=True):
                 stood[number] = outcome
             refused = [asked[n].call for n in begun if not isinstance(stood[n], str)]
             keys.let_go(connection, refused)
         return stood
 
-    def _write(self, connection: Connection, asked: Sequence[Asked]) -> list[_Stood]:
+    def _write(self, connection: Connection, asked: Sequence[Asked], now: datetime) -> list[_Stood]:
         if not asked:
             return []
         key = sealed_store.current_key(connection)
@@ -154,7 +160,7 @@ class Turn:
             wanted,
             lambda limited: self._gate.require_room(connection, limited),
             wire.slice_bytes,
-            self._office.clock.now(),
+            now,
         )
         return [
             self._written(connection, each, outcome)
