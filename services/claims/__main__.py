@@ -78,7 +78,7 @@ class ClaimsSettings(ProcessSettings, MailSettings):
     meanwhile: the more of them may wait, the more are filed at once.
     """
 
-    critical_workers: int = 40
+    critical_workers: int = 64
     vault: str
     consent: str
     sites: Path

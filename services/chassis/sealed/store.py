@@ -13,6 +13,7 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    case,
     cast,
     delete,
     func,
@@ -199,10 +200,14 @@ def due(connection: Connection, now: datetime, limit: int) -> list[SealedDocumen
 
 _among = given("among", site_id=Text, bound_to=Text, document_id=Text)
 _here = and_(*(sealed_documents.c[column.name] == column for column in _among.columns))
+# What is undelivered is not asked for: PostgreSQL would go through all that was, until it is swept.
 _DELIVERED = Prepared(
     update(sealed_documents)
-    .where(_here, _UNDELIVERED)
-    .values(sealed=literal_column("NULL"), delivered_time=_NOW)
+    .where(_here)
+    .values(
+        sealed=literal_column("NULL"),
+        delivered_time=case((_UNDELIVERED, _NOW), else_=sealed_documents.c.delivered_time),
+    )
 )
 
 
@@ -235,7 +240,7 @@ _pause = func.least(
 )
 _POSTPONE = Prepared(
     update(sealed_documents)
-    .where(_here, _UNDELIVERED)
+    .where(_here)
     .values(
         attempts=sealed_documents.c.attempts + 1,
         next_time=_NOW + _pause * cast(literal_column("'1 second'"), Interval),
