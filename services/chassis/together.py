@@ -54,7 +54,8 @@ class Together(Generic[_Item, _Outcome]):
     """Gathers items for `work`, at most `most` at a time, by at most `leaders` callers at once.
 
     `work` returns what came of each item, in order: an outcome, or the exception for its caller.
-    Where it raises, each item is tried alone, so that none is spoilt by another.
+    Where it raises what `may_be_of_one` says may be one item's fault, each is tried alone, so that
+    none is spoilt by another; anything else is raised to all of them.
     """
 
     def __init__(
@@ -63,8 +64,10 @@ class Together(Generic[_Item, _Outcome]):
         *,
         leaders: int = 2,
         most: int = 64,
+        may_be_of_one: Callable[[Exception], bool] = lambda _: True,
     ) -> None:
         self._work = work
+        self._may_be_of_one = may_be_of_one
         self._free = leaders
         self._most = most
         self._queue: deque[_Waiting[_Item, _Outcome]] = deque()
@@ -120,11 +123,12 @@ class Together(Generic[_Item, _Outcome]):
         try:
             outcomes = self._work([each.item for each in batch])
         except Exception as error:  # noqa: BLE001 - handed to whoever waits
-            if len(batch) == 1:
-                batch[0].settle(error)
-                return
+            alone = len(batch) > 1 and self._may_be_of_one(error)
             for each in batch:
-                self._do([each])
+                if alone:
+                    self._do([each])
+                else:
+                    each.settle(error)
             return
         for each, outcome in zip(batch, outcomes, strict=True):
             each.settle(outcome)

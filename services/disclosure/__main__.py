@@ -28,9 +28,9 @@ from services.chassis.sealed.courier import Courier
 from services.chassis.sealed.keeper import SealingKeyKeeper
 from services.chassis.signing import Signer
 from services.chassis.sites import Sites, load_sites
+from services.chassis.together import Together
 from services.disclosure import store_orders, store_receipts, wire
 from services.disclosure.authority_reconciler import AuthorityReconciler
-from services.disclosure.gathering import Gathering
 from services.disclosure.naming import Naming
 from services.disclosure.overdue import Overdue
 from services.disclosure.recaller import Recaller
@@ -102,9 +102,7 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     with parts.database.transaction() as connection:
         store_receipts.keep(connection, Signer.of_secret(parts.secret), parts.clock.now())
     releasing = releasing_of(parts, vault.read_for_release)
-    single: Gathering[Attempt, Released] = Gathering(
-        lambda attempts: releasing.release(attempts, _VAULT_SECONDS)
-    )
+    single = together(releasing)
     courier = Courier(parts.database, vault.put_document, parts.clock, parts.metrics, parts.log)
     sites = load_sites(settings.sites) if settings.sites else None
     desk = desk_of(parts, courier, vault, sites, calendar)
@@ -118,7 +116,7 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     forgetting = Forgetting(parts.database, asking(client))
     forget = Rounds("forgetting", forgetting.round, parts.metrics, parts.log)
     deliveries = Rounds("reconciler", reconciler.round, parts.metrics, parts.log)
-    beside: list[Background] = [recalls, forget, dispatcher, deliveries, single, keeper]
+    beside: list[Background] = [recalls, forget, dispatcher, deliveries, keeper]
     couriers = Rounds("courier", courier.round, parts.metrics, parts.log)
     reconciling = Rounds("authority_releases", authorities.round, parts.metrics, parts.log)
     overdue = Overdue(parts.database, calendar, parts.clock, parts.metrics)
@@ -191,11 +189,20 @@ def desk_of(
     )
 
 
+def together(releasing: Releasing) -> Together[Attempt, Released]:
+    """Single releases that come in at the same moment; whatever fails is not tried again, because
+    the vault may have given the data away already."""
+    return Together(
+        lambda attempts: releasing.release(attempts, _VAULT_SECONDS),
+        may_be_of_one=lambda _: False,
+    )
+
+
 def handlers_of(
     parts: Parts,
     pusher: Pusher,
     releasing: Releasing,
-    single: Gathering[Attempt, Released],
+    single: Together[Attempt, Released],
     desk: Desk,
 ) -> Mapping[str, Handler]:
     """The handler of every RPC, by its path."""

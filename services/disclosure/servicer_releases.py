@@ -19,8 +19,8 @@ from services.chassis.paging import PageTokens, page_size
 from services.chassis.pipeline import veiled
 from services.chassis.refusal import DeadlineExceeded, Internal, PermissionDenied, Refusal
 from services.chassis.side_by_side import SideBySide
+from services.chassis.together import Together
 from services.disclosure import store_deliveries, store_recipients
-from services.disclosure.gathering import Gathering
 from services.disclosure.servicer_attempt import Attempt, Released, Turned
 from services.disclosure.servicer_releasing import Releasing
 
@@ -44,7 +44,7 @@ class ReleaseServicer:
         keys: IdempotencyKeys,
         tokens: PageTokens,
         releasing: Releasing,
-        single: Gathering[Attempt, Released],
+        single: Together[Attempt, Released],
     ) -> None:
         self._database = database
         self._clock = clock

@@ -205,7 +205,7 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
         parts,
         _by_path(parts, by_name),
         lambda _connection, site, subject: keys.pseudonym(site, subject),
-        [combiner, custody, *_rounds(settings, parts, keys, endings, same_contact), sender],
+        [custody, *_rounds(settings, parts, keys, endings, same_contact), sender],
         stop,
         ready,
         OpenSessions(parts.database, parts.clock),

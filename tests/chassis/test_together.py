@@ -107,6 +107,23 @@ def test_one_that_spoils_a_turn_spoils_it_for_nobody_else() -> None:
     assert desk.turns[2:] == [[item] for item in desk.turns[1]]
 
 
+def test_what_is_nobodys_own_fault_is_told_to_all_and_not_tried_again() -> None:
+    desk = _Desk()
+    together = Together(
+        desk.work, leaders=1, may_be_of_one=lambda error: not isinstance(error, RuntimeError)
+    )
+    with ThreadPoolExecutor(8) as pool:
+        first = _held(desk, together, pool)
+        others = _ask(pool, together, [12, 13])
+        _until_waiting(together, 2)
+        desk.door.set()
+        assert first.result() == 2
+        for each in others:
+            with pytest.raises(RuntimeError):
+                each.result()
+    assert len(desk.turns) == 2
+
+
 def test_whoever_gives_up_waiting_is_not_begun() -> None:
     desk = _Desk()
     together = Together(desk.work, leaders=1)

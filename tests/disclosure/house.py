@@ -44,10 +44,8 @@ from services.chassis.sealed.keeper import SealingKeyKeeper
 from services.chassis.sealing import sealing_key_id
 from services.chassis.server import Certificate
 from services.disclosure import store_orders, wire
-from services.disclosure.__main__ import desk_of, handlers_of, releasing_of
-from services.disclosure.gathering import Gathering
+from services.disclosure.__main__ import desk_of, handlers_of, releasing_of, together
 from services.disclosure.reconciler import Reconciler
-from services.disclosure.servicer_attempt import Attempt, Released
 from services.disclosure.servicer_authority_desk import AuthorityVault
 
 M = TypeVar("M", bound=Message)
@@ -184,7 +182,7 @@ class House:
         self._methods = {m.name: m for m in contract.of_process("disclosure")}
         self.keeper = SealingKeyKeeper(database, self.vault.get_sealing_key, self.clock)
         releasing = releasing_of(parts, self.vault.read_for_release)
-        single: Gathering[Attempt, Released] = Gathering(lambda each: releasing.release(each, 2.0))
+        single = together(releasing)
         # State bodies are tested through the whole suite (tests/policy/test_clause_5_3*.py).
         nothing = cast(AuthorityVault, self.vault)
         courier = Courier(database, lambda *_: None, self.clock, self._metrics, self._log)
