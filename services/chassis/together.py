@@ -94,7 +94,7 @@ class Together(Generic[_Item, _Outcome]):
 
     def _await(self, own: _Waiting[_Item, _Outcome], timeout: float) -> None:
         """Wait until it is done, or for the lead. Raises Unavailable."""
-        if own.woken.acquire(timeout=timeout):
+        if own.woken.acquire(timeout=max(0.0, timeout)):
             return
         with self._lock:
             if own.leads or own.settled:

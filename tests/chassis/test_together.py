@@ -129,8 +129,9 @@ def test_whoever_gives_up_waiting_is_not_begun() -> None:
     together = Together(desk.work, leaders=1)
     with ThreadPoolExecutor(8) as pool:
         first = _held(desk, together, pool)
-        with pytest.raises(Unavailable):
-            together.do(99, 0.01)
+        for timeout in (0.01, 0.0, -2.0):
+            with pytest.raises(Unavailable):
+                together.do(99, timeout)
         [last] = _ask(pool, together, [3])
         _until_waiting(together, 1)
         desk.door.set()
