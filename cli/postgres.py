@@ -22,9 +22,22 @@ from urllib.parse import quote
 from cli.account import Account, account_for
 from cli.passwords import Passwords
 from cli.postgres_databases import DatabaseAccess, ensure_database
-from cli.postgres_files import PostgresError, Programs, binaries_for, data_place
+from cli.postgres_files import (
+    PostgresEnded,
+    PostgresError,
+    Programs,
+    binaries_for,
+    data_place,
+)
 
-__all__ = ["Cluster", "DatabaseAccess", "PostgresError", "ensure_database", "start"]
+__all__ = [
+    "Cluster",
+    "DatabaseAccess",
+    "PostgresEnded",
+    "PostgresError",
+    "ensure_database",
+    "start",
+]
 
 SUPERUSER = "postgres"
 _READY_SECONDS = 60.0
@@ -213,7 +226,10 @@ def _await_ready(cluster: Cluster, log: Path) -> None:
     deadline = time.monotonic() + _READY_SECONDS
     while _postmaster(cluster.data_dir) != (cluster.pid, "ready"):
         if not cluster.running:
-            raise PostgresError(f"PostgreSQL ended at its start: {_last_fatal(log)} (see {log})")
+            raise PostgresEnded(
+                f"PostgreSQL ended at its start: {_last_fatal(log)} "
+                f"(status {cluster.process.returncode}, see {log})"
+            )
         if time.monotonic() > deadline:
             raise PostgresError(f"PostgreSQL is not ready after {_READY_SECONDS:.0f} s: see {log}")
         time.sleep(0.005)

@@ -25,9 +25,8 @@ from grpc_health.v1 import health_pb2
 from joserfc import jwt
 from joserfc.jwk import OKPKey
 
-from cli import postgres
 from cli.authority import dns_name, ensure_certificates
-from tests.harness.cluster import book_like, open_folder, put_cluster
+from tests.harness.cluster import book_like, open_folder, put_cluster, started
 from tests.vault.wire_client import Caller, DeciderLife
 
 PROCESSES = ("consent", "claims", "disclosure", "gateway", "vault")
@@ -60,7 +59,7 @@ class Premises:
     def __init__(self) -> None:
         self.folder = open_folder("qv-")
         put_cluster(self.folder)
-        self.cluster = postgres.start(self.folder / "postgres", fsync=False)
+        self.cluster = started(self.folder)
         self.certificates = self.folder / "c"
         self.authority = ensure_certificates(self.certificates, PROCESSES, datetime.now(UTC))
         self._issuer_key = OKPKey.generate_key("Ed25519", {"kid": "k"})
