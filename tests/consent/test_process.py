@@ -24,7 +24,7 @@ from cli.postgres import DatabaseAccess
 from qupia.consent.v1 import consent_pb2
 from qupia.contract.v1 import contract_pb2
 from qupia.subject.v1 import subject_pb2
-from qupia.vault.v1 import vault_pb2
+from qupia.vault.v1 import pushes_pb2, vault_pb2
 from services.chassis.call import Call
 from services.chassis.contract import load_contract
 from services.chassis.process import certificate_of
@@ -152,20 +152,26 @@ def late_vault(call: Call) -> Message:
         )
     if isinstance(request, vault_pb2.CompleteResyncRequest):
         return vault_pb2.CompleteResyncResponse(counts=True, vault_incarnation=VAULT_LIFE)
+    if isinstance(request, pushes_pb2.ApplyConsentSlicesRequest):
+        receipts = [_taken(each.header) for each in request.pushes]
+        return pushes_pb2.ApplyConsentSlicesResponse(receipts=receipts)
     assert isinstance(
         request, vault_pb2.ApplyConsentSliceRequest | vault_pb2.ApplyPolicyScheduleRequest
     )
-    receipt = Receipt(
+    return call.method.output_class(receipt=_taken(request.header))
+
+
+def _taken(header: vault_pb2.SliceHeader) -> vault_pb2.SliceReceipt:
+    return Receipt(
         verdict=Receipt.APPLIED,
-        current=request.header.version,
+        current=header.version,
         vault_incarnation=VAULT_LIFE,
-        highest_incarnation=request.header.version.incarnation,
+        highest_incarnation=header.version.incarnation,
         proposals=[
             vault_pb2.ProposalOutcome(proposal_id=each, verdict=vault_pb2.ProposalOutcome.APPLIED)
-            for each in request.header.open_proposals
+            for each in header.open_proposals
         ],
     )
-    return call.method.output_class(receipt=receipt)
 
 
 def test_the_process_serves_without_a_vault_and_goes_on_when_it_comes(running: Running) -> None:
