@@ -156,8 +156,7 @@ class Recovering:
                 if self._rewrite(connection, claim, key, counters[key.subject_id], now)
             ]
             store_recovery.is_done(connection, *place, taken_until)
-        for key in written:
-            self._pusher.push(key, _PUSH_SECONDS)
+        self._pusher.push_all(written, _PUSH_SECONDS)
 
     def _rewrite(
         self, connection: Connection, claim: Claim, key: Key, counter: int, now: datetime

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the steps of a claim have in common: their evidence names, sealed texts and pushes."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -44,17 +45,38 @@ class Office:
     secret: bytes = field(repr=False)
     calendar: WorkingCalendar = field(repr=False)
 
-    def bring_into_force(self, call: Call, claim: Claim, most: float = _PUSH_SECONDS) -> None:
-        """Push every subject of the claim, then deliver its documents, as far as time allows.
+    def bring_into_force(self, call: Call, claim: Claim) -> None:
+        """Push every subject of the claim, then deliver its documents, as far as time allows."""
+        until = time.monotonic() + call.remaining() - RESERVE_SECONDS
+        self.bring_all_into_force([(claim, claim.claim_id)], until)
 
-        Stops at the first push that is not confirmed: the dispatcher and the courier go on.
+    def bring_all_into_force(
+        self, claims: Sequence[tuple[Claim, str]], until: float, most: float = _PUSH_SECONDS
+    ) -> None:
+        """The same for claims under the ids that they stand by, until a monotonic time.
+
+        Documents follow where every subject is confirmed: the dispatcher and the courier go on.
         """
-        for subject_id in claim.subject_ids:
-            seconds = min(most, self._time_left(call))
-            key = store_acts.key_of(claim.site_id, subject_id)
-            if seconds <= 0 or not self.pusher.push(key, seconds):
-                return
-        self.courier.deliver([(claim.site_id, claim.claim_id)], lambda: self._time_left(call))
+
+        def left() -> float:
+            return until - time.monotonic()
+
+        keys = {
+            claim_id: [store_acts.key_of(claim.site_id, each) for each in claim.subject_ids]
+            for claim, claim_id in claims
+        }
+        seconds = min(most, left())
+        if not claims or seconds <= 0:
+            return
+        pushed = sorted({key for each in keys.values() for key in each})
+        confirmed = self.pusher.push_all(pushed, seconds)
+        things = {
+            (claim.site_id, claim_id)
+            for claim, claim_id in claims
+            if confirmed.issuperset(keys[claim_id])
+        }
+        if things:
+            self.courier.deliver(sorted(things), left)
 
     def read(self, call: Call, claim_id: str) -> Claim:
         """A claim of the caller's site. Raises NotFound."""
@@ -78,9 +100,6 @@ class Office:
         own = salted_digests(self.secret, documents)
         sealed = seal_documents(key, claim, documents)
         return Step(attribution(call), sealed, {**own, **(digests or {})})
-
-    def _time_left(self, call: Call) -> float:
-        return call.remaining() - RESERVE_SECONDS
 
 
 def attribution(call: Call) -> Attribution:

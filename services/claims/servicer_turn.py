@@ -13,7 +13,6 @@ from datetime import datetime
 from qupia.claims.v1 import claims_pb2
 from services.chassis.call import Call
 from services.chassis.database import Connection
-from services.chassis.decider.store import Key
 from services.chassis.ids import new_uuid
 from services.chassis.refusal import NotFound, Refusal, StateConflict
 from services.chassis.sealed import store as sealed_store
@@ -183,27 +182,14 @@ class Turn:
     def _bring_into_force(
         self, asked: Sequence[Asked], stood: Sequence[_Stood], *, vault_away: bool
     ) -> None:
-        """Push the claims' subjects, then deliver the documents of those that are confirmed."""
-        office = self._office
         until = time.monotonic() + max(each.call.remaining() for each in asked) - RESERVE_SECONDS
-
-        def left() -> float:
-            return until - time.monotonic()
-
-        keys = [_keys_of(each.claim) for each in asked]
-        standing = [n for n, each in enumerate(stood) if isinstance(each, str)]
-        seconds = min(left(), _PUSH_SECONDS_WITHOUT_VAULT if vault_away else _PUSH_SECONDS)
-        if seconds <= 0:
-            return
-        pushed = sorted({key for number in standing for key in keys[number]})
-        confirmed = office.pusher.push_all(pushed, seconds)
-        things = [
-            (asked[number].claim.site_id, str(stood[number]))
-            for number in standing
-            if confirmed.issuperset(keys[number])
+        standing = [
+            (each.claim, claim_id)
+            for each, claim_id in zip(asked, stood, strict=True)
+            if isinstance(claim_id, str)
         ]
-        if things:
-            office.courier.deliver(things, left)
+        most = _PUSH_SECONDS_WITHOUT_VAULT if vault_away else _PUSH_SECONDS
+        self._office.bring_all_into_force(standing, until, most)
 
     def _told(self, asked: Sequence[Asked], stood: Sequence[_Stood]) -> list[Filed | Exception]:
         """Every claim as it stands by now, or why there is none."""
@@ -228,10 +214,6 @@ class Turn:
             claim = claims.get(place)
             told.append(Filed(claim, act_ids.get(place, "")) if claim else NotFound())
         return told
-
-
-def _keys_of(claim: Claim) -> list[Key]:
-    return [store_acts.key_of(claim.site_id, subject_id) for subject_id in claim.subject_ids]
 
 
 def _turns(asked: Sequence[Asked]) -> list[list[int]]:

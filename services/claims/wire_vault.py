@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from qupia.subject.v1 import subject_pb2
 from qupia.vault.v1 import blocking_pb2, documents_pb2, pushes_pb2, recovery_pb2, vault_pb2
 from services.chassis.decider.store_outbox import Push
+from services.chassis.decider.wire_pushes import together
 from services.chassis.refusal import FieldViolation, InvalidArgument, Refusal, Unavailable
 from services.chassis.sealed.document import SealedDocument, SealingKey, StoredDocument
 from services.claims.recovering import LostSubject
@@ -75,14 +76,7 @@ class Vault:
         self, pushes: Sequence[tuple[Push, vault_pb2.SliceHeader]], timeout: float
     ) -> Sequence[vault_pb2.SliceReceipt]:
         """Push claims slices together; one whose receipt has no verdict was not taken."""
-        request = pushes_pb2.ApplyClaimsSlicesRequest(
-            pushes=[
-                vault_pb2.ApplyClaimsSliceRequest(
-                    header=header, slice=vault_pb2.ClaimsSlice.FromString(push.body)
-                )
-                for push, header in pushes
-            ]
-        )
+        request = together(pushes_pb2.ApplyClaimsSlicesRequest(), pushes)
         path = f"{_PUSH}/ApplyClaimsSlices"
         answer = self._caller.call(path, request, pushes_pb2.ApplyClaimsSlicesResponse, timeout)
         return answer.receipts

@@ -10,6 +10,7 @@ from qupia.subject.v1 import subject_pb2
 from qupia.vault.v1 import pushes_pb2, uses_pb2, vault_pb2
 from services.chassis.client import Client
 from services.chassis.decider.store_outbox import Push
+from services.chassis.decider.wire_pushes import together
 from services.chassis.sealed.document import SealedDocument, SealingKey
 from services.consent.agreement import Mode
 from services.consent.book import Book
@@ -111,14 +112,7 @@ class Vault:
         self, pushes: Sequence[tuple[Push, vault_pb2.SliceHeader]], timeout: float
     ) -> Sequence[vault_pb2.SliceReceipt]:
         """Push slices of subjects together; one whose receipt has no verdict was not taken."""
-        request = pushes_pb2.ApplyConsentSlicesRequest(
-            pushes=[
-                vault_pb2.ApplyConsentSliceRequest(
-                    header=header, slice=vault_pb2.ConsentSlice.FromString(push.body)
-                )
-                for push, header in pushes
-            ]
-        )
+        request = together(pushes_pb2.ApplyConsentSlicesRequest(), pushes)
         answer = pushes_pb2.ApplyConsentSlicesResponse
         return self._client.call(_PUSH_TOGETHER, request, answer, timeout).receipts
 

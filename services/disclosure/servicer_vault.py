@@ -14,6 +14,7 @@ from qupia.vault.v1 import (
 )
 from services.chassis.client import Client
 from services.chassis.decider.store_outbox import Push
+from services.chassis.decider.wire_pushes import together
 from services.chassis.sealed.document import SealedDocument, SealingKey, StoredDocument
 from services.disclosure import wire
 from services.disclosure.notice import Recall
@@ -51,14 +52,7 @@ class Vault:
         self, pushes: Sequence[tuple[Push, vault_pb2.SliceHeader]], timeout: float
     ) -> Sequence[vault_pb2.SliceReceipt]:
         """Push subjects' slices together; one whose receipt has no verdict was not taken."""
-        request = pushes_pb2.ApplyOrderSlicesRequest(
-            pushes=[
-                vault_pb2.ApplyOrderSliceRequest(
-                    header=header, slice=vault_pb2.OrderSlice.FromString(push.body)
-                )
-                for push, header in pushes
-            ]
-        )
+        request = together(pushes_pb2.ApplyOrderSlicesRequest(), pushes)
         answer = pushes_pb2.ApplyOrderSlicesResponse
         return self._client.call(_PUSH_TOGETHER, request, answer, timeout).receipts
 

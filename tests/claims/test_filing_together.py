@@ -178,6 +178,7 @@ def test_one_call_twice_in_a_crowd_files_one_claim(crowd: Crowd) -> None:
     )
     assert isinstance(first, Answer)
     assert first == again
+    assert suite.vault.asked.count("PutDocument") == 0
     assert isinstance(other, IdempotencyKeyReused)
     assert suite.rows("SELECT count(*) FROM claims") == [(2,)]
 
@@ -294,10 +295,10 @@ def test_a_claim_filed_again_stands_as_it_is_by_then(crowd: Crowd) -> None:
     [again] = crowd.come(_filing(suite, subject, request_id=key))
     assert isinstance(again, Answer)
     assert (first.enforcement, again.enforcement) == (State.PENDING, State.IN_FORCE)
-    assert replace_enforcement(first, again) == again
+    assert _with_enforcement(first, again) == again
 
 
-def replace_enforcement(first: Answer, by: Answer) -> Answer:
+def _with_enforcement(first: Answer, by: Answer) -> Answer:
     """The first answer with the enforcement of another."""
     copy = Answer()
     copy.CopyFrom(first)

@@ -188,15 +188,29 @@ def test_the_process_serves_without_a_vault_and_goes_on_when_it_comes(running: R
         STOREFRONT,
     )
     assert registered.enforcement == State.PENDING
+    another = running.ask(
+        consent_pb2.RegisterSubjectRequest(use=use(consent_pb2.Use.ORDER), request_id="r-2"),
+        consent_pb2.RegisterSubjectResponse,
+        STOREFRONT,
+    )
+    asked: list[str] = []
+
+    def heard(call: Call) -> Message:
+        asked.append(call.method.name)
+        return late_vault(call)
+
     vault = Server(
-        "vault", load_contract(), late_vault, certificate_of("vault", running.folder), workers=2
+        "vault", load_contract(), heard, certificate_of("vault", running.folder), workers=2
     )
     vault.start(f"unix:{running.folder}/vault.sock")
     try:
         await_in_force(running, published.act_id)
         await_in_force(running, registered.act_id)
+        await_in_force(running, another.act_id)
     finally:
         vault.stop(0.1)
+    # What a vault is told that knows nothing yet comes together.
+    assert "ApplyConsentSlices" in asked
 
 
 def await_in_force(running: Running, act_id: str) -> None:

@@ -140,21 +140,24 @@ class Pusher:
     def _send_each(
         self, send: Send, pushes: Sequence[Push], life: Life, timeout: float
     ) -> list[tuple[Push, vault_pb2.SliceReceipt]]:
-        """One after the other; where the vault cannot be reached the rest is not tried."""
-        received = []
+        """One after the other; the rest is not tried once the vault cannot be reached or the time
+        is up."""
+        received, until = [], time.monotonic() + timeout
         for number, push in enumerate(pushes):
+            left = until - time.monotonic()
+            if left <= 0:
+                self._postpone(pushes[number:], Unavailable(retry_after=1))
+                break
             try:
-                received.append((push, send(push, _header(push, life), timeout)))
+                received.append((push, send(push, _header(push, life), left)))
+            except AWAY as refusal:
+                self._postpone(pushes[number:], refusal)
+                break
             except Refusal as refusal:
                 self._postpone([push], refusal)
-                if isinstance(refusal, AWAY):
-                    self._postpone(pushes[number + 1 :], refusal)
-                    break
         return received
 
     def _postpone(self, pushes: Sequence[Push], refusal: Refusal) -> None:
-        if not pushes:
-            return
         if not isinstance(refusal, Unavailable):
             self._log.warning("push refused", topic=pushes[0].key.topic, reason=refusal.reason)
         with self._database.transaction() as connection:

@@ -13,10 +13,13 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import (
     Boolean,
+    ColumnElement,
     DateTime,
+    FromClause,
     Integer,
     LargeBinary,
     Text,
+    and_,
     bindparam,
     func,
     insert,
@@ -36,7 +39,7 @@ PENDING, IN_FORCE, REFUSED = "PENDING", "IN_FORCE", "REFUSED"
 SUPERSEDED, SUBJECT_DESTROYED = "SUPERSEDED", "SUBJECT_DESTROYED"
 # The handler that recorded the act pushes it itself; the dispatcher comes after.
 _HANDLER_GOES_FIRST = timedelta(seconds=1)
-_KEY = {"topic": Text, "site_id": Text, "subject_id": Text}
+KEY = {"topic": Text, "site_id": Text, "subject_id": Text}
 MOMENT = DateTime(timezone=True)
 # Written out: the index of what is pending is used for no parameter.
 IS_PENDING = acts.c.enforcement == literal_column(f"'{PENDING}'")
@@ -94,6 +97,11 @@ class Settlement:
     applied: datetime
 
 
+def same(one: FromClause, other: FromClause) -> ColumnElement[bool]:
+    """Both are of the same slice."""
+    return and_(*(one.c[name] == other.c[name] for name in KEY))
+
+
 def keyed(keys: Collection[Key]) -> dict[str, Texts]:
     """The columns that name slices, as the parameters of a `given` table."""
     return {
@@ -103,9 +111,9 @@ def keyed(keys: Collection[Key]) -> dict[str, Texts]:
     }
 
 
-_locked = given("locked", **_KEY)
+_locked = given("locked", **KEY)
 _locking = upsert(slices).from_select(
-    [*_KEY, "incarnation", "counter", "body"],
+    [*KEY, "incarnation", "counter", "body"],
     # In one order everywhere: two batches never wait for each other's slices.
     select(
         *_locked.columns, literal_column("0"), literal_column("0"), literal_column("''::bytea")
@@ -114,7 +122,7 @@ _locking = upsert(slices).from_select(
 _NEXT = Prepared(
     # Where it stands already this locks it, and tells what the holder of the lock has made of it.
     _locking.on_conflict_do_update(
-        index_elements=list(_KEY), set_={"counter": slices.c.counter}
+        index_elements=list(KEY), set_={"counter": slices.c.counter}
     ).returning(slices.c.topic, slices.c.site_id, slices.c.subject_id, slices.c.counter)
 )
 
@@ -136,7 +144,7 @@ def next_counter(connection: Connection, key: Key) -> int:
 
 
 _new_act = given(
-    "new", act_id=Text, **_KEY, counter=Integer, kind=Text, proposal=Boolean, record_time=MOMENT
+    "new", act_id=Text, **KEY, counter=Integer, kind=Text, proposal=Boolean, record_time=MOMENT
 )
 _RECORD = Prepared(
     insert(acts).from_select(
@@ -175,22 +183,22 @@ def record_act(
     return act
 
 
-_written = given("written", **_KEY, counter=Integer, body=LargeBinary)
+_written = given("written", **KEY, counter=Integer, body=LargeBinary)
 _WRITE = Prepared(
     update(slices)
-    .where(*(slices.c[name] == _written.c[name] for name in _KEY))
+    .where(same(slices, _written))
     .values(
         incarnation=func.coalesce(select(decider_state.c.incarnation).scalar_subquery(), 0),
         counter=_written.c.counter,
         body=_written.c.body,
     )
 )
-_queued = given("queued", **_KEY)
+_queued = given("queued", **KEY)
 _moments = [bindparam(name, type_=MOMENT) for name in ("create_time", "next_time")]
 _QUEUE = Prepared(
     upsert(outbox)
     .from_select(
-        [*_KEY, "create_time", "next_time", "attempts", "resync"],
+        [*KEY, "create_time", "next_time", "attempts", "resync"],
         select(*_queued.columns, *_moments, literal_column("0"), literal_column("false")).order_by(
             *_queued.columns
         ),
@@ -218,15 +226,13 @@ def write_slice(connection: Connection, key: Key, counter: int, body: bytes, now
     write_slices(connection, [Slice(key, counter, body)], now)
 
 
-_asked = given("asked", **_KEY)
+_asked = given("asked", **KEY)
 _PROPOSALS = Prepared(
     select(*_asked.columns, acts.c.act_id)
     .join_from(
         _asked,
         acts,
-        (acts.c.topic == _asked.c.topic)
-        & (acts.c.site_id == _asked.c.site_id)
-        & (acts.c.subject_id == _asked.c.subject_id),
+        same(acts, _asked),
     )
     .where(IS_PENDING, acts.c.proposal)
     .order_by(acts.c.act_id)
@@ -241,7 +247,7 @@ def open_proposals(connection: Connection, keys: Collection[Key]) -> dict[Key, l
     return found
 
 
-_settled = given("settled", **_KEY, up_to=Integer)
+_settled = given("settled", **KEY, up_to=Integer)
 _ACTS = (
     acts.c.act_id,
     acts.c.topic,
@@ -260,10 +266,7 @@ _TO_SETTLE = Prepared(
     .join_from(
         _settled,
         acts,
-        (acts.c.topic == _settled.c.topic)
-        & (acts.c.site_id == _settled.c.site_id)
-        & (acts.c.subject_id == _settled.c.subject_id)
-        & (acts.c.counter <= _settled.c.up_to),
+        and_(same(acts, _settled), acts.c.counter <= _settled.c.up_to),
     )
     .where(IS_PENDING)
     .order_by(acts.c.topic, acts.c.site_id, acts.c.subject_id, acts.c.counter, acts.c.act_id)

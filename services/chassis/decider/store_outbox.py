@@ -8,13 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import (
-    ColumnElement,
     DateTime,
-    FromClause,
     Integer,
     Interval,
-    Text,
-    and_,
     bindparam,
     cast,
     delete,
@@ -28,14 +24,13 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import Connection
 
 from services.chassis.arrays import Integers
-from services.chassis.decider.store import Key, keyed, open_proposals
+from services.chassis.decider.store import KEY, Key, keyed, open_proposals, same
 from services.chassis.decider.store_life import Life, write_life
 from services.chassis.decider.tables import outbox, slices
 from services.chassis.prepared import Prepared, given
 from services.chassis.slices import SliceVersion
 
 _MOST_PAUSE_SECONDS = 2.0
-_KEY = {"topic": Text, "site_id": Text, "subject_id": Text}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +52,7 @@ class Confirmation:
     pending_left: bool
 
 
-def _same(one: FromClause, other: FromClause) -> ColumnElement[bool]:
-    return and_(*(one.c[name] == other.c[name] for name in _KEY))
-
-
-_asked = given("asked", **_KEY)
+_asked = given("asked", **KEY)
 _PUSHES = Prepared(
     select(
         slices.c.topic,
@@ -71,7 +62,7 @@ _PUSHES = Prepared(
         slices.c.counter,
         slices.c.body,
     )
-    .select_from(_asked.join(slices, _same(slices, _asked)).join(outbox, _same(outbox, _asked)))
+    .select_from(_asked.join(slices, same(slices, _asked)).join(outbox, same(outbox, _asked)))
     .where(slices.c.counter > 0)
     .order_by(slices.c.topic, slices.c.site_id, slices.c.subject_id)
     # Held until the proposals are read too: a verdict that is written down in between would look
@@ -103,7 +94,7 @@ _LOCK = Prepared(
         slices.c.incarnation,
         slices.c.counter,
     )
-    .join_from(_asked, slices, _same(slices, _asked))
+    .join_from(_asked, slices, same(slices, _asked))
     .order_by(slices.c.topic, slices.c.site_id, slices.c.subject_id)
     .with_for_update(of=slices)
 )
@@ -117,15 +108,13 @@ def lock_versions(connection: Connection, keys: Collection[Key]) -> dict[Key, Sl
     }
 
 
-_sent = given("sent", **_KEY, counter=Integer)
+_sent = given("sent", **KEY, counter=Integer)
 _CONFIRM = Prepared(
     delete(outbox)
-    .where(_same(outbox, _sent), _same(slices, _sent), slices.c.counter == _sent.c.counter)
+    .where(same(outbox, _sent), same(slices, _sent), slices.c.counter == _sent.c.counter)
     .returning(outbox.c.topic, outbox.c.site_id, outbox.c.subject_id)
 )
-_KNOWN = Prepared(
-    update(outbox).where(_same(outbox, _asked)).values(resync=literal_column("false"))
-)
+_KNOWN = Prepared(update(outbox).where(same(outbox, _asked)).values(resync=literal_column("false")))
 
 
 def confirm(connection: Connection, confirmed: Sequence[Confirmation]) -> None:
@@ -165,7 +154,7 @@ def soonest(connection: Connection) -> datetime | None:
 _pause = func.least(_MOST_PAUSE_SECONDS, 0.1 * func.power(2, func.least(outbox.c.attempts, 10)))
 _POSTPONE = Prepared(
     update(outbox)
-    .where(_same(outbox, _asked))
+    .where(same(outbox, _asked))
     .values(
         attempts=outbox.c.attempts + 1,
         next_time=bindparam("now", type_=DateTime(timezone=True))
