@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A claim filed while the vault is away is recorded, and comes into force by itself (6.2.3)."""
 
+import itertools
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,9 +13,10 @@ from qupia.claims.v1 import claims_pb2
 from qupia.contract.v1 import contract_pb2
 from qupia.subject.v1 import subject_pb2
 from services.chassis.clock import SystemClock
+from services.chassis.decider import pusher
 from services.chassis.decider.dispatcher import Dispatcher
 from services.chassis.ids import new_subject_id, new_uuid
-from services.chassis.refusal import Unavailable
+from services.chassis.refusal import InvalidArgument, Unavailable
 from services.claims import store_acts
 from services.claims.wire import instant
 from services.claims.wire_vault import Vault
@@ -92,3 +95,21 @@ def test_a_claim_about_an_unknown_subject_is_refused_in_the_end_where_the_vault_
     # Its documents go under the claim's own key, so that they are not lost.
     owners = [place.owner_id for place, _ in suite.vault.documents.values()]
     assert owners == [answer.claim.claim_id] * 2
+
+
+def test_slices_that_are_tried_alone_share_the_time_of_all(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subjects = [suite.vault.subject() for _ in range(8)]
+    suite.vault.up = False
+    suite.file(*subjects)
+    suite.vault.up = True
+    suite.vault.refuses["ApplyClaimsSlices"] = InvalidArgument()
+    suite.vault.asked.clear()
+    ticks = itertools.count()
+    monkeypatch.setattr(pusher, "time", SimpleNamespace(monotonic=lambda: next(ticks)))
+    keys = [store_acts.key_of("demo", each) for each in subjects]
+    confirmed = suite.pusher.push_all(keys, 6.0)
+    assert 0 < len(confirmed) == suite.vault.asked.count("ApplyClaimsSlice") < 8
+    waiting = suite.rows("SELECT subject_id FROM outbox WHERE attempts > 1")
+    assert {subject for (subject,) in waiting} == {*subjects} - {k.subject_id for k in confirmed}

@@ -12,7 +12,7 @@ from qupia.vault.v1 import blocking_pb2, documents_pb2, pushes_pb2, recovery_pb2
 from services.chassis.contract import load_contract
 from services.chassis.decider.pusher import MOST_TOGETHER
 from services.chassis.ids import new_subject_id, new_uuid
-from services.chassis.refusal import NotFound, Refusal, Unavailable
+from services.chassis.refusal import InvalidArgument, NotFound, Refusal, Unavailable
 from services.chassis.sealing import DocumentPlace, sealed_parts, sealing_key_id, sealing_suite
 
 M = TypeVar("M", bound=Message)
@@ -234,6 +234,8 @@ class VaultStandIn:
     ) -> documents_pb2.PutDocumentsResponse:
         if "PutDocument" in self.refuses:
             raise self.refuses["PutDocument"]
+        if len({each.place.document_id for each in request.documents}) < len(request.documents):
+            raise InvalidArgument
         before = dict(self.documents)
         try:
             for each in request.documents:
