@@ -118,7 +118,8 @@ def _write(
     store_register.insert_claims(
         connection, [(each.claim, each.step.by.principal) for each in filed]
     )
-    named = [each for new in filed for each in _named(new, counters)]
+    named_by = [_named(new, counters) for new in filed]
+    named = [each for of_claim in named_by for each in of_claim]
     store_register.insert_subjects(
         connection, [(each.claim, each.subject_id, each.position, each.hold_id) for each in named]
     )
@@ -130,7 +131,8 @@ def _write(
     )
     slices = [Slice(each.act.key, each.act.counter, compose(_facts(each, known))) for each in named]
     decider_store.write_slices(connection, slices, now)
-    store_acts.append_all_evidence(connection, [_recorded(each, named) for each in filed], now)
+    recorded = [_recorded(new, of_claim) for new, of_claim in zip(filed, named_by, strict=True)]
+    store_acts.append_all_evidence(connection, recorded, now)
     store_answers.keep_email_addresses(
         connection,
         [
@@ -170,7 +172,5 @@ def _recorded(new: NewClaim, named: Sequence[_Named]) -> Recorded:
         "calendar": claim.deadline.calendar_version,
         "receiptAwaitsApproval": claim.receipt_awaits,
     }
-    act_ids = {
-        each.subject_id: each.act.act_id for each in named if each.claim.claim_id == claim.claim_id
-    }
+    act_ids = {each.subject_id: each.act.act_id for each in named}
     return Recorded(claim, new.step.by, act_ids, decided_on, new.step.digests)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import (
     Boolean,
@@ -324,6 +325,6 @@ def read_act(connection: Connection, act_id: str, site_id: str | None = None) ->
     return None if act is None or site_id not in (None, act.key.site_id) else act
 
 
-def _act(row: tuple[object, ...]) -> Act:
+def _act(row: Any) -> Act:
     act_id, topic, site_id, subject_id, *members = row
-    return Act(act_id, Key(topic, site_id, subject_id), *members)  # type: ignore[arg-type]
+    return Act(act_id, Key(topic, site_id, subject_id), *members)
