@@ -7,6 +7,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 
@@ -89,9 +90,19 @@ def _told(suite: Suite, subject_id: str, purpose: str = "IDENTIFY_FOR_ORDER") ->
 
 def _keys_of(suite: Suite, subject_id: str) -> int:
     """How many data keys somebody has."""
-    url = suite.database_url("keystore", "superuser").replace("+psycopg", "", 1)
+    query = "SELECT count(*) FROM data_keys WHERE owner_id = %s"
+    return _counted(suite, "keystore", query, subject_id)
+
+
+def _heard_of(suite: Suite, subject_id: str) -> int:
+    """Of how many changes of somebody's standing the broker knows."""
+    query = "SELECT count(*) FROM recalls WHERE subject_id = %s"
+    return _counted(suite, "disclosure", query, subject_id)
+
+
+def _counted(suite: Suite, database: str, query: LiteralString, subject_id: str) -> int:
+    url = suite.database_url(database, "superuser").replace("+psycopg", "", 1)
     with psycopg.connect(url) as connection:
-        query = "SELECT count(*) FROM data_keys WHERE owner_id = %s"
         row = connection.execute(query, (subject_id,)).fetchone()
     assert row is not None
     return int(row[0])
@@ -109,6 +120,8 @@ def test_the_guide_brings_back_the_living_and_nobody_else(own_suite: Suite, tmp_
     )
     assert ended.status_code == 200, ended.text
     _consent(own_suite, stays, "withdraw", {})
+    # The broker hears of the end from a vault that is about to forget it.
+    wait_until(lambda: _heard_of(own_suite, gone) == 1, "the broker did not hear of the end")
 
     # An old data backup beside the newest key store.
     walk.restored("vault", "restore-data")

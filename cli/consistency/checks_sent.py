@@ -94,7 +94,8 @@ def _notices(records: Records) -> Iterator[Fault]:
     )
     yield from notices.untold_faults(store_notices.untold(broker))
     yield from notices.change_faults(
-        store_notices.heard(broker), store_notices.changed(records.vault)
+        store_notices.heard(broker, store_notices.life(records.vault)),
+        store_notices.changed(records.vault),
     )
 
 

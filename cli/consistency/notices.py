@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from cli.consistency.fault import Fault
 from cli.consistency.matching import matched
-from cli.consistency.store_notices import ChangeRow, NoticeRow
+from cli.consistency.store_notices import ChangeRow, HeardRow, NoticeRow
 from services.disclosure.notice import INSTRUCTIONS, NoticeState
 
 # (has been sent, has been acknowledged)
@@ -39,14 +39,17 @@ def untold_faults(untold: Iterable[tuple[str, str, str]]) -> Iterator[Fault]:
         )
 
 
-def change_faults(broker: Iterable[ChangeRow], vault: Iterable[ChangeRow]) -> Iterator[Fault]:
-    """Changes that the broker knows otherwise; what it has not heard of yet is none."""
-    for mine, theirs in matched(broker, vault, lambda c: c.change_id, lambda c: c.change_id):
-        if mine is not None and mine != theirs:
-            what = "the vault tells of no such change"
-            yield Fault.of(
-                "disclosure", "recalls", what, site_id=mine.site, change_id=mine.change_id
-            )
+def change_faults(broker: Iterable[HeardRow], vault: Iterable[ChangeRow]) -> Iterator[Fault]:
+    """Changes that the broker knows otherwise.
+
+    What it has not heard of yet is none, nor is what a restored vault has forgotten.
+    """
+    for mine, theirs in matched(broker, vault, lambda h: h.change.change_id, lambda c: c.change_id):
+        if mine is None or mine.change == theirs or (theirs is None and mine.forgivable):
+            continue
+        what = "the vault tells of no such change"
+        its = {"site_id": mine.change.site, "change_id": mine.change.change_id}
+        yield Fault.of("disclosure", "recalls", what, **its)
 
 
 def _own_fault(notice: NoticeRow) -> str:

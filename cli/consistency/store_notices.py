@@ -12,6 +12,7 @@ from cli.consistency.store_snapshot import Snapshot, plain
 from services.disclosure.release import ReleaseState
 from services.disclosure.tables import releases
 from services.disclosure.tables_notices import notices, recalls
+from services.vault.tables import vault_life
 from services.vault.tables_changes import standing_changes
 
 _LEFT = (ReleaseState.RELEASED, ReleaseState.RELEASED_UNCERTAIN)
@@ -40,6 +41,15 @@ class ChangeRow:
     site: str
     subject: str
     kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeardRow:
+    """A change that the broker heard of; `forgivable` where the present vault may not know it,
+    because a life of the vault before the present one told of it last."""
+
+    change: ChangeRow
+    forgivable: bool
 
 
 def noticed(broker: Snapshot) -> Iterator[NoticeRow]:
@@ -87,12 +97,21 @@ def untold(broker: Snapshot) -> Iterator[tuple[str, str, str]]:
         yield row.site_id, row.change_id, row.delivery_id
 
 
-def heard(broker: Snapshot) -> Iterator[ChangeRow]:
-    """What the broker has heard of, by id."""
+def heard(broker: Snapshot, vault_incarnation: str) -> Iterator[HeardRow]:
+    """What the broker has heard of, by id, while the vault is in this life."""
     c = recalls.c
     columns = c.change_id, c.site_id, c.subject_id, c.kind
-    for row in broker.stream(select(*columns).order_by(plain(c.change_id))):
-        yield ChangeRow(*row)
+    earlier = c.vault_incarnation != vault_incarnation
+    for *change, forgivable in broker.stream(
+        select(*columns, earlier).order_by(plain(c.change_id))
+    ):
+        yield HeardRow(ChangeRow(*change), forgivable)
+
+
+def life(vault: Snapshot) -> str:
+    """The vault's incarnation; empty before its first start."""
+    row = vault.one(select(vault_life.c.vault_incarnation))
+    return "" if row is None else str(row.vault_incarnation)
 
 
 def changed(vault: Snapshot) -> Iterator[ChangeRow]:

@@ -36,7 +36,7 @@ def cursor(connection: Connection) -> tuple[str, str]:
 def keep(
     connection: Connection, heard: Sequence[Recall], vault_incarnation: str, place: str
 ) -> None:
-    """Keep what was heard, once each, and how far that was."""
+    """Keep what was heard, once each, by which life of the vault last, and how far that was."""
     if heard:
         rows = [
             {
@@ -46,10 +46,14 @@ def keep(
                 "kind": each.kind,
                 "change_time": each.change_time,
                 "settled": False,
+                "vault_incarnation": vault_incarnation,
             }
             for each in heard
         ]
-        connection.execute(upsert(recalls).on_conflict_do_nothing(), rows)
+        again = {"vault_incarnation": vault_incarnation}
+        connection.execute(
+            upsert(recalls).on_conflict_do_update(index_elements=["change_id"], set_=again), rows
+        )
     members = {"vault_incarnation": vault_incarnation, "cursor": place}
     statement = upsert(recall_cursor).values(only=True, **members)
     connection.execute(statement.on_conflict_do_update(index_elements=["only"], set_=members))

@@ -24,9 +24,14 @@ recalls = Table(
     Column("kind", Text, nullable=False),
     Column("change_time", _TIME, nullable=False),
     Column("settled", Boolean, nullable=False),
+    Column("vault_incarnation", Text, nullable=False),
     Index("recalls_unsettled", "change_id", postgresql_where=text("NOT settled")),
 )
-"""A change of standing; settled once no release from before it can still leave."""
+"""A change of standing; settled once no release from before it can still leave.
+
+`vault_incarnation` is the last life of the vault that told of it: one that was
+restored from before the change does not.
+"""
 
 notices = Table(
     "notices",

@@ -2,6 +2,7 @@
 """Hearing of blocks and ends, and telling those who hold the data (6.2.3, Law 24(1)(3))."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -80,3 +81,17 @@ def test_a_cursor_that_the_vault_does_not_know_begins_again(holder: House) -> No
     recaller.round()
     assert listened.cursors[:2] == ["9/z", ""]
     assert _told(holder) == ["STOP_USING"]
+
+
+def test_a_change_belongs_to_the_last_life_of_the_vault_that_told_of_it(holder: House) -> None:
+    """What the present life does not tell of was forgotten by a restore, or is made up."""
+    forgotten, kept = _blocked("1/a"), _blocked("2/b")
+    restored = replace(kept, cursor="1/c", vault_incarnation=new_uuid())
+    recaller, _ = _recaller(holder, forgotten, kept, restored)
+    for _ in range(2):
+        recaller.round()
+    lives = holder.rows("SELECT change_id, vault_incarnation FROM recalls")
+    assert {tuple(row) for row in lives} == {
+        (forgotten.recalls[0].change_id, LIFE),
+        (kept.recalls[0].change_id, restored.vault_incarnation),
+    }

@@ -87,6 +87,15 @@ CASES = [
         "SELECT min(change_id) FROM recalls WHERE kind = 'BLOCKED'",
     ),
     Case(
+        "a change of standing was made up",
+        "disclosure",
+        "INSERT INTO recalls SELECT '00000000-0000-7000-8000-000000000000', site_id, subject_id,"
+        " kind, change_time, settled, vault_incarnation FROM recalls LIMIT 1",
+        "notices",
+        "disclosure.recalls",
+        "SELECT '00000000-0000-7000-8000-000000000000'",
+    ),
+    Case(
         "the digest of a receipt was taken out of evidence",
         "disclosure",
         "UPDATE evidence_entries SET body = replace(body, '\"details\":', '\"detail\":')"
