@@ -2,9 +2,9 @@
 """Releases against a running suite: `python -m benchmarks.deliveries`.
 
 Single releases over mTLS straight at the broker, beside a bare echo of the same kind, and manifests
-of 1,000 deliveries, one after the other; then the same with many open orders of other people in
-the books of broker and vault. Repeats of a release decide, read and record like the first. With
-the CPU that broker, vault and PostgreSQL spent on a delivery.
+of 1,000 deliveries, one after the other and three at once; then the same with many open orders of
+other people in the books of broker and vault. Repeats of a release decide, read and record like the
+first. With the CPU that broker, vault and PostgreSQL spent on a delivery.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -51,7 +52,7 @@ from services.vault.wire_case import ORDERS
 _SERVICE = "/qupia.disclosure.v1.DisclosureService/ReleaseDelivery"
 _MANIFEST = "/qupia.disclosure.v1.DisclosureManifestService/ReleaseManifest"
 _SECONDS = 60
-_TOGETHER = 1000
+_TOGETHER, _CALLERS = 1000, 3
 _AT_ONCE = 100_000
 _UNHURRIED = "-c synchronous_commit=off"
 _ADDRESS = {"country": "KZ", "locality": "Алматы", "street": "Абай", "house": "10"}
@@ -75,25 +76,29 @@ class Measured:
     echo: list[float]
     single: list[float]
     manifest: list[float]
+    manifests: list[float]
     single_cpu: list[float]
     manifest_cpu: list[float]
+    manifests_cpu: list[float]
 
 
 def main() -> int:
     """Measure and print; returns 1 where a release failed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.deliveries", description=__doc__)
-    parser.add_argument("--deliveries", type=int, default=1000)
     parser.add_argument("--others", type=int, nargs="*", default=[10_000, 1_000_000])
     parser.add_argument("--concurrency", type=int, default=32)
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    table = Table(title="medians; rates per second")
-    columns = ("open orders", "echo", "single", "single/echo", "ms CPU", "manifest", "ms CPU")
+    table = Table(title="medians; rates per second; ratio of single to echo")
+    columns = (
+        *("orders", "echo", "single", "ratio", "ms CPU"),
+        *("manifest", "ms CPU", f"{_CALLERS} of them", "ms CPU"),
+    )
     for column in columns:
         table.add_column(column, justify="right")
     with running_suite() as suite:
-        recipient, delivery_ids = _placed(suite, options.deliveries)
+        recipient, delivery_ids = _placed(suite, _CALLERS * _TOGETHER)
         there = 0
         for others in options.others:
             _add_others(suite, others - there)
@@ -114,6 +119,8 @@ def _row(others: int, found: Measured) -> list[str]:
         f"{statistics.median(found.single_cpu):.2f}",
         f"{statistics.median(found.manifest):,.0f}",
         f"{statistics.median(found.manifest_cpu):.2f}",
+        f"{statistics.median(found.manifests):,.0f}",
+        f"{statistics.median(found.manifests_cpu):.2f}",
     ]
 
 
@@ -231,7 +238,7 @@ def _add_some(suite: RunningSuite, count: int) -> None:
 def _measure(
     suite: RunningSuite, recipient: str, delivery_ids: Sequence[str], options: Any
 ) -> Measured:
-    found = Measured([], [], [], [], [])
+    found = Measured([], [], [], [], [], [], [])
     caller = contract_pb2.Principal(
         principal_id="bench",
         site_id="demo",
@@ -242,7 +249,7 @@ def _measure(
         disclosure_pb2.ReleaseDeliveryRequest(
             delivery_id=each, request_id=secrets.token_hex(8)
         ).SerializeToString()
-        for each in delivery_ids
+        for each in delivery_ids[:_TOGETHER]
     ]
     order = {
         "certificates": suite.run["certificates"],
@@ -271,17 +278,33 @@ def _measure(
                 assert not result["failures"], f"{result['failures']} releases failed"
                 found.single.append(result["rate"])
                 found.single_cpu.append(1000 * (_cpu(servers) - before) / max(1, result["calls"]))
-                before = _cpu(servers)
-                rate, count = _manifests(suite, target, caller, delivery_ids, options.seconds)
-                found.manifest.append(rate)
-                found.manifest_cpu.append(1000 * (_cpu(servers) - before) / count)
+                for callers, rates, costs in (
+                    (1, found.manifest, found.manifest_cpu),
+                    (_CALLERS, found.manifests, found.manifests_cpu),
+                ):
+                    before, begun = _cpu(servers), time.perf_counter()
+                    with ThreadPoolExecutor(callers) as pool:
+                        counts = pool.map(
+                            lambda n: _manifests(
+                                suite,
+                                target,
+                                caller,
+                                delivery_ids[n * _TOGETHER : (n + 1) * _TOGETHER],
+                                options.seconds,
+                            ),
+                            range(callers),
+                        )
+                        count = sum(counts)
+                    rates.append(count / (time.perf_counter() - begun))
+                    costs.append(1000 * (_cpu(servers) - before) / count)
             server.terminate()
     return found
 
 
 def _manifests(
     suite: RunningSuite, target: str, caller: bytes, delivery_ids: Sequence[str], seconds: float
-) -> tuple[float, int]:
+) -> int:
+    """Manifests of these deliveries, one after the other; how many deliveries that were."""
     files = certificate_of("gateway", Path(suite.run["certificates"]))
     credentials = grpc.ssl_channel_credentials(
         files.authority.read_bytes(), files.key.read_bytes(), files.chain.read_bytes()
@@ -300,13 +323,13 @@ def _manifests(
         )
         while time.perf_counter() - begun < seconds:
             request = manifest_pb2.ReleaseManifestRequest(
-                delivery_ids=delivery_ids[:_TOGETHER], request_id=secrets.token_hex(8)
+                delivery_ids=delivery_ids, request_id=secrets.token_hex(8)
             )
             answer = call(request, timeout=_SECONDS, metadata=metadata)
             assert not answer.next_page_token
             assert all(o.HasField("released") for o in answer.outcomes), "a release failed"
             count += len(answer.outcomes)
-    return count / (time.perf_counter() - begun), count
+    return count
 
 
 def _load(order: dict[str, Any]) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from services.chassis.sealed.keeper import SealingKeyKeeper
 from services.chassis.signing import Signer
 from services.chassis.sites import Sites, load_sites
 from services.chassis.together import Together
+from services.chassis.turn import Turn
 from services.disclosure import store_orders, store_receipts, wire
 from services.disclosure.authority_reconciler import AuthorityReconciler
 from services.disclosure.naming import Naming
@@ -56,6 +57,8 @@ from services.disclosure.servicer_vault import Vault
 PROCESS = "disclosure"
 MIGRATIONS = Path(__file__).parent / "migrations"
 _VAULT_SECONDS = 2.0
+# A batch that waits for a lock holds up the others no longer than this.
+_TURN_SECONDS = 0.1
 
 
 class DisclosureSettings(ProcessSettings):
@@ -159,11 +162,12 @@ def _pusher(parts: Parts, vault: Vault) -> Pusher:
 
 def releasing_of(parts: Parts, read_for_release: ReadForRelease) -> Releasing:
     """What releases, with the vault behind it."""
-    keys, signer = IdempotencyKeys(parts.secret), Signer.of_secret(parts.secret)
+    keys, turn = IdempotencyKeys(parts.secret), Turn(_TURN_SECONDS)
     return Releasing(
-        Preparing(parts.database, parts.clock, keys, parts.refusals),
+        Preparing(parts.database, parts.clock, keys, parts.refusals, turn),
         read_for_release,
-        Concluding(parts.database, parts.clock, parts.refusals, signer),
+        Concluding(parts.database, parts.clock, parts.refusals, turn),
+        Signer.of_secret(parts.secret),
     )
 
 

@@ -28,14 +28,18 @@ _CANONICAL: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separat
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The signed text, and the digest that goes into evidence (64 hexadecimal digits)."""
+    """What a receipt says, and the digest that goes into evidence (64 hexadecimal digits)."""
 
-    text: str
+    claims: Mapping[str, object]
     digest: str
 
+    def signed(self, signer: Signer) -> str:
+        """The text that the recipient keeps."""
+        text = f"{_header(signer.key_id)}.{_encoded(self.claims)}"
+        return f"{text}.{_base64(signer.sign(text.encode()).value)}"
 
-def make_receipt(
-    signer: Signer,
+
+def receipt_of(
     release: Release,
     first_release_id: str,
     fields: Sequence[str],
@@ -59,9 +63,7 @@ def make_receipt(
     }
     if first_release_id:
         claims["firstReleaseId"] = first_release_id
-    signed = f"{_header(signer.key_id)}.{_encoded(claims)}"
-    signature = signer.sign(signed.encode()).value
-    return Receipt(f"{signed}.{_base64(signature)}", digest)
+    return Receipt(claims, digest)
 
 
 def details_digest(salt: str, details: Mapping[str, object]) -> str:

@@ -18,6 +18,7 @@ from services.disclosure.ledger import Disclosure, references
 from services.disclosure.ledger import refused as refused_line
 from services.disclosure.order import Delivery
 from services.disclosure.permission import RULES_VERSION, Denial
+from services.disclosure.receipt import Receipt
 from services.disclosure.release import CLAUSE, Release
 from services.disclosure.servicer_acts import PERMITTED, REFUSED, entry
 from services.disclosure.store_releases import Left
@@ -76,6 +77,17 @@ class Answered:
     def given(self) -> bool:
         """Whether the vault gave the data out."""
         return bool(self.outcome.read.entry_id)
+
+
+@dataclass(frozen=True, slots=True)
+class OnRecord:
+    """A release that is RELEASED on record: its data may leave, and the receipt with them."""
+
+    release_id: str
+    first_release_id: str
+    details: disclosure_pb2.DeliveryDetails
+    release_time: datetime
+    receipt: Receipt
 
 
 def attempted(

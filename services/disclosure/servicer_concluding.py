@@ -17,16 +17,16 @@ from services.chassis.database import Connection, Database
 from services.chassis.evidence import RefusalLog
 from services.chassis.pipeline import is_decision
 from services.chassis.refusal import Unavailable, refusal_of
-from services.chassis.signing import Signer
+from services.chassis.turn import Turn
 from services.disclosure import store_fetches, store_ledger, store_places, store_releases, wire
 from services.disclosure.ledger import Disclosure, Outcome, left
 from services.disclosure.permission import Denial, withheld
-from services.disclosure.receipt import make_receipt
+from services.disclosure.receipt import receipt_of
 from services.disclosure.release import ReleaseState
 from services.disclosure.servicer_attempt import (
     Against,
     Answered,
-    Released,
+    OnRecord,
     Turned,
     permit,
     record_refusals,
@@ -38,19 +38,17 @@ from services.disclosure.store_releases import Left, Unleft
 class Concluding:
     """Ends releases that the vault has answered."""
 
-    def __init__(
-        self, database: Database, clock: Clock, refusals: RefusalLog, signer: Signer
-    ) -> None:
+    def __init__(self, database: Database, clock: Clock, refusals: RefusalLog, turn: Turn) -> None:
         self._database = database
         self._clock = clock
         self._refusals = refusals
-        self._signer = signer
+        self._turn = turn
 
-    def conclude(self, answered: Sequence[Answered]) -> list[Released | Exception]:
+    def conclude(self, answered: Sequence[Answered]) -> list[OnRecord | Exception]:
         """End all in one transaction; after its commit the data may leave."""
         now = self._clock.now()
-        outcomes: dict[int, Released | Exception] = {}
-        with self._database.transaction() as connection:
+        outcomes: dict[int, OnRecord | Exception] = {}
+        with self._database.transaction() as connection, self._turn.taken():
             given = [each for each in answered if each.given]
             store_places.lock(connection, [each.key for each in answered])
             places = store_places.read(connection, [each.key for each in given])
@@ -67,11 +65,11 @@ class Concluding:
         places: Mapping[Key, Place],
         leaving: Mapping[int, Left],
         now: datetime,
-    ) -> dict[int, Released | Exception]:
+    ) -> dict[int, OnRecord | Exception]:
         ended = store_releases.end_left(
             connection, list(leaving.values()), ReleaseState.RELEASED, now
         )
-        outcomes: dict[int, Released | Exception] = {}
+        outcomes: dict[int, OnRecord | Exception] = {}
         lines = []
         for each in given:
             way = leaving.get(id(each))
@@ -81,8 +79,9 @@ class Concluding:
                 # The reconciler was faster and did not see them leave.
                 outcomes[id(each)] = Turned(Unavailable(retry_after=1))
                 continue
-            outcomes[id(each)], digest = self._answer(each, way, now)
+            outcomes[id(each)] = on_record = _on_record(each, way, now)
             pseudonym = places[each.key].pseudonym
+            digest = on_record.receipt.digest
             proof = permit(each.prepared.attempt.call, way, digest, pseudonym)
             lines.append((_line(way, now), proof))
         store_ledger.record_left(connection, lines, now)
@@ -94,14 +93,14 @@ class Concluding:
         staying: Sequence[Answered],
         places: Mapping[Key, Place],
         now: datetime,
-    ) -> dict[int, Released | Exception]:
+    ) -> dict[int, OnRecord | Exception]:
         """End releases by which nothing leaves: the vault refused, or they came too late."""
         ways = [_unleft(each, places, now) for each in staying]
         ended = store_releases.end_unleft(connection, ways, now)
         store_fetches.hand_on(
             connection, [w.release for w in ways if w.release.release_id in ended]
         )
-        outcomes: dict[int, Released | Exception] = {}
+        outcomes: dict[int, OnRecord | Exception] = {}
         refused = {}
         for each, way in zip(staying, ways, strict=True):
             if way.release.release_id not in ended:
@@ -114,24 +113,13 @@ class Concluding:
         turned = record_refusals(connection, self._refusals, list(refused.values()), now)
         return outcomes | dict(zip(refused, turned, strict=True))
 
-    def _answer(self, each: Answered, way: Left, now: datetime) -> tuple[Released, str]:
-        details = wire.details(way.release, each.outcome.read)
-        receipt = make_receipt(
-            self._signer,
-            way.release,
-            way.first_release_id,
-            way.fields,
-            wire.details_json(details),
-            now,
-        )
-        answer = Released(
-            release_id=way.release.release_id,
-            details=details,
-            release_time=wire.timestamp(now),
-            receipt=receipt.text,
-            first_release_id=way.first_release_id,
-        )
-        return answer, receipt.digest
+
+def _on_record(each: Answered, way: Left, now: datetime) -> OnRecord:
+    details = wire.details(way.release, each.outcome.read)
+    receipt = receipt_of(
+        way.release, way.first_release_id, way.fields, wire.details_json(details), now
+    )
+    return OnRecord(way.release.release_id, way.first_release_id, details, now, receipt)
 
 
 def _leaving(

@@ -28,9 +28,9 @@ _VAULT_SECONDS = 2.0
 _ANSWER_SECONDS = 0.5
 _MOST = 1000
 # So many deliveries share two transactions: short enough that nobody waits long for their locks.
-_CHUNK = 250
+_CHUNK = 200
 # While the vault or the disk is waited for in one chunk, others are worked on.
-_AT_ONCE = 4
+_AT_ONCE = 5
 _THREADS = 6
 
 

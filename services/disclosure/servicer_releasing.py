@@ -18,8 +18,16 @@ from typing import TypeVar
 
 from qupia.vault.v1 import vault_pb2
 from services.chassis.refusal import Refusal, Unavailable
+from services.chassis.signing import Signer
 from services.disclosure import wire
-from services.disclosure.servicer_attempt import Answered, Attempt, Prepared, Released, Turned
+from services.disclosure.servicer_attempt import (
+    Answered,
+    Attempt,
+    OnRecord,
+    Prepared,
+    Released,
+    Turned,
+)
 from services.disclosure.servicer_concluding import Concluding
 from services.disclosure.servicer_preparing import Preparing
 
@@ -35,11 +43,16 @@ class Releasing:
     """Releases deliveries to the recipients they are assigned to."""
 
     def __init__(
-        self, preparing: Preparing, read_for_release: ReadForRelease, concluding: Concluding
+        self,
+        preparing: Preparing,
+        read_for_release: ReadForRelease,
+        concluding: Concluding,
+        signer: Signer,
     ) -> None:
         self._preparing = preparing
         self._read_for_release = read_for_release
         self._concluding = concluding
+        self._signer = signer
 
     def release(self, attempts: Sequence[Attempt], timeout: float) -> list[Released | Exception]:
         """Release; each attempt has its own answer, or the exception that ended it.
@@ -54,7 +67,9 @@ class Releasing:
         answered = [next(answers) if isinstance(each, Prepared) else each for each in prepared]
         told = [each for each in answered if isinstance(each, Answered)]
         ends = iter(_together(self._concluding.conclude, told))
-        return [next(ends) if isinstance(each, Answered) else each for each in answered]
+        return [
+            self._signed(next(ends)) if isinstance(each, Answered) else each for each in answered
+        ]
 
     def _ask(self, asked: Sequence[Prepared], timeout: float) -> list[Answered | Exception]:
         if not asked:
@@ -74,6 +89,17 @@ class Releasing:
             else Turned(Unavailable(retry_after=1))
             for each, outcome in zip(asked, outcomes, strict=True)
         ]
+
+    def _signed(self, end: OnRecord | Exception) -> Released | Exception:
+        if isinstance(end, Exception):
+            return end
+        return Released(
+            release_id=end.release_id,
+            details=end.details,
+            release_time=wire.timestamp(end.release_time),
+            receipt=end.receipt.signed(self._signer),
+            first_release_id=end.first_release_id,
+        )
 
 
 def _together(
