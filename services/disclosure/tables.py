@@ -130,7 +130,11 @@ releases = Table(
         "releases_by_subject",
         "subject_id",
         "site_id",
-        postgresql_where=text("state IN ('PREPARED', 'RELEASED', 'RELEASED_UNCERTAIN')"),
+        # That there is one follows from a subject that is asked for, and from nothing else: while
+        # the table is empty, PostgreSQL would read this index for any question at all.
+        postgresql_where=text(
+            "state IN ('PREPARED', 'RELEASED', 'RELEASED_UNCERTAIN') AND subject_id IS NOT NULL"
+        ),
     ),
     Index(
         "releases_prepared",

@@ -5,7 +5,8 @@ They are those of the very statements, prepared as a service prepares them, with
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -61,6 +62,10 @@ def in_transaction(act: Callable[[Connection], object]) -> Callable[[Database], 
     return done
 
 
+class _Undone(Exception):
+    pass
+
+
 class Observed:
     """A service's database with one connection, whose plans are heard.
 
@@ -100,6 +105,13 @@ class Observed:
         self._plans.clear()
         act(self.database)
         return list(self._plans)
+
+    def begin(self, acts: Iterable[Callable[[Connection], object]]) -> None:
+        """Do acts where nothing is that they could find; nothing stays of them but the plans."""
+        for act in acts:
+            with suppress(_Undone, AssertionError, KeyError), self.database.transaction() as open_:
+                act(open_)
+                raise _Undone
 
     def close(self) -> None:
         """Let go of the connection."""

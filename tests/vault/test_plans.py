@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What happens at every call reads as many blocks as there is to find, however large the tables.
 
-The plans are made while the tables are small and known to be, and kept while they grow; made anew
-of large tables that nobody has counted; and of tables that were counted.
+The plans are made while the tables are empty, or small and known to be, and kept while they grow;
+made anew of large tables that nobody has counted; and of tables that were counted.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -192,6 +193,9 @@ _EACH = {name: (False, in_transaction(act)) for name, act in _ACTS.items()} | {
 def plans(premises: Premises) -> Plans:
     """By the circumstances in which they were made, by act."""
     house = premises.house("plans")
+    first = _Pair(house, generic=True)
+    for _ in range(8):
+        first.begin()
     _grow(house, 1, _FEW)
     _count(house)
     kept, chosen = _Pair(house, generic=True), _Pair(house, generic=False)
@@ -200,12 +204,13 @@ def plans(premises: Premises) -> Plans:
         for _ in range(8):
             pair.done()
     _grow(house, _FEW + 1, _MANY)
-    found = {"kept of a small table": kept.done(), "kept or chosen": chosen.done()}
+    found = {"kept of an empty table": first.done()}
+    found |= {"kept of a small table": kept.done(), "kept or chosen": chosen.done()}
     fresh = _Pair(house, generic=True), _Pair(house, generic=False)
     found |= {"uncounted, for all": fresh[0].done(), "uncounted": fresh[1].done()}
     _count(house)
     found |= {"counted, for all": fresh[0].done(), "counted": fresh[1].done()}
-    for pair in (kept, chosen, *fresh):
+    for pair in (first, kept, chosen, *fresh):
         pair.close()
     return found
 
@@ -223,6 +228,12 @@ class _Pair:
         cluster = house.premises.cluster
         self._vault = Observed(cluster, house.vault, generic=generic)
         self._key_store = Observed(cluster, house.key_store, generic=generic)
+
+    def begin(self) -> None:
+        """Every act, where nothing is that it could find."""
+        self._vault.begin(_ACTS.values())
+        with suppress(AssertionError):
+            _keys(self._key_store.database)
 
     def done(self) -> dict[str, list[Plan]]:
         """Every act, done once."""
