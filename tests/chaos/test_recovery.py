@@ -12,6 +12,7 @@ import pytest
 
 from tests.chaos.backup import AnotherDatabase, without
 from tests.chaos.books import check_with_fsck
+from tests.harness.acts import granted
 from tests.harness.suite import Suite
 from tests.harness.waiting import awaited, wait_until
 from tests.matrix.callers import second_claims_officer
@@ -37,13 +38,13 @@ class Office:
 
     def post(self, path: str, body: object) -> dict[str, Any]:
         """What is answered; it has to be done."""
-        return good(self.suite.as_("claimsOfficer").post(path, json=body))
+        return granted(self.suite.as_("claimsOfficer").post(path, json=body))
 
     def approve_lift(self, name: str) -> None:
         """By another officer."""
         headers = second_claims_officer(self.suite).headers
         url = f"{self.suite.gateway}/v1/claims/{self.claims[name]}:approveLift"
-        good(httpx.post(url, json={"reason": "Ошибка."}, headers=headers, timeout=10))
+        granted(httpx.post(url, json={"reason": "Ошибка."}, headers=headers, timeout=10))
 
     def file(self, name: str, *subjects: str, **more: object) -> None:
         """A claim that an officer enters, of these people."""
@@ -96,21 +97,15 @@ class Office:
             answer = self.suite.as_("storefront").get(path)
             if answer.status_code == 503:
                 return None
-            return str(good(answer)["standing"]["state"])
+            return str(granted(answer)["standing"]["state"])
 
         return awaited(told, "the vault does not serve")
 
     def tasks(self, kind: str) -> set[str]:
         """The ids of claims with an open task."""
         path = f"/v1/tasks?kind={kind}&pageSize=1000"
-        found = good(self.suite.as_("claimsOfficer").get(path)).get("tasks", [])
+        found = granted(self.suite.as_("claimsOfficer").get(path)).get("tasks", [])
         return {task["claimId"] for task in found}
-
-
-def good(answer: httpx.Response) -> dict[str, Any]:
-    assert answer.status_code == 200, answer.text
-    document: dict[str, Any] = answer.json()
-    return document
 
 
 def _before(office: Office) -> None:
@@ -198,12 +193,12 @@ def test_a_lost_claim_is_recovered_and_worked_to_its_end(office: Office, name: s
     assert claim["subjectIds"] == [office.subjects[name]]
     assert (claim["kind"], claim["claimant"]) == ("INACCURATE_DATA", "SUBJECT")
     assert claim["blocks"]
-    listed = good(office.suite.as_("claimsOfficer").get("/v1/claims?pageSize=1000"))["claims"]
+    listed = granted(office.suite.as_("claimsOfficer").get("/v1/claims?pageSize=1000"))["claims"]
     assert [each["recovered"] for each in listed if each["claimId"] == claim["claimId"]] == [True]
     assert claim["claimId"] in office.tasks("RECOVERED_CLAIM")
     statement = awaited(lambda: _document(office, name, "STATEMENT"), "no document came back")
     path = f"/v1/claims/{claim['claimId']}/documents/{statement}"
-    assert good(office.suite.as_("claimsOfficer").get(path))["text"] == "Данные неверны."
+    assert granted(office.suite.as_("claimsOfficer").get(path))["text"] == "Данные неверны."
     described = {"language": "ru", "text": _TEXT, "replyAddress": "Алматы, ул. Абая, 1"}
     assert office.step(name, "describeRecovered", described)["claim"]["language"] == "ru"
     assert claim["claimId"] not in office.tasks("RECOVERED_CLAIM")
@@ -222,7 +217,7 @@ def test_a_lost_claims_term_runs_from_its_receipt(office: Office) -> None:
     path = f"/v1/claims/{claim['claimId']}/notices"
 
     def kinds() -> list[str]:
-        notices = good(office.suite.as_("claimsOfficer").get(path)).get("notices", [])
+        notices = granted(office.suite.as_("claimsOfficer").get(path)).get("notices", [])
         return [notice["kind"] for notice in notices]
 
     wait_until(lambda: "NO_ANSWER" in kinds(), "nobody found that the term has passed")
@@ -273,7 +268,7 @@ def test_a_lost_correction_stays_the_outcomes(office: Office) -> None:
     subject = office.subjects["corrected"]
     body = {"purpose": "IDENTIFY_FOR_ORDER"}
     read = office.suite.as_("storefront").post(f"/v1/subjects/{subject}/data:read", json=body)
-    assert good(read)["data"]["givenName"] == "Ерлан"
+    assert granted(read)["data"]["givenName"] == "Ерлан"
 
 
 def test_confirmed_unlawful_acts_still_end_in_destruction(office: Office) -> None:
@@ -317,11 +312,11 @@ def test_who_was_found_to_be_somebody_else_stays_unblocked(office: Office) -> No
 def _document(office: Office, name: str, kind: str) -> str | None:
     """The id of a document of a claim."""
     path = f"/v1/claims/{office.claims[name]}/documents"
-    documents = good(office.suite.as_("claimsOfficer").get(path)).get("documents", [])
+    documents = granted(office.suite.as_("claimsOfficer").get(path)).get("documents", [])
     return next((d["documentId"] for d in documents if d["kind"] == kind), None)
 
 
 def _timeline(office: Office, name: str) -> list[str]:
     path = f"/v1/claims/{office.claims[name]}/timeline"
-    entries = good(office.suite.as_("claimsOfficer").get(path)).get("entries", [])
+    entries = granted(office.suite.as_("claimsOfficer").get(path)).get("entries", [])
     return [entry["event"] for entry in entries]

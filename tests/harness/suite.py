@@ -3,10 +3,8 @@
 
 import secrets
 from collections.abc import Mapping
-from typing import Any
 
-import httpx
-
+from tests.harness.acts import granted
 from tests.harness.cluster import open_folder
 from tests.harness.running import RUN, RunningSuite, SuiteFailed, suite_environment
 
@@ -26,9 +24,9 @@ class Suite(RunningSuite):
 
     def ensure_policy(self, officer: str = "privacyOfficer") -> int:
         """The newest policy version of the officer's site; one is published where none stands."""
-        listed = self._good(self.as_(officer).get("/v1/policies"))["policies"]
+        listed = granted(self.as_(officer).get("/v1/policies"))["policies"]
         if not listed:
-            published = self._good(self.as_(officer).post("/v1/policies", json=POLICY))
+            published = granted(self.as_(officer).post("/v1/policies", json=POLICY))
             return int(published["policy"]["version"])
         return max(int(policy["version"]) for policy in listed)
 
@@ -39,11 +37,11 @@ class Suite(RunningSuite):
         self.ensure_policy(
             "privacyOfficer" if storefront == "storefront" else "otherPrivacyOfficer"
         )
-        registered = self._good(self.as_(storefront).post("/v1/subjects", json={"use": USE}))
+        registered = granted(self.as_(storefront).post("/v1/subjects", json={"use": USE}))
         subject_id = str(registered["subjectId"])
         if data:
             path = f"/v1/subjects/{subject_id}/data"
-            self._good(self.as_(storefront).patch(path, json={"data": dict(data)}))
+            granted(self.as_(storefront).patch(path, json={"data": dict(data)}))
         return subject_id
 
     def new_order(self, subject_id: str, recipient: str = "courier") -> tuple[str, str]:
@@ -51,9 +49,9 @@ class Suite(RunningSuite):
         order_id = f"T-{secrets.token_hex(6)}"
         order = {"orderId": order_id, "subjectId": subject_id}
         storefront = self.as_("storefront")
-        self._good(storefront.post("/v1/orders", json={"order": order}))
+        granted(storefront.post("/v1/orders", json={"order": order}))
         body = {"recipientId": self.credentials[recipient]["recipientId"]}
-        assigned = self._good(storefront.post(f"/v1/orders/{order_id}:assign", json=body))
+        assigned = granted(storefront.post(f"/v1/orders/{order_id}:assign", json=body))
         return order_id, str(assigned["delivery"]["deliveryId"])
 
     def new_claim(self, subject_id: str, kind: str = "INACCURATE_DATA") -> str:
@@ -66,11 +64,5 @@ class Suite(RunningSuite):
             "demand": "Исправить.",
             "language": "ru",
         }
-        filed = self._good(self.as_("storefront").post("/v1/claims", json={"claim": claim}))
+        filed = granted(self.as_("storefront").post("/v1/claims", json={"claim": claim}))
         return str(filed["claim"]["claimId"])
-
-    def _good(self, answer: httpx.Response) -> dict[str, Any]:
-        if answer.status_code != 200:
-            raise SuiteFailed(f"{answer.request.url}: {answer.status_code} {answer.text}")
-        document: dict[str, Any] = answer.json()
-        return document

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import httpx
 
+from tests.harness.acts import granted
 from tests.harness.canary import Person
 from tests.harness.suite import Suite
 from tests.matrix.things import new_authority_request
@@ -27,10 +28,7 @@ class Teller:
 
     def good(self, who: str, verb: str, path: str, body: object) -> dict[str, Any]:
         """A request that has to be granted."""
-        answer = self._suite.as_(who).request(verb, path, json=body)
-        assert answer.status_code == 200, f"{verb} {path}: {answer.status_code}"
-        document: dict[str, Any] = answer.json()
-        return document
+        return granted(self._suite.as_(who).request(verb, path, json=body))
 
     def refused(self, who: str, verb: str, path: str, **sent: Any) -> None:
         """A request that has to be refused; what came back is kept."""

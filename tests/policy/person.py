@@ -155,8 +155,7 @@ class Person:
 
     def ordered(self) -> str:
         """A new order that is open; its id."""
-        answered = self.order()
-        assert answered.status == 200, answered.content.decode()
+        answered = self.site.granted(self.order())
         return str(answered.json["order"]["orderId"])
 
     def assigned(self, recipient: str = "courier", order_id: str = "") -> str:
@@ -201,8 +200,7 @@ class Person:
         self, kind: str = "INACCURATE_DATA", claimant: str = "SUBJECT", who: str = "storefront"
     ) -> dict[str, Any]:
         """A claim that was filed, as it stands."""
-        answered = self.claim(kind, claimant, who)
-        assert answered.status == 200, answered.content.decode()
+        answered = self.site.granted(self.claim(kind, claimant, who))
         found: dict[str, Any] = answered.json["claim"]
         return found
 

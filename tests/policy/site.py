@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 from cli.conversation import Answered, Conversation
 from cli.development_issuer import DevelopmentIssuer
@@ -22,6 +23,7 @@ from services.chassis.clock import SystemClock
 from services.chassis.database import Database
 from services.chassis.ids import new_uuid
 from tests.harness.suite import POLICY, Suite
+from tests.harness.waiting import awaited
 from tests.policy.person import USE, Person, with_own_contact
 
 OFFICERS = {
@@ -73,10 +75,23 @@ class Site:
         return self._credentials[who]["token"]
 
     def good(self, who: str, verb: str, path: str, body: object = None) -> Answered:
-        """A request that has to be answered 200."""
-        answered = self.ask(who, verb, path, body)
-        assert answered.status == 200, f"{who} {verb} {path}: {answered.content.decode()}"
+        """A request that has to be granted."""
+        return self.granted(self.ask(who, verb, path, body))
+
+    def granted(self, answered: Answered) -> Answered:
+        """The answer to a request that has to be granted, once its act is in force."""
+        if answered.status == 202:
+            place = answered.headers["location"]
+            act = awaited(lambda: self._decided(answered.who, place), f"{place} is not in force")
+            assert act["enforcement"] == "IN_FORCE", f"{answered.path}: {act}"
+        else:
+            told = f"{answered.who} {answered.verb} {answered.path}"
+            assert answered.status == 200, f"{told}: {answered.content.decode()}"
         return answered
+
+    def _decided(self, who: str, place: str) -> Mapping[str, Any] | None:
+        act: Mapping[str, Any] = self.ask(who, "GET", place).json.get("act", {})
+        return act if act.get("enforcement", "PENDING") != "PENDING" else None
 
     @cached_property
     def recipients(self) -> Mapping[str, str]:
@@ -153,8 +168,7 @@ def new_site(suite: Suite, *, policy: bool = True) -> Iterator[Site]:
     """A new site, with a policy version in force unless `policy` is False."""
     with closing(Site(suite)) as site:
         if policy:
-            published = site.publish()
-            assert published.status == 200, published.content.decode()
+            site.granted(site.publish())
         yield site
 
 
