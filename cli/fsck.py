@@ -25,7 +25,7 @@ from services.chassis.start_error import StartError
 from services.vault.provider import KeyProviderError
 
 CLEAN, FAULTY, COULD_NOT_RUN = 0, 1, 2
-_NAME_WIDTH = 12
+_NAME_WIDTH = 17
 _HOLDS_WIDTH = 62
 
 

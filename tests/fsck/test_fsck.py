@@ -32,6 +32,8 @@ def _text(page: Console) -> str:
 def test_all_holds_in_a_running_suite(inspected: Inspected) -> None:
     assert inspected.running.code == 0, inspected.running.out
     assert "All holds" in inspected.running.out
+    for check in all_checks(load_calendar(None)):
+        assert f" {check.name} " in inspected.running.out, "a name fills its column"
 
 
 def test_json_tells_every_check_and_how_much_was_read(inspected: Inspected) -> None:
