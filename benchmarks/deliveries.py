@@ -22,6 +22,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -283,18 +284,12 @@ def _measure(
                     (_CALLERS, found.manifests, found.manifests_cpu),
                 ):
                     before, begun = _cpu(servers), time.perf_counter()
+                    parts = [
+                        delivery_ids[n * _TOGETHER : (n + 1) * _TOGETHER] for n in range(callers)
+                    ]
+                    work = partial(_manifests, suite, target, caller, seconds=options.seconds)
                     with ThreadPoolExecutor(callers) as pool:
-                        counts = pool.map(
-                            lambda n: _manifests(
-                                suite,
-                                target,
-                                caller,
-                                delivery_ids[n * _TOGETHER : (n + 1) * _TOGETHER],
-                                options.seconds,
-                            ),
-                            range(callers),
-                        )
-                        count = sum(counts)
+                        count = sum(pool.map(work, parts))
                     rates.append(count / (time.perf_counter() - begun))
                     costs.append(1000 * (_cpu(servers) - before) / count)
             server.terminate()

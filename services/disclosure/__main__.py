@@ -18,6 +18,7 @@ from services.chassis.decider.dispatcher import Dispatcher
 from services.chassis.decider.pusher import Pusher, Topic
 from services.chassis.forgetting import Forgetting, asking
 from services.chassis.idempotency import IdempotencyKeys
+from services.chassis.lane import Lane
 from services.chassis.paging import PageTokens
 from services.chassis.peer_sessions import PeerSessions
 from services.chassis.pipeline import Handler
@@ -29,7 +30,6 @@ from services.chassis.sealed.keeper import SealingKeyKeeper
 from services.chassis.signing import Signer
 from services.chassis.sites import Sites, load_sites
 from services.chassis.together import Together
-from services.chassis.turn import Turn
 from services.disclosure import store_orders, store_receipts, wire
 from services.disclosure.authority_reconciler import AuthorityReconciler
 from services.disclosure.naming import Naming
@@ -58,7 +58,7 @@ PROCESS = "disclosure"
 MIGRATIONS = Path(__file__).parent / "migrations"
 _VAULT_SECONDS = 2.0
 # A batch that waits for a lock holds up the others no longer than this.
-_TURN_SECONDS = 0.1
+_LANE_SECONDS = 0.1
 
 
 class DisclosureSettings(ProcessSettings):
@@ -162,11 +162,11 @@ def _pusher(parts: Parts, vault: Vault) -> Pusher:
 
 def releasing_of(parts: Parts, read_for_release: ReadForRelease) -> Releasing:
     """What releases, with the vault behind it."""
-    keys, turn = IdempotencyKeys(parts.secret), Turn(_TURN_SECONDS)
+    keys, lane = IdempotencyKeys(parts.secret), Lane(_LANE_SECONDS)
     return Releasing(
-        Preparing(parts.database, parts.clock, keys, parts.refusals, turn),
+        Preparing(parts.database, parts.clock, keys, parts.refusals, lane),
         read_for_release,
-        Concluding(parts.database, parts.clock, parts.refusals, turn),
+        Concluding(parts.database, parts.clock, parts.refusals, lane),
         Signer.of_secret(parts.secret),
     )
 

@@ -15,9 +15,9 @@ from qupia.contract.v1 import contract_pb2
 from services.chassis.clock import Clock
 from services.chassis.database import Connection, Database
 from services.chassis.evidence import RefusalLog
+from services.chassis.lane import Lane
 from services.chassis.pipeline import is_decision
 from services.chassis.refusal import Unavailable, refusal_of
-from services.chassis.turn import Turn
 from services.disclosure import store_fetches, store_ledger, store_places, store_releases, wire
 from services.disclosure.ledger import Disclosure, Outcome, left
 from services.disclosure.permission import Denial, withheld
@@ -38,17 +38,17 @@ from services.disclosure.store_releases import Left, Unleft
 class Concluding:
     """Ends releases that the vault has answered."""
 
-    def __init__(self, database: Database, clock: Clock, refusals: RefusalLog, turn: Turn) -> None:
+    def __init__(self, database: Database, clock: Clock, refusals: RefusalLog, lane: Lane) -> None:
         self._database = database
         self._clock = clock
         self._refusals = refusals
-        self._turn = turn
+        self._lane = lane
 
     def conclude(self, answered: Sequence[Answered]) -> list[OnRecord | Exception]:
         """End all in one transaction; after its commit the data may leave."""
         now = self._clock.now()
         outcomes: dict[int, OnRecord | Exception] = {}
-        with self._database.transaction() as connection, self._turn.taken():
+        with self._database.transaction() as connection, self._lane.entered():
             given = [each for each in answered if each.given]
             store_places.lock(connection, [each.key for each in answered])
             places = store_places.read(connection, [each.key for each in given])

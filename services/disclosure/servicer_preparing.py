@@ -11,8 +11,8 @@ from services.chassis.database import Connection, Database
 from services.chassis.evidence import RefusalLog
 from services.chassis.idempotency import IdempotencyKeys
 from services.chassis.ids import new_uuid
+from services.chassis.lane import Lane
 from services.chassis.refusal import IdempotencyKeyReused
-from services.chassis.turn import Turn
 from services.disclosure import store_places, store_recipients, store_releases
 from services.disclosure.permission import Denial, denial
 from services.disclosure.recipient import Recipient
@@ -36,19 +36,19 @@ class Preparing:
         clock: Clock,
         keys: IdempotencyKeys,
         refusals: RefusalLog,
-        turn: Turn,
+        lane: Lane,
     ) -> None:
         self._database = database
         self._clock = clock
         self._keys = keys
         self._refusals = refusals
-        self._turn = turn
+        self._lane = lane
 
     def prepare(self, attempts: Sequence[Attempt]) -> list[Prepared | Exception]:
         """Decide on all in one transaction; refusals are on record in it."""
         now = self._clock.now()
         ids = [new_uuid() for _ in attempts]
-        with self._database.transaction() as connection, self._turn.taken():
+        with self._database.transaction() as connection, self._lane.entered():
             reused = self._guard(connection, attempts, ids, now)
             wanted = [(a.call.principal.site_id, a.delivery_id) for a in attempts]
             store_places.lock(connection, wanted)

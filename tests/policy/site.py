@@ -22,8 +22,8 @@ from gateway.credential import Holder, KeyRole
 from services.chassis.clock import SystemClock
 from services.chassis.database import Database
 from services.chassis.ids import new_uuid
+from tests.harness.acts import await_force
 from tests.harness.suite import POLICY, Suite
-from tests.harness.waiting import awaited
 from tests.policy.person import USE, Person, with_own_contact
 
 OFFICERS = {
@@ -81,17 +81,16 @@ class Site:
     def granted(self, answered: Answered) -> Answered:
         """The answer to a request that has to be granted, once its act is in force."""
         if answered.status == 202:
-            place = answered.headers["location"]
-            act = awaited(lambda: self._decided(answered.who, place), f"{place} is not in force")
-            assert act["enforcement"] == "IN_FORCE", f"{answered.path}: {act}"
+            await_force(lambda: self._act_of(answered), answered.path)
         else:
             told = f"{answered.who} {answered.verb} {answered.path}"
             assert answered.status == 200, f"{told}: {answered.content.decode()}"
         return answered
 
-    def _decided(self, who: str, place: str) -> Mapping[str, Any] | None:
-        act: Mapping[str, Any] = self.ask(who, "GET", place).json.get("act", {})
-        return act if act.get("enforcement", "PENDING") != "PENDING" else None
+    def _act_of(self, answered: Answered) -> Mapping[str, Any]:
+        act: Mapping[str, Any]
+        act = self.ask(answered.who, "GET", answered.headers["location"]).json.get("act", {})
+        return act
 
     @cached_property
     def recipients(self) -> Mapping[str, str]:

@@ -1,23 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Turns: one after the other, and nobody waits for ever."""
+"""A lane: one at a time, and nobody waits for ever."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from services.chassis.turn import Turn
+from services.chassis.lane import Lane
 
 _AGES = 60.0
 
 
 def test_one_works_at_a_time() -> None:
-    turn, at_work, most = Turn(_AGES), 0, []
+    lane, at_work, most = Lane(_AGES), 0, []
 
     def work(_: int) -> None:
         nonlocal at_work
         for _again in range(5):
-            with turn.taken():
+            with lane.entered():
                 at_work += 1
                 time.sleep(0.001)
                 most.append(at_work)
@@ -28,20 +28,20 @@ def test_one_works_at_a_time() -> None:
     assert set(most) == {1}
 
 
-def test_whoever_has_waited_long_enough_goes_on_beside_the_others_and_ends_nobodys_turn() -> None:
-    turn = Turn(0.01)
+def test_whoever_has_waited_long_enough_goes_on_beside_it_and_frees_no_lane() -> None:
+    lane = Lane(0.01)
 
     def work() -> None:
-        with turn.taken():
+        with lane.entered():
             pass
 
-    with ThreadPoolExecutor(1) as pool, turn.taken():
+    with ThreadPoolExecutor(1) as pool, lane.entered():
         pool.submit(work).result(10)
-        assert turn._lock.locked()
+        assert lane._lock.locked()
 
 
-def test_the_turn_passes_on_although_the_work_failed() -> None:
-    turn = Turn(_AGES)
-    with pytest.raises(RuntimeError), turn.taken():
+def test_the_lane_is_free_again_although_the_work_failed() -> None:
+    lane = Lane(_AGES)
+    with pytest.raises(RuntimeError), lane.entered():
         raise RuntimeError
-    assert not turn._lock.locked()
+    assert not lane._lock.locked()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Taking turns at work that keeps the interpreter busy.
+"""A lane for work that keeps the interpreter busy.
 
 Threads that share the interpreter all end late: a pipeline has nothing to hand on until then. One
 after the other the first ends early, and none ends later than it would have.
@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Turn:
-    """One thread at a time, but whoever has waited for `seconds` goes on beside the others.
+class Lane:
+    """One thread at a time; but whoever has waited for `seconds` goes on beside it.
 
-    So nothing may rest on being alone.
+    So nothing may rest on being alone in it.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -23,11 +23,11 @@ class Turn:
         self._lock = threading.Lock()
 
     @contextmanager
-    def taken(self) -> Iterator[None]:
-        """Wait for the turn, and pass it on at the end."""
-        taken = self._lock.acquire(timeout=self._seconds)
+    def entered(self) -> Iterator[None]:
+        """Wait until it is free, and leave it free at the end."""
+        alone = self._lock.acquire(timeout=self._seconds)
         try:
             yield
         finally:
-            if taken:
+            if alone:
                 self._lock.release()
