@@ -90,7 +90,7 @@ CASES = [
         "a change of standing was made up",
         "disclosure",
         "INSERT INTO recalls SELECT '00000000-0000-7000-8000-000000000000', site_id, subject_id,"
-        " kind, change_time, settled, vault_incarnation FROM recalls LIMIT 1",
+        " kind, change_time, false, vault_incarnation FROM recalls LIMIT 1",
         "notices",
         "disclosure.recalls",
         "SELECT '00000000-0000-7000-8000-000000000000'",
