@@ -3,34 +3,31 @@
 
 import os
 import pwd
+import signal
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cli.launch import launched
+
 
 @dataclass(frozen=True)
 class Account:
-    """An entry of the password database. The `other_*` values are None for our own account."""
+    """An entry of the password database."""
 
     name: str
     uid: int
     gid: int
 
-    @property
-    def other_uid(self) -> int | None:
-        """The user to change to."""
-        return None if self._is_own else self.uid
-
-    @property
-    def other_gid(self) -> int | None:
-        """The group to change to."""
-        return None if self._is_own else self.gid
-
-    @property
-    def other_groups(self) -> list[int] | None:
-        """The further groups to change to: none."""
-        return None if self._is_own else []
+    def command(
+        self, command: Sequence[str], *, ended_by: signal.Signals | None = None
+    ) -> list[str]:
+        """What becomes `command` under this account, and ends with us if `ended_by` is named."""
+        if self._is_own and ended_by is None:
+            return list(command)
+        account = None if self._is_own else (self.uid, self.gid)
+        return launched(command, account=account, ended_by=ended_by)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -45,9 +42,13 @@ class Account:
     def run(
         self, command: Sequence[str], *, pass_fds: Sequence[int] = ()
     ) -> subprocess.CompletedProcess[str]:
-        """Runs a command to its end, capturing its output. Raises OSError if it cannot start."""
+        """Runs a command to its end, capturing its output.
+
+        The program is named by a path. One that another account cannot start ends with 127; one
+        that our own cannot start raises OSError.
+        """
         return subprocess.run(
-            command,
+            self.command(command),
             check=False,
             capture_output=True,
             text=True,
@@ -55,9 +56,6 @@ class Account:
             cwd="/",
             env=self.environment,
             pass_fds=pass_fds,
-            user=self.other_uid,
-            group=self.other_gid,
-            extra_groups=self.other_groups,
         )
 
     def can_enter(self, folder: Path) -> bool:

@@ -5,16 +5,13 @@ The server is a child in the foreground that shuts down cleanly when its parent 
 no port. As root it runs under another account, because PostgreSQL refuses root.
 """
 
-import ctypes
 import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -44,7 +41,6 @@ _READY_SECONDS = 60.0
 _STOP_SECONDS = 30.0
 _SOCKET_PREFIX = "qupia-"
 _LONGEST_SOCKET_FOLDER = 80  # a socket's whole path fits 107 bytes
-_PR_SET_PDEATHSIG = 1
 
 # Values reach a log only in DETAIL, STATEMENT and parameter lines: none of them is written.
 _SETTINGS = {
@@ -193,33 +189,18 @@ def _spawn(
     options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
     with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
         return subprocess.Popen(
-            [str(program), "-D", str(data), "-k", str(socket_dir), *options],
+            account.command(
+                [str(program), "-D", str(data), "-k", str(socket_dir), *options],
+                ended_by=signal.SIGINT,
+            ),
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
             cwd="/",
             env=account.environment,
-            preexec_fn=_ending_with(os.getpid()),
             # A session of its own: Ctrl-C is for the parent, which stops the server last.
             start_new_session=True,
-            user=account.other_uid,
-            group=account.other_gid,
-            extra_groups=account.other_groups,
         )
-
-
-def _ending_with(parent: int) -> Callable[[], None] | None:
-    """What the child does before exec: ask for SIGINT at the parent's end. Linux only."""
-    if not sys.platform.startswith("linux"):
-        return None
-    libc = ctypes.CDLL(None)
-
-    def ask() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
-        if os.getppid() != parent:
-            os._exit(1)
-
-    return ask
 
 
 def _await_ready(cluster: Cluster, log: Path) -> None:
@@ -227,7 +208,7 @@ def _await_ready(cluster: Cluster, log: Path) -> None:
     while _postmaster(cluster.data_dir) != (cluster.pid, "ready"):
         if not cluster.running:
             raise PostgresEnded(
-                f"PostgreSQL ended at its start: {_last_fatal(log)} "
+                f"PostgreSQL ended at its start: {_reason(log)} "
                 f"(status {cluster.process.returncode}, see {log})"
             )
         if time.monotonic() > deadline:
@@ -273,9 +254,9 @@ def _is_postgres(pid: int) -> bool:
     return True
 
 
-def _last_fatal(log: Path) -> str:
-    lines = log.read_text(errors="replace").splitlines()
-    return next((line for line in reversed(lines) if "FATAL" in line), "no reason in its log")
+def _reason(log: Path) -> str:
+    lines = log.read_text(errors="replace").splitlines() or ["its log is empty"]
+    return next((line for line in reversed(lines) if "FATAL" in line), lines[-1])
 
 
 def _socket_bases() -> list[Path]:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A suite's processes for tests: `qupia run` in a folder of its own, as a user starts it."""
 
-import ctypes
 import json
 import os
 import shutil
@@ -18,11 +17,11 @@ from typing import Any, Self
 import httpx
 import psycopg
 
+from cli.launch import launched
 from tests.harness.cluster import open_folder, put_cluster
 
 ROOT = Path(__file__).parents[2]
 RUN = (sys.executable, "-m", "cli", "run")
-_PR_SET_PDEATHSIG = 1
 _START_SECONDS = 90.0
 _STOP_SECONDS = 90.0
 _BACK_SECONDS = 90.0
@@ -198,15 +197,15 @@ class RunningSuite:
 
     def _start(self, command: list[str]) -> subprocess.Popen[bytes]:
         supervisor = subprocess.Popen(
-            command,
+            # A pytest that is killed leaves no suite.
+            launched(command, ended_by=signal.SIGTERM),
             cwd=self.home.parent,
             env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=self._output,
-            # A terminal's Ctrl-C is for pytest, and a pytest that is killed leaves no suite.
+            # A terminal's Ctrl-C is for pytest.
             start_new_session=True,
-            preexec_fn=_end_with_parent,  # noqa: PLW1509 - from the main thread
         )
         deadline = time.monotonic() + _START_SECONDS
         while not (self.home / "run.json").exists() or self.state["pid"] != supervisor.pid:
@@ -258,11 +257,6 @@ class RunningSuite:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
-
-
-def _end_with_parent() -> None:
-    if sys.platform.startswith("linux"):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def home_with_databases(folder: Path) -> Path:
