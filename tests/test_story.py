@@ -10,6 +10,7 @@ from cli.conversation import Answered, Conversation
 from cli.demo import STEPS
 from cli.story import Step, Story, StoryBroken
 from tests.harness.suite import Suite
+from tests.harness.waiting import wait_until
 
 
 @dataclass
@@ -60,11 +61,14 @@ def test_every_answer_has_an_id_by_which_its_log_line_is_found(
     suite: Suite, conversation: Conversation
 ) -> None:
     _, notes = _tell(conversation, STEPS[:4])
-    log = suite.log("gateway")
-    for answered in notes.answers:
-        reference = answered.headers["x-request-id"]
-        assert reference in log
+    references = [answered.headers["x-request-id"] for answered in notes.answers]
+    for answered, reference in zip(notes.answers, references, strict=True):
         assert answered.json.get("reference", reference) == reference
+    # The line is written when the answer has left.
+    wait_until(
+        lambda: all(reference in suite.log("gateway") for reference in references),
+        "the log has not every answer's line",
+    )
 
 
 def test_a_step_that_does_not_hold_ends_the_story(conversation: Conversation) -> None:

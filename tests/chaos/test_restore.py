@@ -148,7 +148,7 @@ def test_a_book_of_claims_that_was_set_back_lifts_no_block(own_suite: Suite) -> 
     own_suite.new_claim(subject_id, kind="OTHER")
     _await_told(own_suite, subject_id, "SUBJECT_BLOCKED")
     alarm = 'qupia_alarms_total{kind="restriction_carried"}'
-    assert alarm in own_suite.metrics("claims")
+    wait_until(lambda: alarm in own_suite.metrics("claims"), "no alarm")
 
 
 def test_a_book_of_consents_that_was_set_back_is_mended_with_what_the_vault_carried(
