@@ -20,7 +20,7 @@ from tests.matrix.things import new_data
 NAME = "Нұрсұлтан"
 _READ = {"purpose": "IDENTIFY_FOR_ORDER"}
 _NEWS = {"purpose": "NEWS"}
-_IN_FORCE_SECONDS = 10.0
+_IN_FORCE_SECONDS = 30.0
 
 
 @contextmanager
