@@ -2,9 +2,10 @@
 """Talking to a gateway as one of the callers that credentials.json names."""
 
 import json
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -61,6 +62,12 @@ class Answered:
         return self.content.replace(reference.encode(), b"") if reference else self.content
 
 
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Made once: reading all certificates takes longer than many a call."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class Conversation:
     """A client of one gateway with the tokens of many callers; to be used in a `with`."""
 
@@ -68,7 +75,9 @@ class Conversation:
         self.gateway = gateway
         self.credentials = credentials
         # The proxy of an environment is not for calls to this machine.
-        self._client = httpx.Client(base_url=gateway, timeout=_SECONDS, trust_env=False)
+        self._client = httpx.Client(
+            base_url=gateway, timeout=_SECONDS, trust_env=False, verify=_trusted()
+        )
 
     @classmethod
     def of_file(cls, path: Path) -> Self:

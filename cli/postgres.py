@@ -20,7 +20,6 @@ from cli.account import Account, account_for
 from cli.passwords import Passwords
 from cli.postgres_databases import DatabaseAccess, ensure_database
 from cli.postgres_files import (
-    PostgresEnded,
     PostgresError,
     Programs,
     binaries_for,
@@ -30,7 +29,6 @@ from cli.postgres_files import (
 __all__ = [
     "Cluster",
     "DatabaseAccess",
-    "PostgresEnded",
     "PostgresError",
     "ensure_database",
     "start",
@@ -207,7 +205,7 @@ def _await_ready(cluster: Cluster, log: Path) -> None:
     deadline = time.monotonic() + _READY_SECONDS
     while _postmaster(cluster.data_dir) != (cluster.pid, "ready"):
         if not cluster.running:
-            raise PostgresEnded(
+            raise PostgresError(
                 f"PostgreSQL ended at its start: {_reason(log)} "
                 f"(status {cluster.process.returncode}, see {log})"
             )

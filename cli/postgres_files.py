@@ -27,10 +27,6 @@ class PostgresError(Exception):
     """PostgreSQL cannot be started; the text says why and what to do."""
 
 
-class PostgresEnded(PostgresError):
-    """PostgreSQL was started and ended before it was ready."""
-
-
 @dataclass(frozen=True)
 class Programs:
     """The folder of `postgres` and `initdb`, and their major version."""

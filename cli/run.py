@@ -34,6 +34,7 @@ from cli.settings import PROCESSES, RunSettings, run_settings
 from cli.stopping import StopRequested, in_peace, stopping_signals
 from cli.suite import DatabaseEnded, Deaths, GaveUp, Suite
 from cli.welcome import welcome
+from services.chassis.calendar import load_calendar
 from services.chassis.clock import Clock, SystemClock
 from services.chassis.config import ConfigError
 from services.chassis.contract import ContractError, load_contract
@@ -111,6 +112,7 @@ class Run:
         with self.progress.part("code") as part:
             for module in MODULES.values():
                 import_module(f"{module}.__main__")
+            load_calendar(None)
             rpcs = len(load_contract().methods)
             # What is here already is shared by all processes, and no collection copies it.
             gc.collect()

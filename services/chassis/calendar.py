@@ -13,6 +13,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -95,6 +96,7 @@ def _calendar(version: str, off: frozenset[date], worked: frozenset[date]) -> Wo
     )
 
 
+@cache
 def _library_days() -> tuple[str, frozenset[date], frozenset[date]]:
     # Imported here: the package costs about 90 ms, which no other user of this module should pay.
     from holidays.countries.kazakhstan import Kazakhstan  # noqa: PLC0415

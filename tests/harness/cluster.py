@@ -26,8 +26,7 @@ from cli.postgres import Cluster, DatabaseAccess, ensure_database
 FOLDER_VARIABLE = "TESTS_CLUSTER"
 """Names the folder of the run's cluster to all its processes: an environment variable."""
 _OWNERS = {book.name: book.owner_role for book in BOOKS}
-# The server's files are full of holes: what was set aside for its log, and nobody has written.
-_COPY = ("cp", "-a", "--sparse=always") if sys.platform.startswith("linux") else ("cp", "-Rp")
+_COPY = ("cp", "-a") if sys.platform.startswith("linux") else ("cp", "-Rp")
 
 
 def open_folder(prefix: str = "qupia-suite-") -> Path:
@@ -49,16 +48,8 @@ def put_cluster(folder: Path) -> None:
 
 
 def started(folder: Path) -> Cluster:
-    """A server on the cluster in a folder, that writes without waiting for the disk.
-
-    Hundreds are started in a run. One that ended before it was ready (seen once in some twenty
-    runs, without a word in its log) is started again; a second time it is a failure.
-    """
-    try:
-        return postgres.start(folder / "postgres", fsync=False)
-    except postgres.PostgresEnded as ended:
-        sys.stderr.write(f"started again: {ended}\n")
-        return postgres.start(folder / "postgres", fsync=False)
+    """A server on the cluster in a folder, that writes without waiting for the disk."""
+    return postgres.start(folder / "postgres", fsync=False)
 
 
 @contextmanager
