@@ -29,13 +29,19 @@ fsck: $(VENV)/run.stamp $(VENV)/protos.stamp ## check the suite's records agains
 contract: $(VENV)/run.stamp $(VENV)/protos.stamp ## print the table route, RPC, callers, evidence, clauses
 	@exec $(BIN)/qupia contract
 
+PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile
+
 .PHONY: test
 test: $(VENV)/dev.stamp $(VENV)/protos.stamp ## run the tests
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations 10
+	@$(PYTEST) --durations 10
+
+.PHONY: test-long
+test-long: $(VENV)/dev.stamp $(VENV)/protos.stamp ## run those that kill, restore and tamper
+	@$(PYTEST) --durations 10 -m "long and not deep"
 
 .PHONY: test-deep
-test-deep: $(VENV)/dev.stamp $(VENV)/protos.stamp ## run all tests, the long ones too
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations 25 -m "deep or not deep"
+test-deep: $(VENV)/dev.stamp $(VENV)/protos.stamp ## run all tests, the deepest too (an hour)
+	@$(PYTEST) --durations 25 -m "deep or not deep"
 
 .PHONY: lint
 lint: $(VENV)/dev.stamp $(VENV)/protos.stamp ## check format, rules, types, contract and imports

@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import LiteralString
 
 import psycopg
+import pytest
 
 from tests.chaos.backup import without
 from tests.harness.running import ROOT
 from tests.harness.suite import Suite
 from tests.harness.waiting import awaited, wait_until
 from tests.matrix.things import new_data
+
+pytestmark = pytest.mark.long
 
 GUIDE = ROOT / "docs" / "backup.md"
 _BLOCK = re.compile(r"<!-- walk: ([a-z-]+) -->\n```sh\n(.*?)```", re.DOTALL)

@@ -15,6 +15,8 @@ from cli.__main__ import app
 from tests.harness.suite import Suite
 from tests.harness.waiting import awaited
 
+pytestmark = pytest.mark.long
+
 PEOPLE = 30
 KINDS = ("KEK", "EPOCH", "INDEX")
 

@@ -15,6 +15,8 @@ from tests.matrix.nonsense import Nonsense, nonsense
 from tests.matrix.things import World
 from tests.matrix.watching import unmoved
 
+pytestmark = pytest.mark.long
+
 # Nobody is told in 5xx that a request was wrong; under load a moment's refusal may come, once.
 _LATER = (503, 504)
 _SECRETS = ("Traceback", "psycopg", "sqlalchemy", 'File "')

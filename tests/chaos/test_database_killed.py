@@ -10,6 +10,8 @@ from tests.chaos.books import check_with_fsck
 from tests.chaos.telling import Telling, plan
 from tests.harness.suite import Suite
 
+pytestmark = pytest.mark.long
+
 KILLS = 2
 
 

@@ -21,6 +21,8 @@ from tests.matrix.asking import Answer, ask
 from tests.matrix.rows import name_of
 from tests.matrix.things import Thing, World, new_recipient
 
+pytestmark = pytest.mark.long
+
 # A package is picked up once, whoever asks again and under whichever key: tests/policy has it.
 PICKED_UP = "PickUpAuthorityPackage"
 MUTATING = [
@@ -29,7 +31,7 @@ MUTATING = [
 RELEASES = ("DisclosureService.ReleaseDelivery", "DisclosureManifestService.ReleaseManifest")
 # Nobody calls, so nobody's keys are theirs: a code and its key go together.
 OF_NO_CALLER = "VaultAccessService.RedeemAccessCode"
-# What `make test` asks of each process; `make test-deep` asks all.
+# What `make test-long` asks of each process; `make test-deep` asks all.
 _TYPICAL = (
     *RELEASES,
     OF_NO_CALLER,

@@ -14,7 +14,10 @@ from tests.harness.suite import Suite
 KILLS, FEW_KILLS = 4, 2
 
 
-@pytest.mark.parametrize("process", PROCESSES)
+@pytest.mark.parametrize(
+    "process",
+    [pytest.param(p, marks=() if p == "vault" else (pytest.mark.long,)) for p in PROCESSES],
+)
 def test_the_story_outlives_kills_of_a_process(mortal: Suite, process: str, tmp_path: Path) -> None:
     telling = Telling(mortal, plan(process, FEW_KILLS, seed=1), tmp_path / "journal")
     telling.tell()

@@ -17,6 +17,8 @@ from services.chassis.ids import new_uuid
 from tests.harness.suite import Suite
 from tests.matrix.things import new_data
 
+pytestmark = pytest.mark.long
+
 NAME = "Нұрсұлтан"
 _READ = {"purpose": "IDENTIFY_FOR_ORDER"}
 _NEWS = {"purpose": "NEWS"}

@@ -20,6 +20,8 @@ from tests.policy.person import DATA, Person
 from tests.policy.site import Site, new_site
 from tests.policy.state_body import BIN, Request, authority, submitted
 
+pytestmark = pytest.mark.long
+
 SESSION = "session"
 # Where it stops, and who dies there. Where the vault has its entry the data may have left.
 KILLS = {

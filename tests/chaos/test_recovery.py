@@ -18,6 +18,8 @@ from tests.harness.waiting import awaited, wait_until
 from tests.matrix.callers import second_claims_officer
 from tests.matrix.things import new_data
 
+pytestmark = pytest.mark.long
+
 _LATE = timedelta(days=60)
 _ANSWER = {"decision": "REJECTED", "text": "Проверка ошибок не выявила."}
 _TEXT = "Найдено по заявлению."

@@ -13,6 +13,8 @@ from services.chassis.start_error import StartError
 from tests.harness.suite import Suite
 from tests.matrix.things import new_data
 
+pytestmark = pytest.mark.long
+
 # The supervisor bears twice as many deaths of a process within a minute.
 ROUNDS = 2
 _LONGEST_DELAY_SECONDS = 0.05

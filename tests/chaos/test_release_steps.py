@@ -22,6 +22,8 @@ from tests.harness.suite import Suite
 from tests.harness.waiting import wait_until
 from tests.matrix.things import new_data
 
+pytestmark = pytest.mark.long
+
 DELIVERIES = 2
 STEPS = {
     "prepared": ("disclosure", "INSERT ON releases"),

@@ -14,6 +14,8 @@ from tests.harness.suite import Suite
 from tests.harness.waiting import wait_until
 from tests.matrix.things import new_data
 
+pytestmark = pytest.mark.long
+
 NAME = "Нұрсұлтан"
 _ORDER_STATUS = "ORDER_STATUS"
 _QUIET_SECONDS = 1.5

@@ -23,6 +23,8 @@ from services.chassis.process import certificate_of
 from services.chassis.refusal import PeerNotAllowed, Unauthenticated, Unavailable
 from tests.harness.waiting import awaited
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 Start = Callable[..., "subprocess.Popen[str]"]
 

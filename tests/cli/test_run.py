@@ -110,6 +110,7 @@ def test_recipients_of_every_kind_are_active(suite: Suite) -> None:
     assert {r["state"] for r in seeded} == {"ACTIVE"}
 
 
+@pytest.mark.long
 def test_a_second_start_keeps_data_and_keys_and_is_ready_within_five_seconds(home: Path) -> None:
     with Suite(home=home) as first:
         subject_id = first.new_subject({"givenName": "Нұрсұлтан", "phone": new_phone()})
@@ -127,6 +128,7 @@ def test_a_second_start_keeps_data_and_keys_and_is_ready_within_five_seconds(hom
         assert second.gateway != address
 
 
+@pytest.mark.long
 def test_a_killed_process_starts_again_and_nothing_is_lost(home: Path) -> None:
     with Suite(home=home) as own:
         subject_id = own.new_subject({"givenName": "Нұрсұлтан"})
@@ -180,6 +182,7 @@ def test_two_suites_run_side_by_side(suite: Suite, home: Path) -> None:
         assert answer.status_code == 401
 
 
+@pytest.mark.long
 def test_a_port_in_use_is_said_and_nothing_is_left_behind(home: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -205,6 +208,7 @@ def test_a_wrong_setting_is_named(key: str, value: str, said: str) -> None:
         run_settings({key: value})
 
 
+@pytest.mark.long
 def test_a_setting_that_the_suite_decides_is_refused(home: Path) -> None:
     with pytest.raises(SuiteFailed, match="the port is QUPIA_HTTP_PORT") as refused:
         Suite({"QUPIA_GATEWAY_LISTEN": "0.0.0.0:80"}, home=home)
@@ -213,6 +217,7 @@ def test_a_setting_that_the_suite_decides_is_refused(home: Path) -> None:
     assert not (home / "postgres" / "postmaster.pid").exists()
 
 
+@pytest.mark.long
 def test_a_process_that_cannot_start_is_quoted_and_all_the_others_end(home: Path) -> None:
     with pytest.raises(SuiteFailed, match="vault ended with exit code 78") as refused:
         Suite({"QUPIA_VAULT_WROKERS": "8"}, home=home)

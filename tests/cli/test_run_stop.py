@@ -17,6 +17,8 @@ from tests.harness.running import home_with_databases
 from tests.harness.suite import RUN, Suite, open_folder, suite_environment
 from tests.harness.waiting import PATIENCE_SECONDS
 
+pytestmark = pytest.mark.long
+
 PROCESSES = ("vault", "consent", "claims", "disclosure", "gateway")
 READ = {"purpose": "IDENTIFY_FOR_ORDER"}
 

@@ -32,6 +32,8 @@ from services.chassis.server import Server
 from tests.consent.suite import VAULT_LIFE, use
 from tests.harness.waiting import wait_until
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 SERVICE = "/qupia.consent.v1.ConsentService"
 ISSUER = "https://issuer.example"

@@ -25,6 +25,8 @@ from services.chassis.database import Database
 from tests.disclosure.house import SITE, SUBJECT
 from tests.harness.waiting import wait_until
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 SERVICE = "/qupia.disclosure.v1.DisclosureService/"
 

@@ -19,6 +19,8 @@ from services.vault.tables import subjects
 from tests.fsck.books import Books
 from tests.fsck.conftest import Inspected
 
+pytestmark = pytest.mark.long
+
 
 def _page() -> Console:
     return Console(width=500, file=io.StringIO())

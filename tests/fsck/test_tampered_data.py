@@ -14,6 +14,8 @@ from tests.fsck.tampering import (
     require_named,
 )
 
+pytestmark = pytest.mark.long
+
 DATA = [
     Case(
         "a ciphertext's byte was flipped",

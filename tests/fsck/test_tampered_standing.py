@@ -7,6 +7,8 @@ from qupia.vault.v1 import vault_pb2
 from tests.fsck.books import Books
 from tests.fsck.tampering import FLIPPED, PRESENT, Case, name_of, require_named
 
+pytestmark = pytest.mark.long
+
 _CLAIMANT = "SELECT max(subject_id) FROM claim_subjects"
 # In the vault: whoever was destroyed has no slice there any more, though the deciders' remain.
 _CLAIMED = "SELECT max(subject_id) FROM slices WHERE topic = 'claims' AND counter > 0"

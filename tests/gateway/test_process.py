@@ -38,6 +38,8 @@ from services.chassis.server import Server
 from tests.harness.cluster import book_of, open_folder, put_cluster
 from tests.harness.waiting import wait_until
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 SUBJECT = "0123456789abcdef0123456789abcdef"
 READ = f"/v1/subjects/{SUBJECT}/data:read"

@@ -28,6 +28,8 @@ from tests.vault.person import Person, settled
 from tests.vault.vault_process import House, VaultProcess, libpq
 from tests.vault.wire_client import Storefront
 
+pytestmark = pytest.mark.long
+
 
 class Backups:
     """Dumps of a house's two databases, taken and restored by PostgreSQL's own programs."""

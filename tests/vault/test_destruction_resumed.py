@@ -14,6 +14,8 @@ from tests.vault.person import Person, settled
 from tests.vault.vault_process import House, Premises, VaultProcess
 from tests.vault.wire_client import Refused, Storefront
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def house(premises: Premises) -> Iterator[House]:

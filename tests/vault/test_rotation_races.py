@@ -21,6 +21,8 @@ from services.vault.store_keys import EpochRows, KeyStore
 from tests.vault.key_scene import KeyScene, scene_of_ten
 from tests.vault.vault_process import Premises
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def scene(premises: Premises, monkeypatch: pytest.MonkeyPatch) -> Iterator[KeyScene]:

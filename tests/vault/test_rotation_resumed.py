@@ -23,6 +23,8 @@ from services.vault.rotation_walk import (
 from tests.vault.key_scene import KeyScene, scene_of_ten
 from tests.vault.vault_process import Premises
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 
 
