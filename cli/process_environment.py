@@ -88,7 +88,7 @@ def _decided(process: str, layout: Layout, addresses: Addresses) -> dict[str, st
     if process in DECIDERS:
         common["VAULT"] = addresses.grpc("vault")
     if process == "claims":
-        common["CONSENT"] = addresses.grpc("consent")
+        common |= {each.upper(): addresses.grpc(each) for each in ("consent", "disclosure")}
     if process in NAMERS:
         common["SITES"] = str(layout.sites)
     if process in ("consent", "vault"):

@@ -59,6 +59,7 @@ from services.claims.servicer_tasks import Tasks
 from services.claims.servicer_verification import Verifying
 from services.claims.servicer_work import Working
 from services.claims.wire_consent import Consents, Policies
+from services.claims.wire_disclosure import AuthorityRequests
 from services.claims.wire_recovery import with_receipts
 from services.claims.wire_vault import Vault
 
@@ -69,11 +70,11 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 class ClaimsSettings(ProcessSettings, MailSettings):
     """What the claims process is told besides.
 
-    `vault` and `consent` are where these listen, `sites` the file that says who operates each site
-    (`services.chassis.sites`), `calendar` is the override file of the working calendar
-    (`services.chassis.calendar`). A time of receipt that lies more than `far_back_working_days`
-    back waits for a second officer. `officers_email` is reminded before a term ends;
-    where it is empty the task stands in the list only. The three limits are those of
+    `vault`, `consent` and `disclosure` are where these listen, `sites` the file that says who
+    operates each site (`services.chassis.sites`), `calendar` is the override file of the working
+    calendar (`services.chassis.calendar`). A time of receipt that lies more than
+    `far_back_working_days` back waits for a second officer. `officers_email` is reminded before a
+    term ends; where it is empty the task stands in the list only. The three limits are those of
     `services.claims.flooding`; 0: none. Those who file wait for each other's turn and hold nothing
     meanwhile: the more of them may wait, the more are filed at once.
     """
@@ -81,6 +82,7 @@ class ClaimsSettings(ProcessSettings, MailSettings):
     critical_workers: int = 64
     vault: str
     consent: str
+    disclosure: str
     sites: Path
     calendar: Path | None = None
     far_back_working_days: int = Field(FAR_BACK_WORKING_DAYS, ge=0, le=250)
@@ -117,6 +119,7 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     parts = assembly.prepare(PROCESS, settings, MIGRATIONS)
     client = Client("vault", settings.vault, parts.certificate)
     consent = Client("consent", settings.consent, parts.certificate)
+    disclosure = Client("disclosure", settings.disclosure, parts.certificate)
     vault = Vault(client)
     mender = Mender(wire.slice_bytes, calendar, parts.clock)
     pusher = _pusher(parts, vault, mender)
@@ -159,7 +162,7 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
         Notices(office),
         Working(office),
         Papers(office),
-        Incidents(office, Consents(consent)),
+        Incidents(office, Consents(consent), AuthorityRequests(disclosure)),
         IncidentReading(office, pages, correspondence),
         SiteClaims(office),
         Describing(office),
@@ -201,6 +204,7 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     assembly.serve(parts, rpcs, known_pseudonym, backgrounds, stop, ready, PeerSessions(client))
     client.close()
     consent.close()
+    disclosure.close()
 
 
 def _calendar(override: Path | None) -> WorkingCalendar:

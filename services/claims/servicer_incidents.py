@@ -62,13 +62,24 @@ class Consents(Protocol):
         ...
 
 
+class AuthorityRequests(Protocol):
+    """What is asked of the disclosure broker; raises Refusal."""
+
+    def gives_data(self, site_id: str, request_id: str, timeout: float) -> bool:
+        """Whether data leave, or left, by this request of a state body (5.3)."""
+        ...
+
+
 class Incidents:
     """Keeps the register; every method raises PermissionDenied, InvalidArgument, NotFound,
     StateConflict, Unavailable."""
 
-    def __init__(self, office: Office, consents: Consents) -> None:
+    def __init__(
+        self, office: Office, consents: Consents, authority_requests: AuthorityRequests
+    ) -> None:
         self._office = office
         self._consents = consents
+        self._authority_requests = authority_requests
 
     def register_incident(self, call: Call) -> incidents_pb2.RegisterIncidentResponse:
         """Register an incident; the term of its notice runs from its detection."""
@@ -127,6 +138,8 @@ class Incidents:
         require_privacy_officer(call)
         request = cast(incidents_pb2.AddIncidentNoticeRequest, call.request)
         dispatch = given_dispatch(request.dispatch)
+        if request.authority_request_id:
+            self._require_authority_request(call, request.authority_request_id)
 
         def write(
             connection: Connection, incident: Incident, by: Attribution, now: datetime
@@ -292,6 +305,17 @@ class Incidents:
                 raise Unavailable(retry_after=1) from None
             if not known.issuperset(some):
                 raise NotFound
+
+    def _require_authority_request(self, call: Call, request_id: str) -> None:
+        """Refuses a request of 5.3 that the site does not have, or by which no data leave."""
+        seconds = min(_ASK_SECONDS, call.remaining())
+        try:
+            gives = self._authority_requests.gives_data(call.principal.site_id, request_id, seconds)
+        except Refusal:
+            raise Unavailable(retry_after=1) from None
+        if not gives:
+            text = "is no request of this site by which data leave"
+            refuse([FieldViolation("authorityRequestId", "unknown", text)])
 
     def _require_consent(self, call: Call, given: incidents_pb2.DisclosureConsent) -> None:
         """Refuses a consent that was not the one in force at the instant of disclosure."""

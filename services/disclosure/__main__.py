@@ -40,6 +40,7 @@ from services.disclosure.servicer_acts import Acts
 from services.disclosure.servicer_attempt import Attempt, Released
 from services.disclosure.servicer_authorities import AuthorityServicer
 from services.disclosure.servicer_authority_desk import AuthorityVault, Desk
+from services.disclosure.servicer_authority_reading import AuthorityReadingServicer
 from services.disclosure.servicer_authority_release import AuthorityReleaseServicer
 from services.disclosure.servicer_authority_requests import AuthorityRequestServicer
 from services.disclosure.servicer_concluding import Concluding
@@ -218,6 +219,7 @@ def handlers_of(
     lists = ListServicer(database, clock, tokens)
     releases = ReleaseServicer(database, clock, keys, tokens, releasing, single)
     receipts = ReceiptServicer(database)
+    reading = AuthorityReadingServicer(database, clock)
     notices = NoticeServicer(database, clock, keys, tokens, desk.calendar)
     handlers: dict[str, Handler] = {
         "RegisterRecipient": recipients.register_recipient,
@@ -238,6 +240,7 @@ def handlers_of(
         "GetSigningKeys": receipts.get_signing_keys,
         "ListNotices": notices.list_notices,
         "AcknowledgeNotice": notices.acknowledge_notice,
+        "ReadAuthorityRequestState": reading.read_authority_request_state,
     }
     handlers |= AuthorityServicer(database, clock, keys, tokens).handlers()
     handlers |= AuthorityRequestServicer(desk).handlers()

@@ -39,6 +39,7 @@ from services.chassis.pipeline import Pipeline, stages
 from services.chassis.process import peer_names
 from services.chassis.pseudonym import known_pseudonym
 from services.chassis.recorder import RefusalRecorder
+from services.chassis.refusal import Refusal
 from services.chassis.sealed.courier import Courier
 from services.chassis.sealed.keeper import SealingKeyKeeper
 from services.chassis.signing import Signer
@@ -170,6 +171,8 @@ class Suite:
         self.notifier = Notifier(self.database, asked, self.correspondence, calendar, *beside)
         self.incident_clock = IncidentClock(self.database, *beside)
         self.consents: dict[str, str] = {}
+        self.authority_requests: set[str] = set()
+        self.broker_refuses: Refusal | None = None
         self.keeper = SealingKeyKeeper(self.database, asked.sealing_key, self.clock)
         self.pipeline = self._pipeline(asked)
 
@@ -219,7 +222,7 @@ class Suite:
             Notices(office),
             Working(office),
             Papers(office),
-            Incidents(office, self),
+            Incidents(office, self, self),
             IncidentReading(office, pages, self.correspondence),
             SiteClaims(office),
             Describing(office),
@@ -243,6 +246,14 @@ class Suite:
         assert timeout > 0
         assert at.tzinfo
         return self.consents.get(subject_id)
+
+    def gives_data(self, site_id: str, request_id: str, timeout: float) -> bool:
+        """Whether the test says that data leave by a request of a state body."""
+        assert site_id
+        assert timeout > 0
+        if self.broker_refuses is not None:
+            raise self.broker_refuses
+        return request_id in self.authority_requests
 
     def policy_at(self, site_id: str, at: datetime, timeout: float) -> consent_pb2.Policy | None:
         """The policy that was in force; none in 2025."""

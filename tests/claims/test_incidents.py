@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An incident is registered whether or not the vault is there to ask about its people (7.1)."""
+"""What an incident and its notice need of others, and what they do while those are away (7.1)."""
 
 import pytest
 
-from qupia.claims.v1 import incidents_pb2
-from services.chassis.ids import new_subject_id
+from qupia.claims.v1 import claims_pb2, incidents_pb2
+from services.chassis.ids import new_subject_id, new_uuid
 from services.chassis.refusal import (
     DeadlineExceeded,
     InvalidArgument,
@@ -57,3 +57,33 @@ def test_a_vault_that_refuses_to_say_is_not_taken_for_one_that_agrees(
     with pytest.raises(Unavailable):
         _register(suite, new_subject_id())
     assert suite.rows("SELECT count(*) FROM incidents") == [(0,)]
+
+
+def _tell(suite: Suite, incident: incidents_pb2.Incident, request_id: str) -> None:
+    request = incidents_pb2.AddIncidentNoticeRequest(
+        incident_id=incident.incident_id,
+        addressee=incidents_pb2.IncidentNotice.AUTHORISED_BODY,
+        authority_request_id=request_id,
+    )
+    request.dispatch.channel = claims_pb2.Dispatch.POST
+    request.dispatch.time.FromDatetime(suite.clock.now())
+    request.dispatch.proof = "Вх. № 17-221"
+    suite.ask("AddIncidentNotice", request, suite.person("PRIVACY_OFFICER"))
+
+
+@pytest.mark.parametrize("fault", [Unavailable, DeadlineExceeded, PeerNotAllowed])
+def test_a_broker_that_does_not_answer_is_not_taken_for_one_that_agrees(
+    suite: Suite, fault: type[Refusal]
+) -> None:
+    incident, request_id = _register(suite), new_uuid()
+    suite.authority_requests.add(request_id)
+    suite.broker_refuses = fault()
+    with pytest.raises(Unavailable):
+        _tell(suite, incident, request_id)
+    assert suite.rows("SELECT count(*) FROM incident_notices") == [(0,)]
+    # Notice that names no request waits for nobody.
+    _tell(suite, incident, "")
+    suite.broker_refuses = None
+    _tell(suite, incident, request_id)
+    told = suite.rows("SELECT authority_request_id FROM incident_notices ORDER BY notice_id")
+    assert told == [(None,), (request_id,)]

@@ -55,6 +55,7 @@ def start(folder: Path, empty: DatabaseAccess) -> Iterator[Start]:
             "sites": str(folder / "sites.toml"),
             "vault": f"unix:{folder}/vault.sock",
             "consent": f"unix:{folder}/consent.sock",
+            "disclosure": f"unix:{folder}/disclosure.sock",
             **changed,
         }
         config = folder / "claims.toml"

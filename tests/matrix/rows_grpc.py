@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from google.protobuf.message import Message
 
 from qupia.consent.v1 import consent_reading_pb2, policy_reading_pb2
+from qupia.disclosure.v1 import authority_reading_pb2
 from qupia.subject.v1 import subject_pb2
 from qupia.vault.v1 import (
     authority_pb2,
@@ -218,7 +219,16 @@ def _consent(thing: Thing) -> Message:
     return request
 
 
+def _authority_state(thing: Thing) -> Message:
+    return authority_reading_pb2.ReadAuthorityRequestStateRequest(
+        site_id=_site(thing), authority_request_id=thing.authority_request_id
+    )
+
+
 PEER_ROWS: Mapping[str, PeerRow] = {
+    "AuthorityReadingService.ReadAuthorityRequestState": PeerRow(
+        _authority_state, absent="NOT_FOUND"
+    ),
     "ConsentReadingService.ReadConsentAt": PeerRow(_consent, absent="NOT_FOUND"),
     "PolicyReadingService.ReadPolicyAt": PeerRow(_policy),
     "VaultDeciderService.OpenIncarnation": PeerRow(lambda _: vault_pb2.OpenIncarnationRequest()),

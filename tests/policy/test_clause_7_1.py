@@ -20,9 +20,10 @@ from tests.policy.incidents import (
     stands,
     step,
 )
-from tests.policy.person import Person, is_refused
+from tests.policy.person import DATA, Person, is_refused
 from tests.policy.records import Records
 from tests.policy.site import Site
+from tests.policy.state_body import authority, submitted
 
 ALMATY = timezone(timedelta(hours=5))
 
@@ -94,7 +95,7 @@ def test_no_field_moves_the_notice_deadline_and_only_notice_ends_it(
     step(site, found, "/notices", notice("SUBJECTS"))
     assert "noticeTime" not in stands(site, found), "the authorised body was not told"
     wait_until(lambda: "overdueTime" in stands(site, found), "the overdue notice is found")
-    told = step(site, found, "/notices", notice(authorityRequestId=new_uuid()))
+    told = step(site, found, "/notices", notice())
     assert told.json["incident"]["noticeTime"]
     assert stands(site, found)["overdueTime"], "late stays late"
     assert step(site, found, ":close", {"reason": "Уведомление отправлено"}).status == 200
@@ -107,8 +108,9 @@ def test_the_notice_file_has_all_but_personal_data(site: Site, person: Person) -
     """T-7.1-a"""
     found = registered(site, person)
     step(site, found, ":assess", {"measures": MEASURES})
-    request_id = new_uuid()
-    step(site, found, "/notices", notice(authorityRequestId=request_id))
+    request_id = submitted(person, authority(site)).request_id
+    given = step(site, found, "/notices", notice(authorityRequestId=request_id))
+    assert given.json["incident"]["notices"][0]["authorityRequestId"] == request_id
     path = f"/v1/incidents/{found['incidentId']}/notice?language=ru"
     file = site.good("privacyOfficer", "GET", path)
     assert file.content.startswith(b"%PDF")
@@ -120,6 +122,24 @@ def test_the_notice_file_has_all_but_personal_data(site: Site, person: Person) -
     held = (person.subject_id, "Ержан", *(person.own[name] for name in ("phone", "familyName")))
     for each in held:
         assert each not in words
+
+
+def test_a_notice_names_only_a_request_by_which_data_leave(
+    site: Site, own_site: Site, person: Person
+) -> None:
+    """T-7.1-a"""
+    found = registered(site, person)
+    request = submitted(person, authority(site))
+    elsewhere = submitted(own_site.person(DATA), authority(own_site)).request_id
+    rejected = submitted(person, authority(site))
+    assert rejected.act("reject", {"reason": "Нет санкции."}).status == 200
+    for wrong in (new_uuid(), elsewhere, rejected.request_id):
+        refused = step(site, found, "/notices", notice(authorityRequestId=wrong))
+        assert is_refused(refused, 400, "INVALID_ARGUMENT")
+        assert refused.fields == ("authorityRequestId",)
+    assert "noticeTime" not in stands(site, found)
+    given = step(site, found, "/notices", notice(authorityRequestId=request.request_id))
+    assert given.json["incident"]["noticeTime"]
 
 
 def test_only_privacy_officers_keep_the_register(site: Site) -> None:
