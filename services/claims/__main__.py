@@ -14,12 +14,12 @@ from services.chassis.client import Client
 from services.chassis.config import load_settings
 from services.chassis.decider.dispatcher import Dispatcher
 from services.chassis.decider.pusher import Pusher, Topic
+from services.chassis.decider.settings import DeciderSettings
 from services.chassis.forgetting import Forgetting, asking
 from services.chassis.idempotency import IdempotencyKeys
 from services.chassis.mail import MailSettings, is_address, mailer_of
 from services.chassis.paging import PageTokens
 from services.chassis.peer_sessions import PeerSessions
-from services.chassis.process import ProcessSettings
 from services.chassis.pseudonym import known_pseudonym
 from services.chassis.rounds import Rounds
 from services.chassis.sealed.courier import Courier
@@ -67,10 +67,10 @@ PROCESS = "claims"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-class ClaimsSettings(ProcessSettings, MailSettings):
+class ClaimsSettings(DeciderSettings, MailSettings):
     """What the claims process is told besides.
 
-    `vault`, `consent` and `disclosure` are where these listen, `sites` the file that says who
+    `consent` and `disclosure` are where these listen, `sites` the file that says who
     operates each site (`services.chassis.sites`), `calendar` is the override file of the working
     calendar (`services.chassis.calendar`). A time of receipt that lies more than
     `far_back_working_days` back waits for a second officer. `officers_email` is reminded before a
@@ -80,7 +80,6 @@ class ClaimsSettings(ProcessSettings, MailSettings):
     """
 
     critical_workers: int = 64
-    vault: str
     consent: str
     disclosure: str
     sites: Path
@@ -122,7 +121,7 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     disclosure = Client("disclosure", settings.disclosure, parts.certificate)
     vault = Vault(client)
     mender = Mender(wire.slice_bytes, calendar, parts.clock)
-    pusher = _pusher(parts, vault, mender)
+    pusher = _pusher(parts, vault, mender, settings.push_seconds)
     courier = Courier(
         parts.database,
         vault.put_document,
@@ -214,7 +213,7 @@ def _calendar(override: Path | None) -> WorkingCalendar:
         raise StartError(str(error)) from None
 
 
-def _pusher(parts: Parts, vault: Vault, mender: Mender) -> Pusher:
+def _pusher(parts: Parts, vault: Vault, mender: Mender, push_seconds: float) -> Pusher:
     topic = Topic(
         store_acts.TOPIC,
         vault.apply_slice,
@@ -232,6 +231,7 @@ def _pusher(parts: Parts, vault: Vault, mender: Mender) -> Pusher:
         parts.clock,
         parts.metrics,
         parts.log,
+        push_seconds,
     )
 
 

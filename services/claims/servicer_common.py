@@ -4,6 +4,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 
 from services.chassis.calendar import WorkingCalendar
 from services.chassis.call import Call
@@ -27,7 +28,6 @@ from services.claims.state import Claimant
 from services.claims.store_steps import Step
 from services.claims.wire_vault import Vault
 
-_PUSH_SECONDS = 2.0
 # What is kept back of a call's time for the answer itself.
 RESERVE_SECONDS = 0.5
 
@@ -51,7 +51,7 @@ class Office:
         self.bring_all_into_force([(claim, claim.claim_id)], until)
 
     def bring_all_into_force(
-        self, claims: Sequence[tuple[Claim, str]], until: float, most: float = _PUSH_SECONDS
+        self, claims: Sequence[tuple[Claim, str]], until: float, most: float = inf
     ) -> None:
         """The same for claims under the ids that they stand by, until a monotonic time.
 

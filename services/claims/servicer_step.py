@@ -19,7 +19,7 @@ from services.chassis.sealed import store as sealed_store
 from services.claims import store, wire
 from services.claims.claim import Claim
 from services.claims.documents import Text
-from services.claims.servicer_common import Office, require_officer
+from services.claims.servicer_common import RESERVE_SECONDS, Office, require_officer
 from services.claims.state import IllegalTransition
 from services.claims.store_acts import key_of
 from services.claims.store_steps import Step
@@ -28,7 +28,6 @@ from services.claims.store_verification import Acts, Desk, NotOpen, SameOfficer
 M = TypeVar("M", bound=Message)
 StepAct = Callable[[Connection, Claim, Step, Desk], Acts]
 """Writes a step. Raises NotOpen, IllegalTransition, SameOfficer, Refusal."""
-_PUSH_SECONDS = 2.0
 
 
 class Steps:
@@ -59,8 +58,8 @@ class Steps:
                 stood = self._done(connection, call, texts, act, now)
                 office.keys.amend(connection, call, stood)
         if subject_id:
-            seconds = min(_PUSH_SECONDS, max(0.1, call.remaining() - 0.5))
-            office.pusher.push(key_of(call.principal.site_id, subject_id), seconds)
+            key = key_of(call.principal.site_id, subject_id)
+            office.pusher.push(key, call.remaining() - RESERVE_SECONDS)
         office.bring_into_force(call, office.read(call, claim_id))
         return self._answer(call, claim_id, stood, response)
 

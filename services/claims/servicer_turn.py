@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from math import inf
 
 from qupia.claims.v1 import claims_pb2
 from services.chassis.call import Call
@@ -27,7 +28,6 @@ from services.claims.store_steps import TooManyClaims
 from services.claims.store_verification import Desk
 
 _LOOK_UP_SECONDS = 1.0
-_PUSH_SECONDS = 2.0
 # A vault that did not answer a moment ago is asked once more, not waited for.
 _PUSH_SECONDS_WITHOUT_VAULT = 0.3
 _MOST_LOOKED_UP = 100
@@ -188,7 +188,7 @@ class Turn:
             for each, claim_id in zip(asked, stood, strict=True)
             if isinstance(claim_id, str)
         ]
-        most = _PUSH_SECONDS_WITHOUT_VAULT if vault_away else _PUSH_SECONDS
+        most = _PUSH_SECONDS_WITHOUT_VAULT if vault_away else inf
         self._office.bring_all_into_force(standing, until, most)
 
     def _told(self, asked: Sequence[Asked], stood: Sequence[_Stood]) -> list[Filed | Exception]:

@@ -13,11 +13,12 @@ from services.chassis.config import load_settings
 from services.chassis.configured_fields import load_configured_fields
 from services.chassis.decider.dispatcher import Dispatcher
 from services.chassis.decider.pusher import Pusher, Topic
+from services.chassis.decider.settings import DeciderSettings
 from services.chassis.forgetting import Forgetting, asking
 from services.chassis.idempotency import IdempotencyKeys
 from services.chassis.paging import PageTokens
 from services.chassis.peer_sessions import PeerSessions
-from services.chassis.process import ProcessSettings, run
+from services.chassis.process import run
 from services.chassis.pseudonym import known_pseudonym
 from services.chassis.refusal import PolicyDisagreed, SubjectLinked, SubjectRestricted
 from services.chassis.rounds import Rounds
@@ -43,14 +44,13 @@ _REJECT = f"{SERVICE}/RejectPolicy"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-class ConsentSettings(ProcessSettings):
+class ConsentSettings(DeciderSettings):
     """What the consent process is told besides.
 
-    `vault` is where the vault listens, `sites` the TOML file that says who operates each site,
-    `fields` the TOML file of the data that sites have added to the list.
+    `sites` is the TOML file that says who operates each site, `fields` the TOML file of the data
+    that sites have added to the list.
     """
 
-    vault: str
     sites: Path
     fields: Path | None = None
 
@@ -68,7 +68,7 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     client = Client("vault", settings.vault, parts.certificate)
     journal = store_journal.Journal(parts.clock, slice_body)
     vault = Vault(client)
-    pusher = _pusher(parts, vault, journal)
+    pusher = _pusher(parts, vault, journal, settings.push_seconds)
     dispatcher = Dispatcher(
         parts.database, pusher, vault.complete_resync, parts.clock, parts.metrics, parts.log
     )
@@ -112,7 +112,9 @@ def _deliveries(parts: Parts, vault: Vault) -> list[Background]:
     ]
 
 
-def _pusher(parts: Parts, vault: Vault, journal: store_journal.Journal) -> Pusher:
+def _pusher(
+    parts: Parts, vault: Vault, journal: store_journal.Journal, push_seconds: float
+) -> Pusher:
     mender = Mender(journal, parts.contract.methods[_REJECT].evidence)
     return Pusher(
         PROCESS,
@@ -131,6 +133,7 @@ def _pusher(parts: Parts, vault: Vault, journal: store_journal.Journal) -> Pushe
         parts.clock,
         parts.metrics,
         parts.log,
+        push_seconds,
     )
 
 

@@ -26,7 +26,6 @@ from services.consent.store_events import read_event
 from services.consent.store_journal import Journal, Page
 from services.consent.store_subjects import read_book
 
-_MOST_PUSH_SECONDS = 2.0
 _LEFT_FOR_THE_ANSWER_SECONDS = 0.5
 
 Draft = Callable[[Page, str], Event]
@@ -68,9 +67,7 @@ class Enforcer:
         Raises the vault's refusal of a proposal, which stays recorded.
         """
         if act.enforcement == PENDING:
-            timeout = min(_MOST_PUSH_SECONDS, call.remaining() - _LEFT_FOR_THE_ANSWER_SECONDS)
-            if timeout > 0:
-                self._pusher.push(act.key, timeout)
+            self._pusher.push(act.key, call.remaining() - _LEFT_FOR_THE_ANSWER_SECONDS)
             with self._database.transaction() as connection:
                 act = read_act(connection, act.act_id) or act
         # What was to permit something never will; what restricts has nothing left to restrict.

@@ -16,13 +16,14 @@ from services.chassis.client import Client
 from services.chassis.config import ConfigError, load_settings
 from services.chassis.decider.dispatcher import Dispatcher
 from services.chassis.decider.pusher import Pusher, Topic
+from services.chassis.decider.settings import DeciderSettings
 from services.chassis.forgetting import Forgetting, asking
 from services.chassis.idempotency import IdempotencyKeys
 from services.chassis.lane import Lane
 from services.chassis.paging import PageTokens
 from services.chassis.peer_sessions import PeerSessions
 from services.chassis.pipeline import Handler
-from services.chassis.process import ProcessSettings, run
+from services.chassis.process import run
 from services.chassis.pseudonym import known_pseudonym
 from services.chassis.rounds import Rounds
 from services.chassis.sealed.courier import Courier
@@ -62,17 +63,15 @@ _VAULT_SECONDS = 2.0
 _LANE_SECONDS = 0.1
 
 
-class DisclosureSettings(ProcessSettings):
+class DisclosureSettings(DeciderSettings):
     """What the disclosure process is told besides.
 
-    `vault` is where the vault listens, ``host:port`` or ``unix:/path``. A
-    release is reconciled `reconcile_after_seconds` after it was prepared: at
+    A release is reconciled `reconcile_after_seconds` after it was prepared: at
     least ten, longer than a release can take. `sites` is the file that says who operates each site
     (`services.chassis.sites`); without it no package of a state body can be picked up. `calendar`
     is the override file of the working calendar (`services.chassis.calendar`).
     """
 
-    vault: str
     # Releases share transactions: most of those who are here only wait for theirs.
     workers: int = 32
     sites: Path | None = None
@@ -91,7 +90,7 @@ def _serve(stop: threading.Event, ready: Callable[[], None]) -> None:
     parts = prepare(PROCESS, settings, MIGRATIONS)
     client = Client("vault", settings.vault, parts.certificate)
     vault = Vault(client)
-    pusher = _pusher(parts, vault)
+    pusher = _pusher(parts, vault, settings.push_seconds)
     dispatcher = Dispatcher(
         parts.database, pusher, vault.complete_resync, parts.clock, parts.metrics, parts.log
     )
@@ -141,7 +140,7 @@ def _calendar(override: Path | None) -> WorkingCalendar:
         raise ConfigError(str(error)) from None
 
 
-def _pusher(parts: Parts, vault: Vault) -> Pusher:
+def _pusher(parts: Parts, vault: Vault, push_seconds: float) -> Pusher:
     topic = Topic(
         store_orders.TOPIC,
         vault.apply_order_slice,
@@ -158,6 +157,7 @@ def _pusher(parts: Parts, vault: Vault) -> Pusher:
         parts.clock,
         parts.metrics,
         parts.log,
+        push_seconds,
     )
 
 

@@ -19,7 +19,6 @@ from services.chassis.refusal import NotFound, refusal_of
 from services.disclosure import wire
 
 DONE, PERMITTED, REFUSED = evidence.DONE, evidence.PERMITTED, evidence.REFUSED
-_PUSH_SECONDS = 2.0
 _ANSWER_SECONDS = 0.5
 _NEVER_IN_FORCE = {
     decider.SUBJECT_DESTROYED: "SUBJECT_DESTROYED",
@@ -66,9 +65,7 @@ class Acts:
 
     def push(self, call: Call, key: Key) -> None:
         """Push a subject's slice, as long as the caller can wait; the dispatcher does the rest."""
-        timeout = min(_PUSH_SECONDS, call.remaining() - _ANSWER_SECONDS)
-        if timeout > 0:
-            self._pusher.push(key, timeout)
+        self._pusher.push(key, call.remaining() - _ANSWER_SECONDS)
 
     def get_act(self, call: Call) -> disclosure_pb2.GetActResponse:
         """Answer GetAct. Raises NotFound."""

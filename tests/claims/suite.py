@@ -194,6 +194,7 @@ class Suite:
             self.clock,
             self.metrics,
             self.log,
+            most_seconds=6,
         )
 
     def _pipeline(self, vault: Vault) -> Pipeline:

@@ -20,7 +20,7 @@ from services.chassis.refusal import InvalidArgument, Unavailable
 from services.claims import store_acts
 from services.claims.wire import instant
 from services.claims.wire_vault import Vault
-from tests.claims.suite import Suite
+from tests.claims.suite import Suite, new_claim
 from tests.harness.waiting import awaited
 
 State = subject_pb2.Enforcement
@@ -43,6 +43,15 @@ def running(empty: DatabaseAccess) -> Iterator[Suite]:
     yield suite
     dispatcher.stop()
     suite.database.close()
+
+
+@pytest.mark.parametrize(("given", "waited"), [(30.0, 6.0), (1.5, 1.0)])
+def test_who_acts_waits_for_the_vault_no_longer_than_is_set_or_than_the_call_has(
+    suite: Suite, given: float, waited: float
+) -> None:
+    request = claims_pb2.FileClaimRequest(claim=new_claim(suite.vault.subject()))
+    suite.ask("FileClaim", request, suite.storefront(), seconds=given)
+    assert suite.vault.waits["ApplyClaimsSlice"] == pytest.approx(waited, abs=0.4)
 
 
 def test_a_claim_filed_while_the_vault_is_away_comes_into_force_by_itself(running: Suite) -> None:

@@ -39,6 +39,8 @@ class VaultStandIn:
     staged: list[vault_pb2.StageCorrectionRequest] = field(default_factory=list)
     refuses: dict[str, Refusal] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    # The seconds that the last call of each RPC had.
+    waits: dict[str, float] = field(default_factory=dict)
     # What happens before a call is answered.
     meanwhile: Callable[[str], None] = lambda _: None
     incarnation: int = 0
@@ -54,6 +56,7 @@ class VaultStandIn:
         name = load_contract().methods[path].name
         assert len(reference) <= 64
         self.asked.append(name)
+        self.waits[name] = timeout
         self.meanwhile(name)
         if not self.up:
             raise Unavailable

@@ -156,7 +156,14 @@ class Suite:
             ),
         ]
         self.pusher = Pusher(
-            "consent", self.database, topics, self.vault.open_incarnation, self.clock, metrics, log
+            "consent",
+            self.database,
+            topics,
+            self.vault.open_incarnation,
+            self.clock,
+            metrics,
+            log,
+            most_seconds=2,
         )
         recorder = RefusalRecorder(self.database, RefusalLog(10_000), self.clock, known_pseudonym)
         steps = [scrub(log, metrics), record(recorder), AUTHORIZATION, VALIDATION]

@@ -210,6 +210,7 @@ class House:
             self.clock,
             self._metrics,
             self._log,
+            most_seconds=2,
         )
 
     def call(self, principal: Principal, request: M, seconds: float = 30.0) -> Any:

@@ -12,10 +12,13 @@ from typing import TypeVar
 
 T = TypeVar("T")
 PATIENCE_SECONDS = 90.0
-PATIENT = {"QUPIA_GATEWAY_DEADLINE_SECONDS": "12"}
-"""A setting of suites whose answers are looked at and not how soon they come: four times as long as
-a call may take otherwise, and less than `cli.conversation` waits. Suites that lose a process keep
-theirs."""
+PATIENT = {
+    "QUPIA_GATEWAY_DEADLINE_SECONDS": "12",
+    **{f"QUPIA_{each}_PUSH_SECONDS": "10" for each in ("CONSENT", "CLAIMS", "DISCLOSURE")},
+}
+"""Settings of suites whose answers are looked at and not how soon they come: four times as long as
+a call may take otherwise, and less than `cli.conversation` waits; an act waits as long for the
+vault before it is PENDING. Suites that lose a process keep theirs."""
 LEADS = (timedelta(seconds=1), timedelta(seconds=6), timedelta(seconds=30))
 """How far ahead to set a time that a test has to come before: close, and farther off each time that
 the machine was too slow to come before it."""

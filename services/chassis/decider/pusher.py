@@ -60,7 +60,7 @@ class Topic:
 
 
 class Pusher:
-    """Pushes the slices of one decider."""
+    """Pushes the slices of one decider; no push waits for the vault longer than `most_seconds`."""
 
     def __init__(
         self,
@@ -71,6 +71,7 @@ class Pusher:
         clock: Clock,
         metrics: Metrics,
         log: Any,
+        most_seconds: float,
     ) -> None:
         self._process = process
         self._database = database
@@ -79,6 +80,7 @@ class Pusher:
         self._clock = clock
         self._metrics = metrics
         self._log = log
+        self._most_seconds = most_seconds
         self._renewing = threading.Lock()
 
     def push(self, key: Key, timeout: float) -> bool:
@@ -89,13 +91,13 @@ class Pusher:
         """Push slices of one topic once; those that the vault has confirmed.
 
         `MOST_TOGETHER` at a time share a call where the topic can; `timeout` in
-        seconds is for all of them.
+        seconds is for all of them. Where none is left nothing is pushed.
         Never raises for a vault that cannot be reached or answers amiss: what
         was recorded stays in the outbox and the dispatcher tries again.
         Raises Unavailable where the decider's own database cannot be used.
         """
         confirmed: set[Key] = set()
-        ordered, until = list(keys), time.monotonic() + timeout
+        ordered, until = list(keys), time.monotonic() + min(timeout, self._most_seconds)
         for first in range(0, len(ordered), MOST_TOGETHER):
             left = until - time.monotonic()
             done = self._push(ordered[first : first + MOST_TOGETHER], left) if left > 0 else set()
