@@ -40,7 +40,7 @@ test-long: $(VENV)/dev.stamp $(VENV)/protos.stamp ## run those that kill, restor
 	@$(PYTEST) --durations 10 -m "long and not deep"
 
 .PHONY: test-deep
-test-deep: $(VENV)/dev.stamp $(VENV)/protos.stamp ## run all tests, the deepest too (an hour)
+test-deep: $(VENV)/dev.stamp $(VENV)/protos.stamp ## run all tests, the deepest too (half an hour)
 	@$(PYTEST) --durations 25 -m "deep or not deep"
 
 .PHONY: lint

@@ -44,8 +44,8 @@ class Account:
     ) -> subprocess.CompletedProcess[str]:
         """Runs a command to its end, capturing its output.
 
-        The program is named by a path. One that another account cannot start ends with 127; one
-        that our own cannot start raises OSError.
+        A program that another account cannot start ends with 127; one that our own cannot start
+        raises OSError.
         """
         return subprocess.run(
             self.command(command),

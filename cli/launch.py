@@ -24,7 +24,7 @@ def launched(
     account: tuple[int, int] | None = None,
     ended_by: signal.Signals | None = None,
 ) -> list[str]:
-    """The command that becomes `command`, its program named by a path.
+    """The command that becomes `command`.
 
     `account` is the user and the group to change to, with no further groups. `ended_by` is the
     signal that the program gets at the end of the thread that starts it (Linux only). A program
@@ -50,7 +50,7 @@ def _become(user: str, group: str, ending: str, parent: str, *command: str) -> N
         if os.getppid() != int(parent):
             sys.exit(_CANNOT_START)
     try:
-        os.execv(command[0], command)
+        os.execvp(command[0], command)
     except OSError as error:
         print(f"{command[0]} cannot be started: {error.strerror}", file=sys.stderr)
         sys.exit(_CANNOT_START)

@@ -105,6 +105,11 @@ def _ignores(status: str, number: signal.Signals) -> bool:
     return bool(int(mask[1], 16) >> (number - 1) & 1)
 
 
+def test_a_program_without_a_path_is_looked_for_as_a_shell_does() -> None:
+    command = launched(["sh", "-c", "exit 7"], ended_by=signal.SIGINT)
+    assert subprocess.run(command, check=False).returncode == 7
+
+
 def test_a_program_that_cannot_be_started_is_named(tmp_path: Path) -> None:
     program = tmp_path / "program"
     for reason in ("No such file", "Permission denied"):
