@@ -18,6 +18,8 @@ from tests.harness.suite import Suite
 from tests.harness.waiting import wait_until
 from tests.matrix.things import new_data
 
+pytestmark = pytest.mark.long
+
 GUIDE = ROOT / "docs" / "claims.md"
 _BLOCK = re.compile(r"<!-- walk: ([a-z-]+) -->\n```sh\n(.*?)```", re.DOTALL)
 STEPS = dict(_BLOCK.findall(GUIDE.read_text("utf-8")))

@@ -21,6 +21,8 @@ from cli import postgres
 from cli.postgres import Cluster, PostgresError, ensure_database
 from tests.harness.waiting import PATIENCE_SECONDS
 
+pytestmark = pytest.mark.long
+
 CANARY = "Нұрсұлтан-7d1f"
 PARENT = """
 import sys, time

@@ -3,8 +3,12 @@
 
 from datetime import timedelta
 
+import pytest
+
 from tests.harness.waiting import wait_until
 from tests.vault.vault_process import House
+
+pytestmark = pytest.mark.long
 
 
 def _epochs(house: House) -> list[tuple[str, bool]]:
