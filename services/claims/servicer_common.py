@@ -86,6 +86,14 @@ class Office:
             raise NotFound
         return claim
 
+    def is_repeat(self, call: Call) -> bool:
+        """Whether the call's effect came about before: then it needs nothing of others again.
+
+        Raises IdempotencyKeyReused.
+        """
+        with self.database.transaction() as connection:
+            return self.keys.standing(connection, call) is not None
+
     def step(
         self,
         call: Call,

@@ -87,7 +87,8 @@ class Incidents:
         office = self._office
         given = cast(incidents_pb2.RegisterIncidentRequest, call.request).incident
         refuse(blank_texts({"incident.description": given.description}))
-        self._require_known(call, given.subject_ids)
+        if not office.is_repeat(call):
+            self._require_known(call, given.subject_ids)
         incident_id = new_uuid()
         with office.database.transaction() as connection:
             now = office.clock.now()
@@ -117,7 +118,8 @@ class Incidents:
         require_privacy_officer(call)
         request = cast(incidents_pb2.AssessIncidentRequest, call.request)
         refuse(blank_texts({"measures": request.measures}))
-        self._require_known(call, request.subject_ids)
+        if not self._office.is_repeat(call):
+            self._require_known(call, request.subject_ids)
 
         def write(
             connection: Connection, incident: Incident, _by: Attribution, _now: datetime
@@ -138,7 +140,7 @@ class Incidents:
         require_privacy_officer(call)
         request = cast(incidents_pb2.AddIncidentNoticeRequest, call.request)
         dispatch = given_dispatch(request.dispatch)
-        if request.authority_request_id:
+        if request.authority_request_id and not self._office.is_repeat(call):
             self._require_authority_request(call, request.authority_request_id)
 
         def write(
@@ -176,7 +178,7 @@ class Incidents:
         request = cast(incidents_pb2.ProposeExemptionRequest, call.request)
         code = ExemptionCode(incidents_pb2.Exemption.Code.Name(request.code))
         refuse(_exemption_faults(request, code))
-        if code is ExemptionCode.WITH_CONSENT:
+        if code is ExemptionCode.WITH_CONSENT and not self._office.is_repeat(call):
             self._require_consent(call, request.consent)
 
         def write(

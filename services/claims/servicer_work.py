@@ -55,7 +55,8 @@ class Working:
         require_officer(call)
         request = cast(work_pb2.AttachSubjectRequest, call.request)
         refuse(blank_texts({"reason": request.reason}))
-        self._require_known(call, request.subject_id)
+        if not self._office.is_repeat(call):
+            self._require_known(call, request.subject_id)
 
         def act(connection: Connection, claim: Claim, step: Step, desk: Desk) -> Acts:
             try:
