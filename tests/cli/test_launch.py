@@ -122,3 +122,12 @@ def test_a_program_that_cannot_be_started_is_named(tmp_path: Path) -> None:
         assert done.returncode == 127
         assert done.stderr.startswith(f"{program} cannot be started: {reason}")
         program.touch(mode=0o600)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the tie is Linux's")
+def test_a_program_does_not_start_where_who_wanted_it_is_gone() -> None:
+    """Its end came before the tie to it: nobody else would ever end the program."""
+    command = launched([SHELL, "-c", "exit 7"], ended_by=signal.SIGINT)
+    by_another = [SHELL, "-c", '"$@"; exit $?', SHELL, *command]
+    assert subprocess.run(by_another, check=False).returncode == 127
+    assert subprocess.run(command, check=False).returncode == 7
