@@ -2,6 +2,7 @@
 """A call in parts: few threads at most, every part once, the results in their order."""
 
 import threading
+import time
 
 import pytest
 
@@ -60,6 +61,8 @@ def test_a_part_that_fails_fails_the_call_and_stops_the_others(failing: int) -> 
     def work(part: int) -> None:
         if part == failing:
             raise IndexError(part)
+        # Whoever is not stopped has a second to do.
+        time.sleep(0.001)
         done.append(part)
 
     with pytest.raises(IndexError):
