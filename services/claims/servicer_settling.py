@@ -25,11 +25,13 @@ from services.claims.claim import Claim
 from services.claims.documents import DocumentKind, Text
 from services.claims.servicer_common import Office, blank_texts, refuse
 from services.claims.servicer_step import StepAct, Steps
+from services.claims.state import Claimant
 from services.claims.store_same_contact import SameContactState
 from services.claims.store_steps import Step
 from services.claims.store_verification import Acts, Desk
 
 M = TypeVar("M", bound=Message)
+_OF_THE_SITE = "from the recording of the claim to now"
 
 
 class Settling:
@@ -94,8 +96,7 @@ class Settling:
             return intake.is_far_back(receipt, record, self._office.calendar, self._far_back)
 
         def act(connection: Connection, claim: Claim, step: Step, desk: Desk) -> Acts:
-            if receipt_time > claim.record_time:
-                raise _wrong("receiptTime", "range", "lies after the claim was recorded")
+            refuse(_receipt_faults(claim, receipt_time, desk.now))
             try:
                 return store_verification.correct_receipt(
                     connection, claim, receipt_time, step, desk, is_far_back
@@ -130,6 +131,16 @@ class Settling:
         reason = cast(verification_pb2.ProposeLiftRequest, call.request).reason
         refuse(blank_texts({"reason": reason}))
         return self._steps.take(call, [Text(DocumentKind.REASON, reason)], act, response)
+
+
+def _receipt_faults(claim: Claim, receipt_time: datetime, now: datetime) -> list[FieldViolation]:
+    """A claimant's claim is received before it is recorded here; the site's own reaches its user
+    afterwards."""
+    if claim.claimant is Claimant.SITE:
+        wrong, text = not claim.record_time <= receipt_time <= now, _OF_THE_SITE
+    else:
+        wrong, text = receipt_time > claim.record_time, "lies after the claim was recorded"
+    return [FieldViolation("receiptTime", "range", text)] if wrong else []
 
 
 def _decision_faults(decision: int, allowed: Sequence[int]) -> list[FieldViolation]:

@@ -17,7 +17,7 @@ from services.chassis.deadline import due
 from services.chassis.ids import new_uuid
 from services.chassis.refusal import FieldViolation, InvalidArgument, NotFound, StateConflict
 from services.chassis.sealed import store as sealed_store
-from services.claims import store, store_acts, store_answers, wire
+from services.claims import store, store_acts, store_answers, store_term, wire
 from services.claims.claim import Claim
 from services.claims.documents import DocumentKind, Text
 from services.claims.servicer_common import Office, blank_texts, is_officer, refuse
@@ -92,6 +92,7 @@ class SiteClaims:
             state = transition(claim.state, ClaimAct.RECORD_USER_ANSWER, claim.verification)
             store.write_decision(connection, claim, state, decision, at)
             store.write_alarm(connection, claim, None)
+            store_term.drop_waiting_receipt(connection, claim, now)
             channel = came.channel if came is not None else "ACCOUNT"
             store_answers.insert_user_answer(
                 connection, claim, step.by.principal, decision, channel, at, now

@@ -78,6 +78,7 @@ class ClaimAct(StrEnum):
     WRITE_ANSWER = "WRITE_ANSWER"
     DISPATCH_ANSWER = "DISPATCH_ANSWER"
     LET_LAPSE = "LET_LAPSE"
+    RESUME = "RESUME"
     AGREE = "AGREE"
     REFER_TO_COURT = "REFER_TO_COURT"
     CLOSE = "CLOSE"
@@ -195,12 +196,18 @@ _STEPS = (
     ((_S.RECEIVED,), (_V.OPEN, _V.NOT_REQUIRED), _A.LET_LAPSE, _S.NO_ANSWER),
     ((_S.VERIFIED,), (_V.CONCLUDED,), _A.LET_LAPSE, _S.NO_ANSWER),
     ((_S.ANSWER_WRITTEN,), _DONE, _A.LET_LAPSE, _S.NO_ANSWER),
+    # The receipt was later than it was said to be: the term had not passed. A letter that is
+    # written meanwhile stands, by WRITE_ANSWER.
+    ((_S.NO_ANSWER,), (_V.OPEN, _V.NOT_REQUIRED), _A.RESUME, _S.RECEIVED),
+    ((_S.NO_ANSWER,), (_V.CONCLUDED,), _A.RESUME, _S.VERIFIED),
     ((_S.ANSWERED, _S.NO_ANSWER), _DONE, _A.AGREE, _S.AGREED),
     ((_S.ANSWERED,), _DONE, _A.REFER_TO_COURT, _S.COURT),
     ((_S.NO_ANSWER,), _ANY, _A.REFER_TO_COURT, _S.COURT),
     ((_S.ANSWERED, _S.AGREED, _S.COURT), _DONE, _A.CLOSE, _S.CLOSED),
     # The site claims: the term runs once the user has the claim, and the user answers.
     ((_S.AWAITING_RECEIPT,), (_V.NOT_REQUIRED,), _A.PROVE_RECEIPT, _S.RECEIVED),
+    # A claim that never reached its user is taken back: its hold must not stand for ever.
+    ((_S.AWAITING_RECEIPT,), (_V.NOT_REQUIRED,), _A.CLOSE, _S.CLOSED),
     ((_S.RECEIVED, _S.NO_ANSWER), (_V.NOT_REQUIRED,), _A.RECORD_USER_ANSWER, _S.ANSWERED),
 )
 _NEXT: Mapping[tuple[ClaimState, Verification, ClaimAct], ClaimState] = {

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from services.chassis.evidence import entries
 from services.chassis.sealed import store as sealed_store
-from services.claims import store, store_acts
+from services.claims import store, store_acts, store_term
 from services.claims.claim import Claim
 from services.claims.state import END_ACTS, EndKind, transition
 from services.claims.store_steps import Step
@@ -37,6 +37,7 @@ def end(
     claim, counters = store_acts.lock_claim(connection, claim)
     state = transition(claim.state, END_ACTS[kind], claim.verification)
     store.write_state(connection, claim, state)
+    store_term.drop_waiting_receipt(connection, claim, desk.now)
     connection.execute(
         insert(claim_ends).values(
             site_id=claim.site_id,

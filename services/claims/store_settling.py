@@ -46,9 +46,7 @@ def enter_receipt(
     """Write down a time of receipt; what waited before waits no more. Returns its ordinal."""
     r = receipt_times.c
     here = {"site_id": claim.site_id, "claim_id": claim.claim_id}
-    connection.execute(
-        update(receipt_times).filter_by(**here, state=AWAITING).values(state=REPLACED)
-    )
+    replace_waiting(connection, claim)
     last = connection.execute(
         select(func.coalesce(func.max(r.ordinal), 0)).filter_by(**here)
     ).scalar_one()
@@ -65,6 +63,15 @@ def enter_receipt(
         )
     )
     return int(last) + 1
+
+
+def replace_waiting(connection: Connection, claim: Claim) -> None:
+    """The time of receipt that waits for a second officer waits no more."""
+    connection.execute(
+        update(receipt_times)
+        .filter_by(site_id=claim.site_id, claim_id=claim.claim_id, state=AWAITING)
+        .values(state=REPLACED)
+    )
 
 
 def awaiting_receipt(connection: Connection, claim: Claim) -> EnteredReceipt | None:

@@ -14,10 +14,16 @@ from sqlalchemy.engine import Connection
 from services.chassis.calendar import WorkingCalendar
 from services.chassis.deadline import due, plus_working_days
 from services.chassis.sealed import store as sealed_store
-from services.claims import store, store_acts, store_same_contact, store_settling
+from services.claims import (
+    store,
+    store_acts,
+    store_same_contact,
+    store_settling,
+    store_term,
+)
 from services.claims.authority import Authority, AuthorityState
 from services.claims.claim import Claim
-from services.claims.state import ClaimState, Outcome, Verification
+from services.claims.state import UNANSWERED, Claimant, Outcome, Verification
 from services.claims.store_acts import Compose
 from services.claims.store_same_contact import SameContactState
 from services.claims.store_settling import EnteredReceipt
@@ -146,13 +152,13 @@ def correct_receipt(
     desk: Desk,
     is_far_back: Callable[[datetime, datetime], bool],
 ) -> Acts:
-    """Enter another time of receipt; a later one waits. Raises NotOpen."""
+    """Enter another time of receipt; one that costs the other side waits. Raises NotOpen."""
     claim, counters = store_acts.lock_claim(connection, claim)
-    if claim.state is ClaimState.ANSWERED or receipt_time == claim.receipt_time:
+    if claim.state not in UNANSWERED or receipt_time == claim.receipt_time:
         raise NotOpen
     deadline = due(receipt_time, claim.term_days, desk.calendar)
-    later = receipt_time > claim.receipt_time
-    awaits = later or is_far_back(receipt_time, claim.record_time)
+    costs = _costs_the_other_side(claim, receipt_time)
+    awaits = costs or is_far_back(receipt_time, claim.record_time)
     ordinal = store_settling.enter_receipt(
         connection, claim, receipt_time, deadline, step.by.principal, desk.now, awaits=awaits
     )
@@ -169,18 +175,27 @@ def correct_receipt(
         "calendar": deadline.calendar_version,
         "awaitsApproval": awaits,
     }
-    if later:
-        # The earlier time is the safer one: it runs until a second officer has confirmed.
+    if costs:
+        # The time that stands is the safer one: it runs until a second officer has confirmed.
         return _write(connection, claim, None, step, desk, "", decided_on)
-    store.write_receipt(connection, claim, receipt_time, deadline, desk.now)
+    store_term.receive(connection, claim, receipt_time, deadline, desk.now)
     return _write(connection, claim, counters, step, desk, str(ordinal), decided_on)
+
+
+def _costs_the_other_side(claim: Claim, receipt_time: datetime) -> bool:
+    """A claimant waits longer where the receipt is later; the user whom the site claims of has less
+    time where it is earlier."""
+    later = receipt_time > claim.receipt_time
+    return not later if claim.claimant is Claimant.SITE else later
 
 
 def confirm_receipt(connection: Connection, claim: Claim, step: Step, desk: Desk) -> Acts:
     """Confirm the time of receipt that waits. Raises NotOpen, SameOfficer."""
     claim, counters = store_acts.lock_claim(connection, claim)
     waiting = store_settling.awaiting_receipt(connection, claim)
-    if waiting is None or claim.state is ClaimState.ANSWERED:
+    if waiting is None:
+        raise NotOpen
+    if claim.state not in UNANSWERED and waiting.receipt_time != claim.receipt_time:
         raise NotOpen
     if waiting.entered_by == step.by.principal:
         raise SameOfficer
@@ -207,7 +222,7 @@ def _confirmed(
     }
     if waiting.receipt_time == claim.receipt_time:
         return _write(connection, claim, None, step, desk, "", decided_on)
-    store.write_receipt(connection, claim, waiting.receipt_time, deadline, desk.now)
+    store_term.receive(connection, claim, waiting.receipt_time, deadline, desk.now)
     return _write(connection, claim, counters, step, desk, str(waiting.ordinal), decided_on)
 
 

@@ -30,34 +30,34 @@ _ANSWER = Answer(Decision.SATISFIED, "Жауап", "officer-1", "А. Тексе�
 
 # One line per state and verification: where each act leads, "-" where the law has no such step.
 _LAW = """
-state           verification  CONCLUDE_VERIFICATION WRITE_ANSWER   DISPATCH_ANSWER LET_LAPSE AGREE  REFER_TO_COURT CLOSE   PROVE_RECEIPT RECORD_USER_ANSWER
-RECEIVED        NOT_REQUIRED  -                     ANSWER_WRITTEN -               NO_ANSWER -      -              -       -             ANSWERED
-RECEIVED        OPEN          VERIFIED              -              -               NO_ANSWER -      -              -       -             -
-RECEIVED        CONCLUDED     -                     -              -               -         -      -              -       -             -
-VERIFIED        NOT_REQUIRED  -                     -              -               -         -      -              -       -             -
-VERIFIED        OPEN          -                     -              -               -         -      -              -       -             -
-VERIFIED        CONCLUDED     -                     ANSWER_WRITTEN -               NO_ANSWER -      -              -       -             -
-ANSWER_WRITTEN  NOT_REQUIRED  -                     -              ANSWERED        NO_ANSWER -      -              -       -             -
-ANSWER_WRITTEN  OPEN          -                     -              -               -         -      -              -       -             -
-ANSWER_WRITTEN  CONCLUDED     -                     -              ANSWERED        NO_ANSWER -      -              -       -             -
-ANSWERED        NOT_REQUIRED  -                     -              -               -         AGREED COURT          CLOSED  -             -
-ANSWERED        OPEN          -                     -              -               -         -      -              -       -             -
-ANSWERED        CONCLUDED     -                     -              -               -         AGREED COURT          CLOSED  -             -
-NO_ANSWER       NOT_REQUIRED  -                     NO_ANSWER      ANSWERED        -         AGREED COURT          -       -             ANSWERED
-NO_ANSWER       OPEN          NO_ANSWER             -              -               -         -      COURT          -       -             -
-NO_ANSWER       CONCLUDED     -                     NO_ANSWER      ANSWERED        -         AGREED COURT          -       -             -
-AGREED          NOT_REQUIRED  -                     -              -               -         -      -              CLOSED  -             -
-AGREED          OPEN          -                     -              -               -         -      -              -       -             -
-AGREED          CONCLUDED     -                     -              -               -         -      -              CLOSED  -             -
-COURT           NOT_REQUIRED  -                     -              -               -         -      -              CLOSED  -             -
-COURT           OPEN          COURT                 -              -               -         -      -              -       -             -
-COURT           CONCLUDED     -                     -              -               -         -      -              CLOSED  -             -
-CLOSED          NOT_REQUIRED  -                     -              -               -         -      -              -       -             -
-CLOSED          OPEN          -                     -              -               -         -      -              -       -             -
-CLOSED          CONCLUDED     -                     -              -               -         -      -              -       -             -
-AWAITING_RECEIPT NOT_REQUIRED - - - - - - - RECEIVED -
-AWAITING_RECEIPT OPEN - - - - - - - - -
-AWAITING_RECEIPT CONCLUDED - - - - - - - - -
+state            verification CONCLUDE_VERIFICATION WRITE_ANSWER   DISPATCH_ANSWER LET_LAPSE RESUME   AGREE  REFER_TO_COURT CLOSE  PROVE_RECEIPT RECORD_USER_ANSWER
+RECEIVED         NOT_REQUIRED -                     ANSWER_WRITTEN -               NO_ANSWER -        -      -              -      -             ANSWERED
+RECEIVED         OPEN         VERIFIED              -              -               NO_ANSWER -        -      -              -      -             -
+RECEIVED         CONCLUDED    -                     -              -               -         -        -      -              -      -             -
+VERIFIED         NOT_REQUIRED -                     -              -               -         -        -      -              -      -             -
+VERIFIED         OPEN         -                     -              -               -         -        -      -              -      -             -
+VERIFIED         CONCLUDED    -                     ANSWER_WRITTEN -               NO_ANSWER -        -      -              -      -             -
+ANSWER_WRITTEN   NOT_REQUIRED -                     -              ANSWERED        NO_ANSWER -        -      -              -      -             -
+ANSWER_WRITTEN   OPEN         -                     -              -               -         -        -      -              -      -             -
+ANSWER_WRITTEN   CONCLUDED    -                     -              ANSWERED        NO_ANSWER -        -      -              -      -             -
+ANSWERED         NOT_REQUIRED -                     -              -               -         -        AGREED COURT          CLOSED -             -
+ANSWERED         OPEN         -                     -              -               -         -        -      -              -      -             -
+ANSWERED         CONCLUDED    -                     -              -               -         -        AGREED COURT          CLOSED -             -
+NO_ANSWER        NOT_REQUIRED -                     NO_ANSWER      ANSWERED        -         RECEIVED AGREED COURT          -      -             ANSWERED
+NO_ANSWER        OPEN         NO_ANSWER             -              -               -         RECEIVED -      COURT          -      -             -
+NO_ANSWER        CONCLUDED    -                     NO_ANSWER      ANSWERED        -         VERIFIED AGREED COURT          -      -             -
+AGREED           NOT_REQUIRED -                     -              -               -         -        -      -              CLOSED -             -
+AGREED           OPEN         -                     -              -               -         -        -      -              -      -             -
+AGREED           CONCLUDED    -                     -              -               -         -        -      -              CLOSED -             -
+COURT            NOT_REQUIRED -                     -              -               -         -        -      -              CLOSED -             -
+COURT            OPEN         COURT                 -              -               -         -        -      -              -      -             -
+COURT            CONCLUDED    -                     -              -               -         -        -      -              CLOSED -             -
+CLOSED           NOT_REQUIRED -                     -              -               -         -        -      -              -      -             -
+CLOSED           OPEN         -                     -              -               -         -        -      -              -      -             -
+CLOSED           CONCLUDED    -                     -              -               -         -        -      -              -      -             -
+AWAITING_RECEIPT NOT_REQUIRED -                     -              -               -         -        -      -              CLOSED RECEIVED      -
+AWAITING_RECEIPT OPEN         -                     -              -               -         -        -      -              -      -             -
+AWAITING_RECEIPT CONCLUDED    -                     -              -               -         -        -      -              -      -             -
 """  # noqa: E501 - a table
 
 _BLOCKING = """
