@@ -34,6 +34,7 @@ class Person:
 PEOPLE: Mapping[str, Person] = MappingProxyType(
     {
         "claimsOfficer": Person("claims-officer", "demo", "CLAIMS_OFFICER"),
+        "secondClaimsOfficer": Person("second-claims-officer", "demo", "CLAIMS_OFFICER"),
         "privacyOfficer": Person("privacy-officer", "demo", "PRIVACY_OFFICER"),
         "secondPrivacyOfficer": Person("second-privacy-officer", "demo", "PRIVACY_OFFICER"),
         "keyCustodian": Person("key-custodian", "demo", "KEY_CUSTODIAN"),

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`qupia run`: from nothing to serving, what it survives, how it refuses, and how it ends."""
 
+import json
 import shutil
 import socket
 import stat
@@ -27,8 +28,8 @@ PROCESSES = {
 }
 NAMES = {
     *("storefront", "otherStorefront", "courier", "otherCourier", "post", "telecom"),
-    *("claimsOfficer", "privacyOfficer", "secondPrivacyOfficer", "keyCustodian", "auditor"),
-    "otherPrivacyOfficer",
+    *("claimsOfficer", "secondClaimsOfficer", "privacyOfficer", "secondPrivacyOfficer"),
+    *("keyCustodian", "auditor", "otherPrivacyOfficer"),
 }
 READ = {"purpose": "IDENTIFY_FOR_ORDER"}
 
@@ -45,6 +46,14 @@ def home() -> Iterator[Path]:
 
 def _read(suite: Suite, subject_id: str) -> httpx.Response:
     return suite.as_("storefront").post(f"/v1/subjects/{subject_id}/data:read", json=READ)
+
+
+def _forget(home: Path, name: str) -> None:
+    """A home as it was made before the development suite had somebody of this name."""
+    path = home / "credentials.json"
+    document = json.loads(path.read_text("utf-8"))
+    del document["credentials"][name]
+    path.write_text(json.dumps(document), "utf-8")
 
 
 def test_every_process_has_its_name_its_socket_and_its_log(suite: Suite) -> None:
@@ -105,12 +114,14 @@ def test_a_second_start_keeps_data_and_keys(home: Path) -> None:
         subject_id = first.new_subject({"givenName": "Нұрсұлтан", "phone": new_phone()})
         credentials = first.credentials
         address = first.gateway
+    _forget(home, "secondClaimsOfficer")
     with Suite(home=home) as second:
         assert _read(second, subject_id).json()["data"]["givenName"] == "Нұрсұлтан"
         for name in ("storefront", "courier"):
             assert second.credentials[name] == credentials[name]
         # People's tokens end after a day: they are renewed.
         assert second.credentials["auditor"] != credentials["auditor"]
+        assert second.credentials.keys() == NAMES, "an older home learns who came since"
         assert second.gateway != address
 
 
