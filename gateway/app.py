@@ -26,9 +26,11 @@ from gateway.routes import MethodNotAllowed, Routes
 from gateway.transcoder import Given, Transcoder
 from services.chassis.contract import Contract
 from services.chassis.ids import new_uuid
-from services.chassis.refusal import Internal, Overloaded, Refusal
+from services.chassis.refusal import Internal, Overloaded, Refusal, TooLarge
 
 REFERENCE_KEY = "qupia-reference"
+# JSON may say in six bytes (\u0416) what takes two on the wire, and in base64 four for three.
+_JSON_FOR_WIRE = 3
 Page = Callable[[Headers], Awaitable[Answer]]
 
 
@@ -140,11 +142,13 @@ class Gateway:
         given = Given(
             path=match.values,
             query=bytes(exchange.scope["query_string"]),
-            body=await self._body(exchange, method.max_request_bytes),
+            body=await self._body(exchange, _JSON_FOR_WIRE * method.max_request_bytes),
             idempotency_key=exchange.headers.idempotency_key() if method.mutates else None,
             if_version=exchange.headers.if_match(),
         )
         request = self._transcoders[method.path].request(given).SerializeToString()
+        if len(request) > method.max_request_bytes:
+            raise TooLarge
         payload = await self._backend.call(method, request, metadata, self._limits.deadline)
         try:
             response = method.output_class.FromString(payload)

@@ -105,10 +105,10 @@ def _at(suite: Suite, time: datetime) -> None:
 )
 def test_a_claim_that_was_received_later_has_not_lapsed(
     suite: Suite,
-    kind: Claim.Kind.ValueType,
+    kind: claims_pb2.Claim.Kind.ValueType,
     concluded: bool,
     written: bool,
-    goes_on_as: Claim.State.ValueType,
+    goes_on_as: claims_pb2.Claim.State.ValueType,
 ) -> None:
     """T-8.1-b"""
     claim_id = _paper(suite, LONG_AGO, kind=kind)
