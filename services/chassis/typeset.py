@@ -9,9 +9,11 @@ as data only and are never read as markup.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +24,20 @@ from services.chassis.deadline import local_date
 # Templates import each other below this folder, and can read nothing outside it.
 _ROOT: Final = Path(__file__).parents[1]
 _PAGE: Final = Path(__file__).with_name("page.typ")
+_ALONE: Final = Path(__file__).with_name("alone.typ")
 _STANDARD: Final = "a-2b"
+# Typst names at once all characters that no font of a document shows, each in Rust's escapes.
+_NOT_SHOWN: Final = re.compile(
+    r'^error: PDF/\S+ error: the text `"((?:[^"\\]|\\.)*)"` could not be displayed', re.MULTILINE
+)
+_ESCAPE: Final = re.compile(r"\\(?:u\{([0-9a-f]+)\}|(.))")
+_ESCAPED: Final = {"0": "\0", "t": "\t", "n": "\n", "r": "\r"}
+# What only joins or varies the character before it: joiner, variation selectors, tags.
+_JOINING: Final = frozenset(
+    chr(code)
+    for first, last in [(0x200D, 0x200D), (0xFE00, 0xFE0F), (0xE0020, 0xE007F), (0xE0100, 0xE01EF)]
+    for code in range(first, last + 1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,26 +83,133 @@ def typeset_page(page: Page, moment: datetime) -> bytes:
 def typeset(template: Path, data: Mapping[str, object], moment: datetime) -> bytes:
     """The PDF/A-2b of a template with its data: selectable text, the same bytes for the same input.
 
-    `template` lies below `services/`; `data` is JSON-able, its texts any Unicode; `moment` (aware)
-    is the document's own time, whose day in Almaty is `data.date`. Raises ValueError for a template
-    that does not take this data: a defect, and the text holds none of it.
+    `template` lies below `services/`; `data` is JSON-able, its texts any Unicode, where a character
+    that no font has is printed as its code point: `[U+1F600]`. `moment` (aware) is the document's
+    own time, whose day in Almaty is `data.date`. Raises ValueError for a template that does not
+    take this data: a defect, and the text holds none of it.
     """
     if moment.utcoffset() is None:
         raise ValueError("a document's time has a zone")
     day = local_date(moment)
     printed = dict(data) | {"date": [day.year, day.month, day.day]}
+    characters: set[str] = set()
+    for text in _texts(printed):
+        characters.update(text)
+    _FONTS.meet(characters)
+    spelled = characters & _FONTS.nowhere
+    while isinstance(
+        pdf := _compiled(template, _written(printed, characters, spelled), moment), set
+    ):
+        # Fonts that have each of two characters, and none has both. The code points themselves are
+        # written in ASCII, and a letter is kept where it is enough to part it from its mark.
+        more = {each for each in pdf - spelled if not _is_plain(each)}
+        if not more:
+            # What Typst says may quote the data.
+            raise ValueError(f"the template {template.name} does not take its data")
+        spelled |= {each for each in more if unicodedata.category(each)[0] in "MC"} or more
+    return pdf
+
+
+def _compiled(template: Path, data: object, moment: datetime) -> bytes | set[str]:
+    """The PDF, or the characters that stand in its way: none where it is something else."""
     try:
         pdf = typst.compile(
-            str(template),
-            root=str(_ROOT),
+            template,
+            root=_ROOT,
             ignore_system_fonts=True,
-            sys_inputs={"data": json.dumps(printed, ensure_ascii=False)},
+            sys_inputs={"data": json.dumps(data, ensure_ascii=False)},
             pdf_standards=_STANDARD,
             timestamp=int(moment.timestamp()),
         )
-    except typst.TypstError:
-        # Its text may quote the data.
-        raise ValueError(f"the template {template.name} does not take its data") from None
+    except typst.TypstError as error:
+        return {
+            _ESCAPE.sub(_unescaped, character) for character in _NOT_SHOWN.findall(error.diagnostic)
+        }
     if not isinstance(pdf, bytes):
         raise TypeError("a template makes one document")
     return pdf
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    return chr(int(found[1], 16)) if found[1] else _ESCAPED.get(found[2], found[2])
+
+
+def _is_plain(character: str) -> bool:
+    return " " <= character <= "~"
+
+
+class _Fonts:
+    """What Typst's fonts have, asked of Typst once a character.
+
+    `nowhere` is what none has; `elsewhere` what the font of the paper itself has not.
+    """
+
+    def __init__(self) -> None:
+        self._met: set[str] = set()
+        self.nowhere: set[str] = set()
+        self.elsewhere: set[str] = set()
+
+    def meet(self, characters: set[str]) -> None:
+        """Settle these characters. Threads that meet the same come to the same."""
+        new = sorted(each for each in characters - self._met if not _is_plain(each))
+        if new:
+            self.nowhere.update(self._lacking(new, fallback=True))
+            self.elsewhere.update(self._lacking(new, fallback=False))
+            self._met.update(new)
+
+    @staticmethod
+    def _lacking(characters: list[str], *, fallback: bool) -> set[str]:
+        asked = {"characters": characters, "fallback": fallback}
+        answer = _compiled(_ALONE, asked, datetime.fromtimestamp(0, UTC))
+        return answer if isinstance(answer, set) else set()
+
+
+_FONTS: Final = _Fonts()
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from _texts(list(value.values()))
+    elif isinstance(value, Sequence):
+        for member in value:
+            yield from _texts(member)
+
+
+def _written(value: object, characters: set[str], spelled: set[str]) -> object:
+    """The data with the `spelled` of its characters as code points, and all that joins them.
+
+    A mark too after a letter of another font: the paper's own font would print the mark alone.
+    """
+    marks = {each for each in characters if unicodedata.category(each)[0] == "M"} - _JOINING
+    parted = marks - _FONTS.elsewhere
+    apart = characters & _FONTS.elsewhere if parted else set()
+    if not spelled and not apart:
+        return value
+    pattern = re.compile(
+        f"{_one_of(spelled)}{_one_of(marks | _JOINING)}*|{_one_of(apart)}{_one_of(marks)}+"
+    )
+
+    def of_one(found: re.Match[str]) -> str:
+        joined = marks | _JOINING if found[0][0] in spelled else parted
+        return "".join(
+            f"[U+{ord(each):04X}]" if each in spelled or (each in joined and index) else each
+            for index, each in enumerate(found[0])
+        )
+
+    def of_all(value: object) -> object:
+        if isinstance(value, str):
+            return pattern.sub(of_one, value)
+        if isinstance(value, Mapping):
+            return {name: of_all(member) for name, member in value.items()}
+        if isinstance(value, Sequence):
+            return [of_all(member) for member in value]
+        return value
+
+    return of_all(value)
+
+
+def _one_of(characters: set[str] | frozenset[str]) -> str:
+    """A pattern of one of these; of none, where there are none."""
+    return f"[{re.escape(''.join(sorted(characters)))}]" if characters else "(?!)"

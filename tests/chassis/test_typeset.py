@@ -2,11 +2,14 @@
 """Letters and pages as PDF."""
 
 import io
+import unicodedata
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pypdf
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from services.chassis import typeset as typeset_module
 from services.chassis.typeset import Page, Section, typeset, typeset_page
@@ -68,3 +71,56 @@ def test_a_template_that_does_not_take_its_data_quotes_none_of_it() -> None:
         typeset(PAGE_TEMPLATE, {"title": "құпия сөз"}, MOMENT)
     assert "құпия сөз" not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("written", "printed"),
+    [
+        ("a😀", "a[U+1F600]"),
+        ("中文 x", "[U+4E2D][U+6587] x"),
+        ("👨\u200d👩 x", "[U+1F468][U+200D][U+1F469] x"),
+        ("1\ufe0f\u20e3 1", "1[U+FE0F][U+20E3] 1"),
+        ("\x00\ufffe]^-\\", "[U+0000][U+FFFE]]^-\\"),
+        # What joins an unseen character is told, what joins a seen one is not touched.
+        ("☑\ufe0f 😀\ufe0f x", "☑\ufe0f [U+1F600][U+FE0F] x"),
+        # Each has a glyph, and no font has both; the letter stays, also where it stands alone.
+        ("и\u20d7 и", "и[U+20D7] и"),
+        # The font of the paper would print these marks and leave out what they stand with.
+        ("中\u0301 x", "[U+4E2D][U+0301] x"),
+        ("☑\u0301 x", "☑[U+0301] x"),
+    ],
+)
+def test_what_no_font_has_is_printed_as_its_code_point(written: str, printed: str) -> None:
+    assert printed in _text(typeset_page(_page(Section("", [written])), MOMENT))
+
+
+def test_what_the_fonts_have_is_printed_as_it_is() -> None:
+    words = "naïve Ґґ ψυχή № 5 ☑\ufe0f — “x” ₸"
+    assert words in _text(typeset_page(_page(Section("", [words])), MOMENT))
+
+
+def _characters() -> st.SearchStrategy[str]:
+    """Of all planes, and more often those that do something to their neighbour."""
+    joiners = st.sampled_from(
+        "\u200c\u200d\ufe0e\ufe0f\u034f\u00ad\u20e3\u20d7\ufeff\ufffe\x85\x0b"
+    )
+    marks = st.characters(categories=["Mn", "Mc", "Me"])
+    odd = st.characters(categories=["Cc", "Cf", "Cn", "Co"])
+    return st.one_of(st.characters(exclude_categories=["Cs"]), joiners, marks, odd)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.text(_characters(), max_size=80))
+def test_a_page_of_any_text_is_made(words: str) -> None:
+    section = Section(words, [words], [words], [[words]])
+    assert typeset_page(_page(section), MOMENT).startswith(b"%PDF")
+
+
+def test_a_sample_of_every_plane_is_printed_whole() -> None:
+    """Each character that is not blank by nature is there: as itself or as its code point."""
+    sample = [chr(code) for code in range(0x21, 0x110000, 611) if not 0xD800 <= code <= 0xDFFF]
+    visible = [each for each in sample if unicodedata.category(each)[0] in "LNS"]
+    printed = _text(typeset_page(_page(Section("", sample)), MOMENT))
+    folded = unicodedata.normalize("NFKC", printed)
+    for each in visible:
+        assert f"[U+{ord(each):04X}]" in printed or unicodedata.normalize("NFKC", each) in folded
