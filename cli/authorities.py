@@ -58,7 +58,14 @@ def list_bodies(chosen: As = "", as_json: Json = False) -> None:
         rows = [(a["authorityId"], a["legalName"], a["bin"], a["state"]) for a in found]
         document = {"authorities": [dict(each) for each in found]}
         columns = ("authority", "name", "BIN", "state")
-        terminal.table(document, columns, rows, empty="No state body is registered.")
+        terminal.table(
+            document,
+            columns,
+            rows,
+            whole=("authority",),
+            spare=("BIN", "state"),
+            empty="No state body is registered.",
+        )
 
 
 def _show(terminal: Terminal, answer: Mapping[str, Any]) -> None:

@@ -47,8 +47,14 @@ def list_claims(
         }
         page = office.get("/v1/claims", query)
         claims = page.get("claims", ())
-        columns = ("number", "due", "kind", "state", "blocks", "enforcement", "officer", "id")
-        terminal.table(dict(page), columns, [_row(claim) for claim in claims])
+        columns = ("number", "due", "kind", "state", "blocks", "enforcement", "officer")
+        terminal.table(
+            dict(page),
+            columns,
+            [_row(claim) for claim in claims],
+            whole=("number", "due"),
+            spare=("enforcement", "officer", "blocks", "kind"),
+        )
         if page.get("nextPageToken"):
             terminal.warn(f"There are more: these are the {limit} most urgent.")
 
@@ -201,7 +207,6 @@ def _row(claim: Mapping[str, Any]) -> Sequence[object]:
         "yes" if claim.get("blocks") else "",
         claim.get("enforcement", ""),
         str(claim.get("officer", "")).rpartition("#")[2],
-        claim["claimId"],
     )
 
 
@@ -219,7 +224,8 @@ def _tell(
     terminal: Terminal, title: str, columns: Sequence[str], items: Sequence[Any], row: Any
 ) -> None:
     terminal.note(f"\n{title}")
-    terminal.table({}, columns, [row(item) for item in items])
+    rows = [row(item) for item in items]
+    terminal.table({}, columns, rows, whole=("id",), spare=("by",))
 
 
 def _document(document: Mapping[str, Any]) -> Sequence[object]:

@@ -30,7 +30,14 @@ def list_incidents(
         page = office.get("/v1/incidents", {"includeClosed": closed})
         rows = [_row(each) for each in page.get("incidents", ())]
         columns = ("notice due", "kind", "cause", "intent", "affected#", "notice", "id")
-        terminal.table(dict(page), columns, rows)
+        terminal.table(
+            dict(page),
+            columns,
+            rows,
+            whole=("notice due", "id"),
+            # Whether notice is owed is said by its day, too.
+            spare=("intent", "notice", "affected", "cause", "kind"),
+        )
 
 
 @app.command()

@@ -114,7 +114,8 @@ def _add_registry(app: typer.Typer) -> None:
                 for r in found
             ]
             columns = ("recipient", "kind", "state", "legal name", "agreement", "valid")
-            terminal.table({"recipients": found}, columns, rows)
+            spare = ("valid", "agreement", "kind", "state")
+            terminal.table({"recipients": found}, columns, rows, whole=("recipient",), spare=spare)
 
 
 def _add_keys(app: typer.Typer, database_url: Callable[[], str]) -> None:

@@ -44,7 +44,14 @@ def list_requests(
         ]
         document = {"requests": [dict(each) for each in found]}
         columns = ("request", "state", "ground", "categories", "due", "until")
-        terminal.table(document, columns, rows, empty="No state body has asked for anything.")
+        terminal.table(
+            document,
+            columns,
+            rows,
+            whole=("request",),
+            spare=("until", "ground", "categories"),
+            empty="No state body has asked for anything.",
+        )
 
 
 @app.command()

@@ -94,7 +94,14 @@ def destructions(
         ]
         columns = ("subject", "ground", "due", "executed by", "held by")
         document = {"destructions": [dict(each) for each in found]}
-        terminal.table(document, columns, rows, empty=f"No destruction is {state}.")
+        terminal.table(
+            document,
+            columns,
+            rows,
+            whole=("subject",),
+            spare=("executed by", "held by", "ground"),
+            empty=f"No destruction is {state}.",
+        )
 
 
 def _lines(answer: Mapping[str, Any], *, dry_run: bool) -> list[tuple[str, object]]:

@@ -60,6 +60,8 @@ def tasks(
             document,
             columns,
             [row for each in wanted for row in _rows(each)],
+            whole=("due", "id"),
+            spare=("about", "what"),
             empty="Nothing is to do.",
         )
         for path in unseen:

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What officers' commands print: results on stdout, as tables or as JSON; the rest on stderr.
 
-A table fits the terminal; into a pipe it is written in full width, so that no id is broken.
+A table fits the terminal, with ids and days unbroken; into a pipe it is written in full width.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -15,6 +15,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as RichProgress
 from rich.table import Table
 from rich.text import Text
+
+from cli.columns import GAP, columns_of, widths, without_spare
 
 LOCAL = ZoneInfo("Asia/Almaty")
 """The zone of the law's days."""
@@ -72,25 +74,41 @@ class Terminal:
         columns: Sequence[str],
         rows: Sequence[Sequence[object]],
         *,
+        whole: Collection[str] = (),
+        spare: Sequence[str] = (),
         empty: str = "There is none.",
     ) -> None:
         """Many things: a JSON document, or a table; a column whose title ends in # is of numbers
-        (the # is not shown)."""
+        (the # is not shown).
+
+        Cells of columns in `whole` are never broken; those in `spare` are left out, the first
+        first, where the terminal is too narrow for all.
+        """
         if self.as_json:
             self._json(document)
             return
         if not rows:
             self.note(empty)
             return
-        table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-        for name in columns:
-            number = name.endswith("#")
+        titles = [name.removesuffix("#") for name in columns]
+        cells = [[_cell(cell) for cell in row] for row in rows]
+        all_ = columns_of(titles, [[cell.plain for cell in row] for row in cells], whole)
+        kept = without_spare(all_, spare, self._out.width)
+        fitting = widths(kept, self._out.width)
+        table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, GAP, 0, 0))
+        for place, column in enumerate(kept):
             table.add_column(
-                name.removesuffix("#"), justify="right" if number else "left", overflow="fold"
+                column.title,
+                justify="right" if columns[column.at].endswith("#") else "left",
+                overflow="fold",
+                width=fitting[place] if fitting else None,
             )
-        for row in rows:
-            table.add_row(*(_cell(cell) for cell in row))
+        for row in cells:
+            table.add_row(*(row[column.at] for column in kept))
         self._out.print(table)
+        if len(kept) < len(all_):
+            left = [column.title for column in all_ if column not in kept]
+            self.warn(f"Too narrow for: {', '.join(left)}.")
 
     def note(self, text: str) -> None:
         """A word for people; none where JSON was asked for."""
