@@ -82,7 +82,10 @@ def noticed(broker: Snapshot) -> Iterator[NoticeRow]:
 
 
 def untold(broker: Snapshot) -> Iterator[tuple[str, str, str]]:
-    """(site, change, delivery) that left before a settled change, and nobody was told."""
+    """(site, change, delivery) that left before a settled change, and nobody was told.
+
+    That a block was lifted is told only to who could go on then, which is not on record.
+    """
     c, r = recalls.c, releases.c
     told = exists().where(
         notices.c.change_id == c.change_id, notices.c.delivery_id == r.delivery_id
@@ -90,7 +93,9 @@ def untold(broker: Snapshot) -> Iterator[tuple[str, str, str]]:
     statement = (
         select(c.site_id, c.change_id, r.delivery_id)
         .join(releases, and_(r.site_id == c.site_id, r.subject_id == c.subject_id))
-        .where(c.settled, r.state.in_(_LEFT), r.end_time <= c.change_time, ~told)
+        .where(
+            c.settled, c.kind != "LIFTED", r.state.in_(_LEFT), r.end_time <= c.change_time, ~told
+        )
         .distinct()
     )
     for row in broker.stream(statement):

@@ -10,7 +10,7 @@ from services.disclosure.ledger import Disclosure, Outcome
 from services.disclosure.permission import Denial, Ground
 
 CLAUSE: Final = "5.3"
-_FIELDS: Final = {
+FIELDS: Final = {
     Category.NAME: ("familyName", "givenName", "patronymic"),
     Category.PHONE: ("phone",),
     Category.EMAIL: ("email",),
@@ -26,6 +26,7 @@ _FIELDS: Final = {
     Category.PURCHASES: ("purchases",),
     Category.CONFIGURED: (),
 }
+"""The data of each category by name, but for those that a site has added itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class FormerPackage:
 
 def could_have_left(request: AuthorityRequest) -> tuple[str, ...]:
     """The data that an approved request reaches, by name: what may have left where nobody saw."""
-    return tuple(sorted(name for each in request.approved for name in _FIELDS[each]))
+    return tuple(sorted(name for each in request.approved for name in FIELDS[each]))
 
 
 def line(

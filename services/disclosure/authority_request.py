@@ -247,8 +247,10 @@ def release_denial(
     state = request.at(now)
     if state is RequestState.PENDING:
         return "AWAITING_SECOND_APPROVAL"
-    given = state is RequestState.PICKED_UP and now < request.expire_time
-    if not (given if repeated else state in _RELEASABLE):
+    # What was or may have been given never lapses; that it may be given again does.
+    in_time = now < request.expire_time
+    given = state is RequestState.PICKED_UP and in_time
+    if not (given if repeated else state in _RELEASABLE and in_time):
         return "STATE_CONFLICT"
     if not compelled:
         return ""

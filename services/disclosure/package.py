@@ -14,7 +14,7 @@ from services.chassis.signing import Signer
 from services.chassis.sites import Operator
 from services.chassis.typeset import Page, Section, typeset_page
 from services.disclosure.authority import Authority
-from services.disclosure.authority_release import FormerPackage
+from services.disclosure.authority_release import FIELDS, FormerPackage
 from services.disclosure.authority_request import AuthorityRequest, Category
 from services.disclosure.authority_texts import Official
 from services.disclosure.package_words import WORDS, Words
@@ -111,7 +111,12 @@ def _paragraphs(words: Words, contents: Contents, signer: Signer) -> Iterator[st
     yield words.subject.format(subject=request.subject_id)
     if contents.disputed_since is not None:
         yield words.disputed.format(since=f"{local_date(contents.disputed_since):%d.%m.%Y}")
-    yield words.given.format(categories=_named(words, request.approved))
+    given = tuple(each for each in request.approved if _values(each, contents.data))
+    if given:
+        yield words.given.format(categories=_named(words, given, contents.data))
+    absent = tuple(each for each in request.approved if each not in given)
+    if absent:
+        yield words.absent.format(categories=_named(words, absent))
     refused = tuple(each for each in request.categories if each not in request.approved)
     if refused:
         yield words.not_given.format(categories=_named(words, refused))
@@ -122,8 +127,28 @@ def _paragraphs(words: Words, contents: Contents, signer: Signer) -> Iterator[st
     yield words.signature.format(key=signer.key_id)
 
 
-def _named(words: Words, categories: tuple[Category, ...]) -> str:
-    return "; ".join(words.categories[each] for each in categories)
+def _named(
+    words: Words, categories: tuple[Category, ...], data: Mapping[str, Any] | None = None
+) -> str:
+    """The categories by their names; with `data`, of a name only those parts that are there."""
+    return "; ".join(
+        words.categories[each]
+        if data is None or each is not Category.NAME
+        else ", ".join(words.data[part].lower() for part in _values(each, data))
+        for each in categories
+    )
+
+
+def _values(category: Category, data: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the vault gave of a category, by name; empty where the site has no such data."""
+    own = data.get("data", {})
+    if category is Category.TECHNICAL:
+        return ("visits",) if data.get("visits") else ()
+    if category is Category.PURCHASES:
+        return ("purchases",) if data.get("purchases") else ()
+    if category is Category.CONFIGURED:
+        return tuple(own.get("configured", ()))
+    return tuple(name for name in FIELDS[category] if name in own)
 
 
 def _rows(words: Words, data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -170,7 +195,12 @@ def _told(contents: Contents, moment: datetime) -> dict[str, object]:
             "subjectId": request.subject_id,
         },
         "tasks": [
-            {"category": each, "given": each in request.approved} for each in request.categories
+            {
+                "category": each,
+                "approved": each in request.approved,
+                "given": each in request.approved and bool(_values(each, contents.data)),
+            }
+            for each in request.categories
         ],
         "giveTime": moment.isoformat(),
         "disputedSince": since.isoformat() if since else None,

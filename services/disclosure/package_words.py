@@ -18,6 +18,7 @@ class Words:
     ground: str
     subject: str
     given: str
+    absent: str
     not_given: str
     disputed: str
     repeated: str
@@ -38,6 +39,7 @@ WORDS: Final[Mapping[str, Words]] = {
         ground="Негіз: {act}, {article}. Құжат: № {number}, {day}, SHA-256 {sha256}.",
         subject="Деректер субъектісінің белгісі: {subject}.",
         given="Берілген деректер: {categories}.",
+        absent="Беруге рұқсат етілген, бірақ сайтта жоқ деректер: {categories}.",
         not_given="Сұралған, бірақ берілмеген деректер: {categories}.",
         disputed="НАЗАР АУДАРЫҢЫЗ: деректер даулы, {since} бастап бұғатталған.",
         repeated=(
@@ -79,6 +81,7 @@ WORDS: Final[Mapping[str, Words]] = {
         ground="Основание: {act}, {article}. Документ: № {number} от {day}, SHA-256 {sha256}.",
         subject="Обозначение субъекта данных: {subject}.",
         given="Переданы данные: {categories}.",
+        absent="Разрешены к передаче, но на сайте таких данных нет: {categories}.",
         not_given="Запрошены, но не переданы: {categories}.",
         disputed="ВНИМАНИЕ: данные оспариваются, заблокированы с {since}.",
         repeated=(

@@ -127,8 +127,11 @@ def activation_denial(recipient: Recipient, person: str) -> str:
     Two different people let a recipient, or its new terms, in; a suspended one
     may come back the same way (clause 6.2.2).
     """
-    first = recipient.renewed_by if recipient.renewal is not None else recipient.registered_by
-    if person == first:
+    firsts = {recipient.renewed_by} if recipient.renewal is not None else set()
+    if recipient.state is RecipientState.REGISTERED or not firsts:
+        # New terms proposed by another let nobody in whom they registered themselves.
+        firsts.add(recipient.registered_by)
+    if person in firsts:
         return "AWAITING_SECOND_APPROVAL"
     if recipient.state is RecipientState.ACTIVE and recipient.renewal is None:
         return "STATE_CONFLICT"

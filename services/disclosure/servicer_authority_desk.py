@@ -23,11 +23,23 @@ from services.chassis.sealed.courier import Courier
 from services.chassis.sealed.document import StoredDocument
 from services.chassis.signing import Signer
 from services.chassis.sites import Sites
-from services.disclosure import store_authority_requests, wire_authorities
+from services.disclosure import (
+    store_authorities,
+    store_authority_requests,
+    store_recipients,
+    wire_authorities,
+)
 from services.disclosure.authority_release import references
 from services.disclosure.authority_request import AuthorityRequest
 from services.disclosure.authority_texts import Text, seal_texts
-from services.disclosure.permission import RULES_VERSION
+from services.disclosure.permission import (
+    RULES_VERSION,
+    STATE_BODY,
+    Asked,
+    Denial,
+    Ground,
+    decide,
+)
 from services.disclosure.servicer_acts import entry
 
 _DELIVERY_RESERVE = 0.5
@@ -133,3 +145,14 @@ def proof(
         digests=digests,
         secret_until=request.secrecy(now),
     )
+
+
+def body_denial(connection: Connection, site_id: str, authority_id: str) -> Denial | None:
+    """What the rules say of whoever is named as the body; approval is asked for later."""
+    body = store_authorities.find(connection, site_id, authority_id)
+    if body is not None:
+        return decide(Asked(STATE_BODY, Ground.LAW, body.state, approved=True))
+    recipient = store_recipients.find(connection, site_id, authority_id)
+    if recipient is not None:
+        return decide(Asked(recipient.kind, Ground.LAW, recipient.state))
+    return decide(Asked("", Ground.LAW, None))

@@ -39,7 +39,7 @@ from services.disclosure.ledger import Outcome
 from services.disclosure.permission import Denial
 from services.disclosure.servicer_acts import DONE, REFUSED
 from services.disclosure.servicer_authorities import require_person
-from services.disclosure.servicer_authority_desk import Desk, proof
+from services.disclosure.servicer_authority_desk import Desk, body_denial, proof
 
 _R = authority_requests_pb2
 _CHECK_SECONDS = 2.0
@@ -60,7 +60,8 @@ class AuthorityReleaseServicer:
 
         A package that was picked up is let go once more only as `repeated`, with a reason.
         Raises AwaitingSecondApproval (not approved yet, or compelled by who entered it),
-        LegalGroundMissing (compelled without a compulsory act), SubjectBlocked or
+        LegalGroundMissing (compelled without a compulsory act), RecipientNotPermitted for a body
+        that is suspended, SubjectBlocked or
         SubjectRestricted (HELD from then on), StateConflict, NotFound, Unavailable.
         """
         asked = cast(_R.ReleaseToAuthorityRequest, call.request)
@@ -71,6 +72,9 @@ class AuthorityReleaseServicer:
         desk = self._desk
         with desk.database.transaction() as connection:
             request = desk.find(connection, call, asked.authority_request_id)
+            if desk.keys.standing(connection, call) is not None:
+                # The code is told once. What became of the request since is for nobody to decide.
+                return _R.ReleaseToAuthorityResponse(request=desk.message(connection, request))
             self._require_releasable(connection, call, request, asked)
         against = self._ask(call, _compelled(request, compelled=asked.compelled))
         if against is not None:
@@ -97,6 +101,9 @@ class AuthorityReleaseServicer:
         )
         if reason:
             raise refusal_of(reason, CLAUSE)
+        denial = body_denial(connection, request.site_id, request.authority_id)
+        if denial is not None:
+            raise refusal_of(denial.reason, denial.clause)
         under_way = store_authority_releases.is_under_way(connection, *place)
         if under_way or sealed_store.stored_at(connection, *place, request.official_id) is None:
             raise Unavailable(retry_after=1)

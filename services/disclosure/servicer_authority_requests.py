@@ -28,11 +28,9 @@ from services.chassis.refusal import (
 from services.chassis.sealed import store as sealed_store
 from services.chassis.sealed.document import StoredDocument
 from services.disclosure import (
-    store_authorities,
     store_authority_releases,
     store_authority_requests,
     store_ledger,
-    store_recipients,
     wire,
     wire_authorities,
 )
@@ -52,10 +50,10 @@ from services.disclosure.authority_request import (
 )
 from services.disclosure.authority_texts import Official, Text, TextKind
 from services.disclosure.ledger import Outcome
-from services.disclosure.permission import STATE_BODY, Asked, Denial, Ground, decide
+from services.disclosure.permission import Denial
 from services.disclosure.servicer_acts import DONE, PERMITTED, REFUSED, entry
 from services.disclosure.servicer_authorities import require_person
-from services.disclosure.servicer_authority_desk import Desk, proof
+from services.disclosure.servicer_authority_desk import Desk, body_denial, proof
 from services.disclosure.store_authority_requests import Owed
 
 _R = authority_requests_pb2
@@ -93,19 +91,29 @@ class AuthorityRequestServicer:
         asked = cast(_R.SubmitAuthorityRequestRequest, call.request).request
         require_person(call)
         desk, now = self._desk, self._desk.clock.now()
-        _check_times(asked, now)
         with desk.database.transaction() as connection:
-            against = _against(connection, call, asked)
-            if against is not None:
-                _record_refused(connection, desk, call, asked, against, now)
-                call.recorded = True
-            request_id = "" if against else self._enter(connection, call, asked, now)
-        if against is not None:
-            raise against
+            # What was entered was good then, whatever has changed since.
+            request_id = desk.keys.standing(connection, call)
+        if request_id is None:
+            request_id = self._submit(call, asked, now)
         desk.deliver(call, request_id)
         with desk.database.transaction() as connection:
             found = desk.find(connection, call, request_id)
             return _R.SubmitAuthorityRequestResponse(request=desk.message(connection, found))
+
+    def _submit(self, call: Call, asked: _R.AuthorityRequest, now: datetime) -> str:
+        _check_times(asked, now)
+        desk, request_id = self._desk, ""
+        with desk.database.transaction() as connection:
+            against = _against(connection, call, asked)
+            if against is None:
+                request_id = self._enter(connection, call, asked, now)
+            else:
+                _record_refused(connection, desk, call, asked, against, now)
+                call.recorded = True
+        if against is not None:
+            raise against
+        return request_id
 
     def _enter(
         self, connection: Connection, call: Call, asked: _R.AuthorityRequest, now: datetime
@@ -226,6 +234,9 @@ class AuthorityRequestServicer:
             place = (request.site_id, request.request_id)
             if store_authority_releases.is_under_way(connection, *place):
                 raise Unavailable(retry_after=1)
+            if store_authority_releases.first_of(connection, *place):
+                # It was let go once more after an attempt by which all may have left.
+                raise refusal_of("STATE_CONFLICT", CLAUSE)
             lapsed = request.at(now) is RequestState.EXPIRED and bool(request.approved)
             rule = "request-lapsed" if lapsed else "request-not-approved"
             self._desk.keep_texts(connection, place, [Text(TextKind.REASON, asked.reason)], now)
@@ -280,7 +291,7 @@ class AuthorityRequestServicer:
 def _against(connection: Connection, call: Call, asked: _R.AuthorityRequest) -> Refusal | None:
     """What stands against entering a request: an incomplete ground, or who asks."""
     authorization = asked.authorization
-    denial = _body_denial(connection, call.principal.site_id, authorization.authority_id)
+    denial = body_denial(connection, call.principal.site_id, authorization.authority_id)
     if authorization.authority_id and denial is not None:
         return refusal_of(denial.reason, denial.clause)
     ground = authorization.ground
@@ -290,17 +301,6 @@ def _against(connection: Connection, call: Call, asked: _R.AuthorityRequest) -> 
         return None
     fields = [FieldViolation(path, "required", "has to be given") for path in lacking]
     return LegalGroundMissing(CLAUSE, fields)
-
-
-def _body_denial(connection: Connection, site_id: str, authority_id: str) -> Denial | None:
-    """What the rules say of whoever is named as the body; approval is asked for later."""
-    body = store_authorities.find(connection, site_id, authority_id)
-    if body is not None:
-        return decide(Asked(STATE_BODY, Ground.LAW, body.state, approved=True))
-    recipient = store_recipients.find(connection, site_id, authority_id)
-    if recipient is not None:
-        return decide(Asked(recipient.kind, Ground.LAW, recipient.state))
-    return decide(Asked("", Ground.LAW, None))
 
 
 def _given(asked: _R.AuthorityRequest) -> dict[str, bool]:

@@ -104,8 +104,10 @@ class OrderServicer:
         """
         request = cast(disclosure_pb2.AssignOrderRequest, call.request)
         site_id, now = call.principal.site_id, self._clock.now()
-        expire_time, limit = _expire_time(request, now), _fetch_limit(request)
+        expire_time, limit = _expire_time(request), _fetch_limit(request)
         with self._database.transaction() as connection:
+            if expire_time is not None and expire_time <= now:
+                self._refuse_unless_repeated(connection, call)
             known = store_orders.find(connection, site_id, request.order_id)
             if known is None:
                 raise NotFound
@@ -133,6 +135,12 @@ class OrderServicer:
                 if not store_orders.record(connection, act, proof, wire.slice_bytes, now):
                     raise StateConflict
         return self._assigned(call, stands)
+
+    def _refuse_unless_repeated(self, connection: Connection, call: Call) -> None:
+        """The time of a repeat was still to come when it was first asked for."""
+        if self._keys.standing(connection, call) is None:
+            fault = FieldViolation("expireTime", "future", "a time to come")
+            raise InvalidArgument(fields=[fault])
 
     def close_order(self, call: Call) -> disclosure_pb2.CloseOrderResponse:
         """Close an order that is open or proposed; one that is closed stays as it is.
@@ -269,13 +277,8 @@ def _fetch_limit(request: disclosure_pb2.AssignOrderRequest) -> int:
     return request.fetch_limit
 
 
-def _expire_time(request: disclosure_pb2.AssignOrderRequest, now: datetime) -> datetime | None:
-    if not request.HasField("expire_time"):
-        return None
-    expire_time = wire.instant(request.expire_time)
-    if expire_time <= now:
-        raise InvalidArgument(fields=[FieldViolation("expireTime", "future", "a time to come")])
-    return expire_time
+def _expire_time(request: disclosure_pb2.AssignOrderRequest) -> datetime | None:
+    return wire.instant(request.expire_time) if request.HasField("expire_time") else None
 
 
 def _same(

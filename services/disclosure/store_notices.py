@@ -23,8 +23,26 @@ from sqlalchemy.engine import Connection, Row
 
 from services.chassis.ids import new_uuid
 from services.disclosure.notice import INSTRUCTIONS, Instruction, Notice, NoticeState, Recall
-from services.disclosure.tables import HAS_LEFT, IS_PREPARED, releases
+from services.disclosure.order import OrderState
+from services.disclosure.tables import HAS_LEFT, IS_PREPARED, deliveries, orders, releases
 from services.disclosure.tables_notices import notices, recall_cursor, recalls
+
+_GOES_ON = exists(
+    select(deliveries.c.delivery_id)
+    .join(
+        orders,
+        and_(
+            orders.c.site_id == deliveries.c.site_id,
+            orders.c.registration_id == deliveries.c.registration_id,
+        ),
+    )
+    .where(
+        deliveries.c.site_id == releases.c.site_id,
+        deliveries.c.delivery_id == releases.c.delivery_id,
+        deliveries.c.ended_time.is_(None),
+        orders.c.state == OrderState.OPEN,
+    )
+)
 
 
 def cursor(connection: Connection) -> tuple[str, str]:
@@ -78,12 +96,16 @@ def notify(connection: Connection, recall: Recall, now: datetime) -> list[Notice
     pending = connection.execute(select(exists(of_subject.where(IS_PREPARED)))).scalar_one()
     told = select(notices.c.delivery_id).where(notices.c.change_id == recall.change_id)
     r = releases.c
-    rows = connection.execute(
+    holders = (
         select(r.recipient_id, r.order_id, r.delivery_id)
         .filter_by(**subject)
         .where(HAS_LEFT, r.delivery_id.not_in(told))
         .distinct()
     )
+    if INSTRUCTIONS[recall.kind] is Instruction.RESUME:
+        # Whoever lost the delivery, or whose order is closed, has nothing to go on with.
+        holders = holders.where(_GOES_ON)
+    rows = connection.execute(holders)
     made = [
         Notice(
             recall.site_id,

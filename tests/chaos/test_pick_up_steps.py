@@ -118,6 +118,9 @@ def test_what_the_vault_gave_out_may_have_left_and_is_decided_on_again(
     assert refused is not None
     assert refused.json()["code"] == "NOT_AVAILABLE", "the code was brought once"
     pick_up.code = pick_up.request.released()
+    # What may have left cannot be called never given, although a new code is out.
+    rejected = pick_up.request.act("reject", {"reason": "Код пропал."})
+    assert (rejected.status, rejected.json["code"]) == (409, "STATE_CONFLICT")
     given = pick_up.ask()
     assert given is not None
     assert given.status_code == 200, given.text

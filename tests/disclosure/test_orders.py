@@ -172,6 +172,23 @@ def test_the_same_key_assigns_once_also_after_the_order_closed(house: House) -> 
     assert (again.delivery_id, again.state) == (first, d.Delivery.ENDED)
 
 
+def test_the_same_key_assigns_once_also_after_its_time(house: House) -> None:
+    recipient = house.recipient()
+    house.order()
+    request = d.AssignOrderRequest(
+        order_id="A-1001",
+        recipient_id=recipient.recipient_id,
+        expire_time=_in(house, 60),
+        request_id="k1",
+    )
+    first = house.call(STOREFRONT, request).delivery.delivery_id
+    house.pass_time(61)
+    again = house.call(STOREFRONT, request).delivery
+    assert (again.delivery_id, again.state) == (first, d.Delivery.ENDED)
+    request.request_id = "k2"
+    assert house.refused(STOREFRONT, request) == "INVALID_ARGUMENT"
+
+
 def test_an_assignment_expires_by_itself(house: House) -> None:
     recipient = house.recipient()
     house.order()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from qupia.disclosure.v1 import disclosure_pb2 as d
 from services.chassis.ids import new_uuid
 from services.chassis.refusal import (
     InvalidArgument,
@@ -18,7 +19,7 @@ from services.chassis.refusal import (
 )
 from services.disclosure.notice import Recall
 from services.disclosure.recaller import Heard, Recaller
-from tests.disclosure.house import SITE, START, SUBJECT, House, release
+from tests.disclosure.house import SITE, START, STOREFRONT, SUBJECT, House, release
 
 LIFE = new_uuid()
 _Answer = Heard | Refusal
@@ -73,6 +74,27 @@ def test_whoever_is_known_to_hold_data_is_told_although_the_vault_refuses(holder
     with pytest.raises(PermissionDenied):
         recaller.round()
     assert _told(holder) == ["STOP_USING"]
+
+
+def _lifted() -> Heard:
+    return Heard([Recall(new_uuid(), SITE, SUBJECT, "LIFTED", START)], "2/b", LIFE)
+
+
+def test_whoever_still_has_the_delivery_goes_on_when_the_block_is_lifted(holder: House) -> None:
+    _recaller(holder, _blocked(), _lifted())[0].round()
+    assert sorted(_told(holder)) == ["RESUME", "STOP_USING"]
+
+
+@pytest.mark.parametrize("end", ["closed", "reassigned"])
+def test_whoever_lost_the_delivery_has_nothing_to_go_on_with(holder: House, end: str) -> None:
+    """T-5.2-c"""
+    if end == "closed":
+        holder.call(STOREFRONT, d.CloseOrderRequest(order_id="A-1001"))
+    else:
+        holder.delivery(holder.recipient(number=1))
+    _recaller(holder, _blocked(), _lifted())[0].round()
+    assert _told(holder) == ["STOP_USING"]
+    assert holder.rows("SELECT 1 FROM recalls WHERE NOT settled") == []
 
 
 def test_a_cursor_that_the_vault_does_not_know_begins_again(holder: House) -> None:

@@ -176,6 +176,16 @@ def test_new_terms_come_into_force_by_a_second_person(house: House) -> None:
     assert house.refused(officer("two"), activate) == "STATE_CONFLICT"
 
 
+def test_terms_of_another_let_nobody_in_whom_one_registered(house: House) -> None:
+    """T-6.2.2-a"""
+    recipient_id = _registered(house)
+    _renewed(house, recipient_id, "two", agreement="Agreement 8")
+    activate = d.ActivateRecipientRequest(recipient_id=recipient_id)
+    for person in ("one", "two"):
+        assert house.refused(officer(person), activate) == "AWAITING_SECOND_APPROVAL"
+    assert house.call(officer("three"), activate).recipient.state == d.Recipient.ACTIVE
+
+
 def test_keys_bound_to_a_certificate_open_nothing_over_another_connection(house: House) -> None:
     mine = house.recipient()
     delivery_id = house.delivery(mine)

@@ -11,12 +11,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from pypdf import PdfReader
 
+from services.chassis.ids import new_uuid
 from tests.policy.person import DATA, Person, is_refused
 from tests.policy.records import Records
 from tests.policy.site import Site
 from tests.policy.state_body import (
     OFFICIAL,
     PATH,
+    Request,
     authority,
     data_in,
     form,
@@ -167,6 +169,26 @@ def test_the_package_is_signed_and_has_a_letter_in_kazakh_and_in_russian(
     assert authorization["official"] == OFFICIAL
 
 
+def test_the_letter_says_given_of_what_was_there(site: Site, body: str) -> None:
+    """T-5.3-b, T-6.2.2-a"""
+    person = site.person({"familyName": "Ахметова", "phone": "+77010000000"})
+    asked = ("NAME", "EMAIL", "PURCHASES", "CONFIGURED", "TECHNICAL")
+    code = submitted(person, body, *asked).approved(*asked[:4]).released()
+    files = opened(pick_up(site, code))
+    assert data_in(files) == {"data": {"familyName": "Ахметова"}}
+    told = {each["category"]: each for each in json.loads(files["request.json"])["tasks"]}
+    assert [name for name in asked if told[name]["given"]] == ["NAME"]
+    assert [name for name in asked if told[name]["approved"]] == list(asked[:4])
+    pages = PdfReader(io.BytesIO(files["letter-ru.pdf"])).pages
+    text = " ".join("".join(page.extract_text() for page in pages).split())
+    assert "Переданы данные: фамилия." in text
+    absent = "электронная почта; покупки (сто последних строк); данные, добавленные сайтом."
+    assert f"на сайте таких данных нет: {absent}" in text
+    assert "Запрошены, но не переданы: технические данные" in text
+    [line] = person.disclosures()
+    assert line["fields"] == ["familyName"]
+
+
 def test_a_package_is_picked_up_once(site: Site, body: str, person: Person) -> None:
     """T-5.3-b"""
     request = submitted(person, body).approved("PHONE")
@@ -224,9 +246,34 @@ def test_a_state_body_is_let_in_by_two_people_and_receives_on_no_order(
         "storefront", "POST", f"/v1/orders/{order}:assign", {"recipientId": waiting}
     )
     assert is_refused(assigned, 404, "NOT_FOUND")
-    code = submitted(person, waiting).approved("PHONE").released()
+    request = submitted(person, waiting).approved("PHONE")
+    code = request.released()
     site.good("privacyOfficer", "POST", f"{path}:suspend", {})
     assert is_refused(pick_up(site, code), 404, "NOT_AVAILABLE")
+    # No officer hands out a code that opens nothing.
+    assert is_refused(request.act("release", {}), 403, "RECIPIENT_NOT_PERMITTED", "6.2.2")
+
+
+def test_a_repeat_is_answered_as_it_was_whatever_has_happened_since(
+    site: Site, person: Person
+) -> None:
+    """T-5.3-b"""
+    body = authority(site)
+    key = {"Idempotency-Key": new_uuid()}
+    asked = form(person, body, "PHONE")
+    first = site.ask("privacyOfficer", "POST", PATH, asked, key)
+    request = Request(site, first.json["request"]["requestId"]).approved("PHONE")
+    path = f"{PATH}/{request.request_id}:release"
+    released = site.ask("secondPrivacyOfficer", "POST", path, {}, key)
+    opened(pick_up(site, released.json["code"]))
+    site.good("privacyOfficer", "POST", f"/v1/authorities/{body}:suspend", {})
+    entered = site.ask("privacyOfficer", "POST", PATH, asked, key)
+    assert (entered.status, entered.json["request"]["requestId"]) == (200, request.request_id)
+    again = site.ask("secondPrivacyOfficer", "POST", path, {}, key)
+    assert (again.status, again.json["request"]["state"]) == (200, "PICKED_UP")
+    assert "code" not in again.json
+    fresh = site.ask("privacyOfficer", "POST", PATH, asked, {"Idempotency-Key": new_uuid()})
+    assert is_refused(fresh, 403, "RECIPIENT_NOT_PERMITTED", "6.2.2")
 
 
 def test_a_block_holds_until_a_second_person_relies_on_a_compulsory_act(
