@@ -6,12 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.given_ids import uuid_given
 from cli.office_command import As, Json, RequestId, at_office
 from cli.terminal import Terminal
 
 _FIRST, _SECOND = "privacyOfficer", "secondPrivacyOfficer"
 _PATH = "/v1/authorities"
-AuthorityId = Annotated[str, typer.Argument(metavar="AUTHORITY", help="The body's id.")]
+AuthorityId = Annotated[
+    str, typer.Argument(metavar="AUTHORITY", help="The body's id.", callback=uuid_given)
+]
 
 app = typer.Typer(help="Register the state bodies that may ask for data.", no_args_is_help=True)
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from cli.given_ids import claim_given, is_claim_number, uuid_given
 from cli.office import Office
 from cli.office_command import As, Json, RequestId, at_office, warn_if_pending
 from cli.office_words import Words, read_words, save_new
@@ -25,7 +26,10 @@ app = typer.Typer(
 
 _OFFICER = "claimsOfficer"
 _OPEN = ("RECEIVED", "VERIFIED", "ANSWER_WRITTEN", "AWAITING_RECEIPT")
-ClaimId = Annotated[str, typer.Argument(help="Its id, or its number such as 2026-000001.")]
+ClaimId = Annotated[
+    str,
+    typer.Argument(help="Its id, or its number such as 2026-000001.", callback=claim_given),
+]
 
 
 @app.command("list")
@@ -82,7 +86,9 @@ def show(claim: ClaimId, chosen: As = "", as_json: Json = False) -> None:
 @app.command()
 def read(
     claim: ClaimId,
-    document: Annotated[str, typer.Argument(help="The document's id, of `show`.")],
+    document: Annotated[
+        str, typer.Argument(help="The document's id, of `show`.", callback=uuid_given)
+    ],
     chosen: As = "",
     as_json: Json = False,
 ) -> None:
@@ -186,7 +192,7 @@ def _act(
 
 def _path(office: Office, claim: str) -> str:
     """The path of a claim by id; a number is looked up among the site's claims."""
-    if len(claim) == len("2026-000001"):
+    if is_claim_number(claim):
         found = office.get("/v1/claims", {"number": claim}).get("claims", ())
         if found:
             return f"/v1/claims/{found[0]['claimId']}"

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.given_ids import uuid_given
 from cli.office_command import As, Json, RequestId, at_office
 from cli.office_words import Words, read_words, save_new
 from cli.terminal import LOCAL, local_time
@@ -16,7 +17,7 @@ from cli.urgency import shown
 app = typer.Typer(help="Register incidents, and give notice of them.", no_args_is_help=True)
 
 _OFFICER = "privacyOfficer"
-IncidentId = Annotated[str, typer.Argument(help="Its id.")]
+IncidentId = Annotated[str, typer.Argument(help="Its id.", callback=uuid_given)]
 
 
 @app.command("list")

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any
 
+import httpx
 import typer
 
 from cli.exit_codes import CONFIGURATION, NOT_ALLOWED, NOT_YET, REFUSED, UNREACHABLE
@@ -54,6 +55,10 @@ def at_office(
     except ConfigError as error:
         terminal.complain(f"qupia: {error}")
         raise typer.Exit(CONFIGURATION) from None
+    except UnicodeEncodeError:
+        raise typer.BadParameter("something that was given is no text in UTF-8") from None
+    except httpx.InvalidURL as error:
+        raise typer.BadParameter(f"something that was given fits no URL: {error}") from None
     except Unanswered as error:
         terminal.complain(f"qupia: {error}")
         if error.request_id:

@@ -21,12 +21,16 @@ _MOST_WORDS = 100_000
 
 def read_words(path: Path) -> str:
     """What a file or stdin says, without white space around it."""
+    from_stdin = str(path) == "-"
+    name = "stdin" if from_stdin else str(path)
     try:
-        text = sys.stdin.read() if str(path) == "-" else path.read_text("utf-8")
+        # By its bytes: stdin as text lets through what is none, as half signs that no JSON takes.
+        content = sys.stdin.buffer.read() if from_stdin else path.read_bytes()
+        text = content.decode("utf-8").replace("\r\n", "\n")
     except (OSError, ValueError):
-        raise typer.BadParameter(f"{path} cannot be read as text") from None
+        raise typer.BadParameter(f"{name} cannot be read as text") from None
     if len(text) > _MOST_WORDS:
-        raise typer.BadParameter(f"{path} is too long")
+        raise typer.BadParameter(f"{name} is too long")
     return text.strip()
 
 

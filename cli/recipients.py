@@ -15,10 +15,12 @@ from cli.credentials import (
     print_credentials,
     show_issued,
 )
+from cli.given_ids import uuid_given
 from cli.office_command import As, Json, RequestId, at_office
 from cli.terminal import Terminal
 from gateway.credential import Holder, KeyRole
 
+RecipientId = Annotated[str, typer.Argument(callback=uuid_given)]
 _FIRST, _SECOND = "privacyOfficer", "secondPrivacyOfficer"
 
 
@@ -73,7 +75,7 @@ def _add_registry(app: typer.Typer) -> None:
 
     @app.command()
     def renew(
-        recipient_id: str,
+        recipient_id: RecipientId,
         agreement: Agreement,
         begin: Begin = "",
         end: End = "",
@@ -90,7 +92,10 @@ def _add_registry(app: typer.Typer) -> None:
 
     @app.command()
     def activate(
-        recipient_id: str, request_id: RequestId = "", chosen: As = "", as_json: Json = False
+        recipient_id: RecipientId,
+        request_id: RequestId = "",
+        chosen: As = "",
+        as_json: Json = False,
     ) -> None:
         """Let a recipient, or its new terms, in, as a second person."""
         path = f"/v1/recipients/{recipient_id}:activate"
@@ -98,7 +103,10 @@ def _add_registry(app: typer.Typer) -> None:
 
     @app.command()
     def suspend(
-        recipient_id: str, request_id: RequestId = "", chosen: As = "", as_json: Json = False
+        recipient_id: RecipientId,
+        request_id: RequestId = "",
+        chosen: As = "",
+        as_json: Json = False,
     ) -> None:
         """Stop a recipient: its next release is refused."""
         path = f"/v1/recipients/{recipient_id}:suspend"
@@ -121,7 +129,7 @@ def _add_registry(app: typer.Typer) -> None:
 def _add_keys(app: typer.Typer, database_url: Callable[[], str]) -> None:
     @app.command("issue-key")
     def issue_key(
-        recipient_id: str,
+        recipient_id: RecipientId,
         site: Annotated[str, typer.Option(help="The site the key is for.")],
         principal: Annotated[str, typer.Option(help="A name for the holder.")],
         expires_in_days: Days = None,

@@ -2,18 +2,22 @@
 """`qupia requests`: what state bodies ask for, and what two officers decide (clause 5.3)."""
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from cli.given_ids import uuid_given
 from cli.office_command import As, Json, RequestId, at_office
 from cli.terminal import Terminal, local_time
 
 _FIRST, _SECOND = "privacyOfficer", "secondPrivacyOfficer"
 _PATH = "/v1/authority-requests"
-RequestArgument = Annotated[str, typer.Argument(metavar="REQUEST", help="The request's id.")]
+RequestArgument = Annotated[
+    str, typer.Argument(metavar="REQUEST", help="The request's id.", callback=uuid_given)
+]
 
 app = typer.Typer(help="Enter and decide requests of state bodies.", no_args_is_help=True)
 
@@ -70,10 +74,7 @@ def submit(
 ) -> None:
     """Enter a request from a JSON file; a second person decides."""
     try:
-        text = (
-            typer.get_text_stream("stdin").read() if str(file) == "-" else file.read_text("utf-8")
-        )
-        asked = json.loads(text)
+        asked = json.loads(sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes())
     except (OSError, ValueError):
         raise typer.BadParameter(f"{file} cannot be read as JSON", param_hint="FILE") from None
     body = asked if isinstance(asked, dict) and "request" in asked else {"request": asked}

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.exit_codes import REFUSED
+from cli.given_ids import subject_given
 from cli.office_command import As, Json, RequestId, at_office
 from cli.terminal import local_time
 
@@ -17,7 +18,9 @@ _KIND = {
     "OPEN_ORDER": "open order",
     "STATUTORY_TERM": "statutory term of",
 }
-SubjectId = Annotated[str, typer.Argument(metavar="SUBJECT", help="The subject's id.")]
+SubjectId = Annotated[
+    str, typer.Argument(metavar="SUBJECT", help="The subject's id.", callback=subject_given)
+]
 
 
 def destroy(

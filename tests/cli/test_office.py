@@ -33,6 +33,7 @@ class _Gateway(HTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.answer = (status, json.dumps(document).encode(), headers)
         self.asked: list[tuple[str, str, dict[str, str]]] = []
+        self.bodies: list[bytes] = []
 
     @property
     def url(self) -> str:
@@ -44,7 +45,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.append((self.command, self.path, dict(self.headers)))
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.bodies.append(self.rfile.read(int(self.headers.get("Content-Length", 0))))
         status, content, headers = self.server.answer
         self.send_response(status)
         for name, value in headers.items():
