@@ -143,6 +143,8 @@ _OFFICERS_WITHOUT_PAPER = dict.fromkeys(
 _FIRST_OFFICERS = dict.fromkeys(
     ("privacyOfficer", "otherPrivacyOfficer"), "AWAITING_SECOND_APPROVAL"
 )
+# What is done once has been done by the first, who is asked before.
+_DONE_BY_THE_FIRST = {"secondClaimsOfficer": "STATE_CONFLICT"}
 
 ROWS: Mapping[str, Row] = {
     "ConsentService.PublishPolicy": Row("site", lambda _: POLICY),
@@ -205,7 +207,13 @@ ROWS: Mapping[str, Row] = {
         blocked="NONE",
         absent="NONE",
         tells=lambda answer: OK if answer["subjectIds"] else "NONE",
-        unlike=dict.fromkeys(("claimsOfficer", "privacyOfficer", "secondPrivacyOfficer"), OK),
+        unlike=dict.fromkeys(
+            (
+                *("claimsOfficer", "secondClaimsOfficer"),
+                *("privacyOfficer", "secondPrivacyOfficer"),
+            ),
+            OK,
+        ),
     ),
     "VaultSearchService.CheckPermissions": Row(
         "person",
@@ -344,9 +352,11 @@ ROWS: Mapping[str, Row] = {
     "ClaimsService.ListClaims": _SITE,
     # A claim that blocks nothing has nothing to verify; one that blocks is verified, then answered.
     "ClaimsService.ConcludeVerification": Row(
-        "person", lambda _: _CONCLUSION, own="STATE_CONFLICT"
+        "person", lambda _: _CONCLUSION, own="STATE_CONFLICT", unlike=_DONE_BY_THE_FIRST
     ),
-    "ClaimsService.AnswerClaim": Row("person", _answer, blocked="STATE_CONFLICT"),
+    "ClaimsService.AnswerClaim": Row(
+        "person", _answer, blocked="STATE_CONFLICT", unlike=_DONE_BY_THE_FIRST
+    ),
     "ClaimsService.GetAct": Row("person"),
     # Nobody has the contact of the matrix's people, no claim of theirs is a representative's, and
     # no time of receipt waits.
@@ -366,7 +376,9 @@ ROWS: Mapping[str, Row] = {
         "person", lambda _: _REASON, own="STATE_CONFLICT", blocked="STATE_CONFLICT"
     ),
     # What does not block cannot be lifted; approving is a second officer's.
-    "ClaimsVerificationService.ProposeLift": Row("person", lambda _: _REASON, own="STATE_CONFLICT"),
+    "ClaimsVerificationService.ProposeLift": Row(
+        "person", lambda _: _REASON, own="STATE_CONFLICT", unlike=_DONE_BY_THE_FIRST
+    ),
     "ClaimsVerificationService.ApproveLift": Row(
         "person", lambda _: _REASON, own="STATE_CONFLICT", blocked="STATE_CONFLICT"
     ),
