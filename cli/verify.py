@@ -40,7 +40,8 @@ def receipt(
         claims = read_receipt(receipt.read_text("ascii").strip(), json.loads(keys.read_text()))
         if details is not None:
             check_details(claims, json.loads(details.read_text("utf-8")))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        # Whoever checks has files from elsewhere, of any shape.
         typer.echo(f"qupia: cannot read: {type(error).__name__}", err=True)
         raise typer.Exit(2) from None
     except NotProven as fault:

@@ -78,6 +78,25 @@ def test_the_pasted_client_releases_a_manifest_and_takes_a_refusal(
     assert line["disclosure"]["reason"] == "SUBJECT_BLOCKED"
 
 
+def test_the_pasted_client_says_plainly_that_its_key_is_wrong(
+    own_site: Site, tmp_path: Path
+) -> None:
+    own_site.person(DATA).assigned()
+    script = tmp_path / "client.py"
+    script.write_text(_block("python"), "utf-8")
+    ran = subprocess.run(
+        [sys.executable, str(script)],
+        env=_environment(own_site) | {"KEY": "qk_bad"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 1
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith("refused: UNAUTHENTICATED ")
+
+
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_the_pasted_curl_lines_work(own_site: Site) -> None:
     delivery = own_site.person(DATA).assigned()
@@ -113,15 +132,21 @@ def test_a_receipt_is_checked_offline_and_other_details_do_not_hold(
     for name, text in files.items():
         (tmp_path / name).write_text(text, "utf-8")
 
-    def run(receipt: str, details: str) -> int:
+    def run(receipt: str, details: str, keys: str = "keys") -> int:
         asked = ["receipt", str(tmp_path / receipt), "--details", str(tmp_path / details)]
-        return CliRunner().invoke(verify.app, [*asked, "--keys", str(tmp_path / "keys")]).exit_code
+        return CliRunner().invoke(verify.app, [*asked, "--keys", str(tmp_path / keys)]).exit_code
 
     assert run("receipt", "details") == 0
     assert run("receipt", "others") == 1
     head, claims, signature = released["receipt"].split(".")
     (tmp_path / "forged").write_text(f"{head}.{claims[:-2]}AA.{signature}")
     assert run("forged", "details") == 1
+    for number, text in enumerate(("{}", "[]", "MQ.MQ.MQ", "7")):
+        other = f"other-{number}"
+        (tmp_path / other).write_text(text)
+        assert run("receipt", "details", other) == 2, text
+        assert run("receipt", other) in (1, 2), text
+        assert run(other, "details") in (1, 2), text
 
 
 def test_the_morning_of_three_partners_is_played_to_its_end(

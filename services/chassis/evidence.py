@@ -313,5 +313,6 @@ def tally_key(entry: Entry) -> TallyKey:
 
 def _fingerprint(entry: Entry) -> str:
     parts = [entry.event, entry.reason, entry.clause, entry.subject, entry.role]
+    parts.append(str(entry.decided_on.get("rule", "")))
     parts += [f"{key}={value}" for key, value in sorted(entry.refs.items()) if key != "release_id"]
     return "|".join(parts)

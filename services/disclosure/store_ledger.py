@@ -231,8 +231,10 @@ _COUNT = Prepared(
 
 
 def _tally_key(line: Disclosure) -> _TallyKey:
+    # A line says by which rule: what was refused by another is another line.
+    kind = f"{line.reason} {line.clause} {line.rule}"
     minute = minute_of(line.disclose_time)
-    return line.site_id, line.delivery_id, line.recipient_id, line.reason, minute
+    return line.site_id, line.delivery_id, line.recipient_id, kind, minute
 
 
 def _add_refusals(connection: Connection, lines: Sequence[Disclosure]) -> dict[_TallyKey, str]:

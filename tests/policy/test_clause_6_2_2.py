@@ -109,6 +109,21 @@ def test_refusals_that_repeat_are_counted_and_none_is_lost(person: Person) -> No
     assert sum(line["count"] for line in person.disclosures()) == 5
 
 
+def test_refusals_by_different_rules_are_different_lines(own_site: Site) -> None:
+    """T-6.2.2-b"""
+    person = own_site.person(DATA)
+    delivery_id, courier = person.assigned(), own_site.recipients["courier"]
+    path = f"/v1/recipients/{courier}"
+    own_site.good("privacyOfficer", "POST", f"{path}:suspend", {})
+    release(own_site, delivery_id)
+    lapsed = {"terms": {"agreement": "ДГ-1", "beginDate": "2026-01-01", "endDate": "2026-01-02"}}
+    own_site.good("privacyOfficer", "POST", f"{path}:renew", lapsed)
+    own_site.good("secondPrivacyOfficer", "POST", f"{path}:activate", {})
+    release(own_site, delivery_id)
+    rules = {line["rule"]: line["clause"] for line in person.disclosures()}
+    assert rules == {"recipient-suspended": "6.2.2", "agreement-lapsed": "5.2"}
+
+
 def _closed(person: Person, delivery_id: str, order_id: str) -> str:
     person.site.good("storefront", "POST", f"/v1/orders/{order_id}:close", {})
     return delivery_id
