@@ -13,6 +13,7 @@ from qupia.subject.v1 import subject_pb2
 from services.chassis.calendar import DateOutsideCalendar
 from services.chassis.call import Call
 from services.chassis.database import Connection
+from services.chassis.deadline import local_date
 from services.chassis.ids import new_uuid
 from services.chassis.refusal import (
     AWAY,
@@ -185,6 +186,10 @@ class Incidents:
             connection: Connection, incident: Incident, by: Attribution, now: datetime
         ) -> dict[str, object]:
             day = date.fromisoformat(request.reference_date) if request.reference_date else None
+            if day is not None and day > local_date(incident.detect_time):
+                # What came about afterwards excuses nothing (law.md 4.11).
+                text = "not after the day on which the incident was detected"
+                refuse([FieldViolation("referenceDate", "range", text)])
             act_id = request.consent.act_id or None
             exemption = Exemption(new_uuid(), code, by.principal, day, act_id, now)
             store_incidents.insert_exemption(connection, incident, exemption)

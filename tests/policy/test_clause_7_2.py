@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clause 7.2: exemptions are claimed with evidence and an author, and change nothing else."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -61,6 +61,10 @@ def test_an_exemption_without_evidence_is_none(site: Site, code: str) -> None:
     bare = _claim(site, found, code, referenceDate="2020-01-01", reference=" ")
     assert (bare.status, bare.fields) == (400, ("reference",))
     assert _claim(site, found, "CODE_UNSPECIFIED").fields == ("code",)
+    detected = datetime.fromisoformat(found["detectTime"]).astimezone(timezone(timedelta(hours=5)))
+    after = (detected.date() + timedelta(days=1)).isoformat()
+    late = _claim(site, found, code, referenceDate=after)
+    assert (late.status, late.fields) == (400, ("referenceDate",)), "it came about afterwards"
     assert stands(site, found)["exemptions"] == []
 
 
