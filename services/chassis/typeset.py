@@ -11,11 +11,11 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import typst
 
@@ -32,6 +32,18 @@ _NOT_SHOWN: Final = re.compile(
 )
 _ESCAPE: Final = re.compile(r"\\(?:u\{([0-9a-f]+)\}|(.))")
 _ESCAPED: Final = {"0": "\0", "t": "\t", "n": "\n", "r": "\r"}
+# The widths of `paper.typ`, in points: of a line, and what a cell has beside its text.
+_LINE: Final = 470.5
+_CELL_INSET: Final = 10.0
+# Its sizes of letters, in points.
+_TITLE, _HEADING, _TEXT = 15.0, 12.0, 10.5
+# What does not break, blank or not, and after which signs it rather does than anywhere.
+_WORD: Final = re.compile(r"[\S\u00a0\u2007\u202f]{3,}")
+_PART: Final = re.compile(r"[^-/\\?&=_@\]]*[-/\\?&=_@\]]|[^-/\\?&=_@\]]+")
+_PLAIN: Final = frozenset(map(chr, range(ord(" "), ord("~") + 1)))
+_VIRAMA: Final = 9
+# Where a word may be broken; `paper.typ` makes it a place that is no character of the document.
+_BREAK: Final = "\u200b"
 # What only joins or varies the character before it: joiner, variation selectors, tags.
 _JOINING: Final = frozenset(
     chr(code)
@@ -77,17 +89,27 @@ def typeset_page(page: Page, moment: datetime) -> bytes:
         for section in page.sections
     ]
     data = {"title": page.title, "language": page.language, "reference": page.reference}
-    return typeset(_PAGE, data | {"sections": sections}, moment)
+    return _typeset(_PAGE, data | {"sections": sections}, moment, _fitted_page)
 
 
 def typeset(template: Path, data: Mapping[str, object], moment: datetime) -> bytes:
     """The PDF/A-2b of a template with its data: selectable text, the same bytes for the same input.
 
     `template` lies below `services/`; `data` is JSON-able, its texts any Unicode, where a character
-    that no font has is printed as its code point: `[U+1F600]`. `moment` (aware) is the document's
+    that no font has is printed as its code point, `[U+1F600]`, and a word that is wider than a line
+    is broken. `moment` (aware) is the document's
     own time, whose day in Almaty is `data.date`. Raises ValueError for a template that does not
     take this data: a defect, and the text holds none of it.
     """
+    return _typeset(template, data, moment, lambda written: _fitted(written, _LINE / _TEXT))
+
+
+def _typeset(
+    template: Path,
+    data: Mapping[str, object],
+    moment: datetime,
+    fit: Callable[[Any], object],
+) -> bytes:
     if moment.utcoffset() is None:
         raise ValueError("a document's time has a zone")
     day = local_date(moment)
@@ -98,11 +120,11 @@ def typeset(template: Path, data: Mapping[str, object], moment: datetime) -> byt
     _FONTS.meet(characters)
     spelled = characters & _FONTS.nowhere
     while isinstance(
-        pdf := _compiled(template, _written(printed, characters, spelled), moment), set
+        pdf := _compiled(template, fit(_written(printed, characters, spelled)), moment), set
     ):
         # Fonts that have each of two characters, and none has both. The code points themselves are
         # written in ASCII, and a letter is kept where it is enough to part it from its mark.
-        more = {each for each in pdf - spelled if not _is_plain(each)}
+        more = pdf - spelled - _PLAIN
         if not more:
             # What Typst says may quote the data.
             raise ValueError(f"the template {template.name} does not take its data")
@@ -134,34 +156,50 @@ def _unescaped(found: re.Match[str]) -> str:
     return chr(int(found[1], 16)) if found[1] else _ESCAPED.get(found[2], found[2])
 
 
-def _is_plain(character: str) -> bool:
-    return " " <= character <= "~"
-
-
 class _Fonts:
     """What Typst's fonts have, asked of Typst once a character.
 
-    `nowhere` is what none has; `elsewhere` what the font of the paper itself has not.
+    `nowhere` is what none has; `elsewhere` what the font of the paper itself has not; `widths` are
+    in em, of bold letters.
     """
 
     def __init__(self) -> None:
-        self._met: set[str] = set()
         self.nowhere: set[str] = set()
         self.elsewhere: set[str] = set()
+        self.widths: dict[str, float] = {}
 
     def meet(self, characters: set[str]) -> None:
-        """Settle these characters. Threads that meet the same come to the same."""
-        new = sorted(each for each in characters - self._met if not _is_plain(each))
+        """Settle these characters, and all that code points are written in."""
+        # Threads that meet the same come to the same; the widths last, for they say what is met.
+        new = sorted((characters | _PLAIN) - self.widths.keys())
         if new:
             self.nowhere.update(self._lacking(new, fallback=True))
             self.elsewhere.update(self._lacking(new, fallback=False))
-            self._met.update(new)
+            self.widths.update(zip(new, self._measured(new), strict=True))
+
+    def width(self, text: str) -> float:
+        """The width of a text of characters that are met."""
+        return sum(map(self.widths.__getitem__, text))
 
     @staticmethod
     def _lacking(characters: list[str], *, fallback: bool) -> set[str]:
         asked = {"characters": characters, "fallback": fallback}
         answer = _compiled(_ALONE, asked, datetime.fromtimestamp(0, UTC))
         return answer if isinstance(answer, set) else set()
+
+    @staticmethod
+    def _measured(characters: list[str]) -> list[float]:
+        asked = json.dumps({"characters": characters, "fallback": True}, ensure_ascii=False)
+        answer = typst.query(
+            _ALONE,
+            "<widths>",
+            field="value",
+            one=True,
+            root=_ROOT,
+            ignore_system_fonts=True,
+            sys_inputs={"data": asked},
+        )
+        return [float(width) for width in json.loads(answer)]
 
 
 _FONTS: Final = _Fonts()
@@ -198,16 +236,62 @@ def _written(value: object, characters: set[str], spelled: set[str]) -> object:
             for index, each in enumerate(found[0])
         )
 
-    def of_all(value: object) -> object:
-        if isinstance(value, str):
-            return pattern.sub(of_one, value)
-        if isinstance(value, Mapping):
-            return {name: of_all(member) for name, member in value.items()}
-        if isinstance(value, Sequence):
-            return [of_all(member) for member in value]
-        return value
+    return _each_text(value, lambda text: pattern.sub(of_one, text))
 
-    return of_all(value)
+
+def _each_text(value: object, change: Callable[[str], str]) -> object:
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, Mapping):
+        return {name: _each_text(member, change) for name, member in value.items()}
+    if isinstance(value, Sequence):
+        return [_each_text(member, change) for member in value]
+    return value
+
+
+def _fitted(value: object, width: float) -> object:
+    """The data with places to break in each word that is wider, in em."""
+
+    def of_one(found: re.Match[str]) -> str:
+        if _FONTS.width(found[0]) <= width:
+            return found[0]
+        parts = _PART.findall(found[0])
+        return _BREAK.join(
+            part if _FONTS.width(part) <= width else _BREAK.join(_pieces(part)) for part in parts
+        )
+
+    return _each_text(value, lambda text: _WORD.sub(of_one, text))
+
+
+def _pieces(word: str) -> list[str]:
+    """The characters of a word, each with what joins it."""
+    pieces: list[str] = []
+    for character in word:
+        joins = unicodedata.category(character) in {"Mn", "Mc", "Me", "Cf"}
+        # A virama and a joiner take what follows as well.
+        if pieces and (joins or unicodedata.combining(pieces[-1][-1]) == _VIRAMA):
+            pieces[-1] += character
+        else:
+            pieces.append(character)
+    return pieces
+
+
+def _fitted_page(data: dict[str, Any]) -> object:
+    def row(cells: Sequence[str], widths: Sequence[int]) -> list[object]:
+        places = [(_LINE * width / sum(widths) - _CELL_INSET) / _TEXT for width in widths]
+        return [_fitted(cell, place) for cell, place in zip(cells, places, strict=True)]
+
+    sections = [
+        {
+            "heading": _fitted(section["heading"], _LINE / _HEADING),
+            "paragraphs": _fitted(section["paragraphs"], _LINE / _TEXT),
+            "head": section["head"] and row(section["head"], section["widths"]),
+            "rows": [row(cells, section["widths"]) for cells in section["rows"]],
+            "widths": section["widths"],
+        }
+        for section in data["sections"]
+    ]
+    return data | {"title": _fitted(data["title"], _LINE / _TITLE), "sections": sections}
 
 
 def _one_of(characters: set[str] | frozenset[str]) -> str:

@@ -124,3 +124,54 @@ def test_a_sample_of_every_plane_is_printed_whole() -> None:
     folded = unicodedata.normalize("NFKC", printed)
     for each in visible:
         assert f"[U+{ord(each):04X}]" in printed or unicodedata.normalize("NFKC", each) in folded
+
+
+def _right_ends(pdf: bytes) -> list[float]:
+    """Where each piece of text ends at the least, in points: no letter here is under 0.4 em."""
+    ends = []
+
+    def see(text: str, matrix: list[float], _tm: object, _font: object, size: float) -> None:
+        letters = [each for each in text.strip() if not unicodedata.combining(each)]
+        if letters and size > FOOT_SIZE:
+            ends.append(matrix[4] + 0.4 * size * len(letters))
+
+    for page in pypdf.PdfReader(io.BytesIO(pdf)).pages:
+        page.extract_text(visitor_text=see)
+    return ends
+
+
+FOOT_SIZE = 8.5
+RIGHT_MARGIN = (210 - 22) / 25.4 * 72
+URL = "https://qupia.kz/" + "abcdefgh/" * 15
+
+
+@pytest.mark.parametrize(
+    "word", ["Ш" * 200, "w" * 500, URL, "😀" * 60, "x\u00a0" * 150, "м\u0301" * 200, "ab-" * 90]
+)
+def test_no_word_leaves_the_sheet(word: str) -> None:
+    page = Page(
+        word, "kk", "r", [Section(word, ["а " + word], ["а"] * 3 + [word], [["а", "б", "в", word]])]
+    )
+    assert max(_right_ends(typeset_page(page, MOMENT))) < RIGHT_MARGIN
+
+
+def test_no_word_of_a_cell_leaves_its_column() -> None:
+    page = _page(Section("", [], [], [["ш" * 40, "я"]], [1, 3]))
+    assert max(_right_ends(typeset_page(page, MOMENT))) < RIGHT_MARGIN * 0.4
+
+
+@pytest.mark.parametrize("word", ["w" * 200, URL])
+def test_a_broken_word_is_copied_whole(word: str) -> None:
+    printed = _text(typeset_page(_page(Section("", [word])), MOMENT))
+    assert word in printed.replace("\n", "")
+
+
+def test_a_part_of_a_word_that_fits_is_not_broken() -> None:
+    printed = _text(typeset_page(_page(Section("", [URL])), MOMENT))
+    assert printed.count("abcdefgh/") == 15
+
+
+def test_a_word_that_fits_is_not_broken() -> None:
+    words = "конфиденциальности " * 20
+    printed = _text(typeset_page(_page(Section("", [words], [], [[words, "x"]])), MOMENT))
+    assert printed.count("конфиденциальности") == 40
