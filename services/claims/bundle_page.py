@@ -8,6 +8,7 @@ from datetime import datetime
 from html import escape
 from typing import Any, Final
 
+from services.chassis.archive import PUBLIC_KEY, READ_ME, SIGNATURE, SUMS
 from services.chassis.deadline import local_time
 from services.chassis.sites import Operator
 from services.claims.bundle_words import WORDS, Words
@@ -18,6 +19,8 @@ _STYLE: Final = (
     "table{border-collapse:collapse}td,th{border:1px solid #999;padding:.3em .6em;text-align:left;"
     "vertical-align:top}pre{white-space:pre-wrap;border:1px solid #999;padding:.6em}"
 )
+
+_SEALING: Final = (SUMS, SIGNATURE, PUBLIC_KEY, READ_ME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +45,11 @@ class Case:
     made_time: datetime
 
 
-def page(case: Case) -> str:
-    """The page, whole HTML without scripts or anything that would be fetched."""
+def page(case: Case, file_names: Sequence[str]) -> str:
+    """The page, whole HTML without scripts or anything that would be fetched.
+
+    It leads to every file of the archive: to `file_names`, and to what seals them.
+    """
     words = WORDS[case.claim.language]
     title = escape(f"{words.title} № {case.claim.number}")
     return (
@@ -53,6 +59,8 @@ def page(case: Case) -> str:
         f"<h2>{escape(words.documents)}</h2>{''.join(_exhibit(e, words) for e in case.exhibits)}"
         f"<h2>{escape(words.timeline)}</h2><table>"
         f"{''.join(_step(time, body, words) for time, body in case.entries)}</table>"
+        f"<h2>{escape(words.files)}</h2><ul>"
+        f"{''.join(f'<li>{_link(name)}</li>' for name in (*file_names, *_SEALING))}</ul>"
         f"<p>{escape(words.verify)}</p></body></html>"
     )
 
@@ -81,11 +89,14 @@ def _facts(case: Case, words: Words) -> Iterator[tuple[str, str]]:
     yield words.made, _time(case.made_time)
 
 
+def _link(file_name: str) -> str:
+    return f'<a href="{escape(file_name)}">{escape(file_name)}</a>'
+
+
 def _exhibit(exhibit: Exhibit, words: Words) -> str:
     name = words.exhibits.get(exhibit.kind, exhibit.kind)
-    link = f'<a href="{escape(exhibit.file_name)}">{escape(exhibit.file_name)}</a>'
     text = f"<pre>{escape(exhibit.text)}</pre>" if exhibit.text is not None else ""
-    return f"<h3>{escape(name)}</h3><p>{link}, {escape(_time(exhibit.time))}</p>{text}"
+    return f"<h3>{escape(name)}</h3><p>{_link(exhibit.file_name)}, {escape(_time(exhibit.time))}</p>{text}"
 
 
 def _step(time: datetime, body: str, words: Words) -> str:

@@ -31,6 +31,7 @@ class Words:
     yes: str
     documents: str
     timeline: str
+    files: str
     verify: str
     claimants: Mapping[str, str]
     kinds: Mapping[str, str]
@@ -92,6 +93,7 @@ WORDS: Final[Mapping[str, Words]] = {
         yes="иә",
         documents="Құжаттар",
         timeline="Оқиғалар тізбегі",
+        files="Мұрағаттың барлық файлдары",
         verify="Файлдардың тұтастығын тексеру жолы README.txt файлында жазылған.",
         claimants=_named(_CLAIMANTS, "субъект | өкіл | уәкілетті орган | сайт әкімшілігі"),
         kinds=_named(
@@ -151,6 +153,7 @@ WORDS: Final[Mapping[str, Words]] = {
         yes="да",
         documents="Документы",
         timeline="Ход дела",
+        files="Все файлы архива",
         verify="Как проверить целостность файлов, сказано в README.txt.",
         claimants=_named(
             _CLAIMANTS, "субъект | представитель | уполномоченный орган | администрация сайта"
@@ -215,6 +218,7 @@ WORDS: Final[Mapping[str, Words]] = {
         yes="yes",
         documents="Documents",
         timeline="Timeline",
+        files="All files of the archive",
         verify="README.txt says how the files are verified.",
         claimants=_named(
             _CLAIMANTS, "the subject | a representative | an authorised body | the site"

@@ -108,7 +108,8 @@ class Bundles:
         files.append(ArchiveFile("claim.json", _json(MessageToDict(wire.claim_message(claim)))))
         entries = "".join(f"{body}\n" for _, body in known.entries)
         files.append(ArchiveFile("evidence.jsonl", entries.encode()))
-        return [ArchiveFile("index.html", page(case).encode()), *files]
+        names = [each.name for each in files]
+        return [ArchiveFile("index.html", page(case, names).encode()), *files]
 
     def _exhibits(self, call: Call, known: _Known) -> tuple[list[Exhibit], list[ArchiveFile]]:
         exhibits, files = [], []

@@ -3,6 +3,7 @@
 
 import hashlib
 import io
+import re
 import subprocess
 import zipfile
 from datetime import timedelta
@@ -193,6 +194,14 @@ def test_the_page_of_a_bundle_needs_nothing_of_ours_and_runs_nothing(suite: Suit
         assert fetched not in page
     assert "2026-000001" in page
     assert "жауап берілді" in page
+
+
+def test_the_page_of_a_bundle_leads_to_every_file_of_it(suite: Suite) -> None:
+    """T-8.3-a"""
+    _, claim_id = _answered(suite)
+    files = _bundle(suite, claim_id)
+    led_to = set(re.findall('href="([^"]+)"', files["index.html"].decode()))
+    assert led_to == files.keys() - {"index.html"}
 
 
 def test_a_bundle_is_verified_with_plain_tools(suite: Suite, tmp_path: Path) -> None:
