@@ -96,7 +96,8 @@ def _link(file_name: str) -> str:
 def _exhibit(exhibit: Exhibit, words: Words) -> str:
     name = words.exhibits.get(exhibit.kind, exhibit.kind)
     text = f"<pre>{escape(exhibit.text)}</pre>" if exhibit.text is not None else ""
-    return f"<h3>{escape(name)}</h3><p>{_link(exhibit.file_name)}, {escape(_time(exhibit.time))}</p>{text}"
+    place = f"{_link(exhibit.file_name)}, {escape(_time(exhibit.time))}"
+    return f"<h3>{escape(name)}</h3><p>{place}</p>{text}"
 
 
 def _step(time: datetime, body: str, words: Words) -> str:
