@@ -97,9 +97,9 @@ def typeset(template: Path, data: Mapping[str, object], moment: datetime) -> byt
 
     `template` lies below `services/`; `data` is JSON-able, its texts any Unicode, where a character
     that no font has is printed as its code point, `[U+1F600]`, and a word that is wider than a line
-    is broken. `moment` (aware) is the document's
-    own time, whose day in Almaty is `data.date`. Raises ValueError for a template that does not
-    take this data: a defect, and the text holds none of it.
+    is broken. `moment` (aware) is the document's own time, whose day in Almaty is `data.date`.
+    Raises ValueError for a template that does not take this data: a defect, and the text holds
+    none of it.
     """
     return _typeset(template, data, moment, lambda written: _fitted(written, _LINE / _TEXT))
 

@@ -14,13 +14,7 @@ from sqlalchemy.engine import Connection
 from services.chassis.calendar import WorkingCalendar
 from services.chassis.deadline import due, plus_working_days
 from services.chassis.sealed import store as sealed_store
-from services.claims import (
-    store,
-    store_acts,
-    store_same_contact,
-    store_settling,
-    store_term,
-)
+from services.claims import store, store_acts, store_same_contact, store_settling, store_term
 from services.claims.authority import Authority, AuthorityState
 from services.claims.claim import Claim
 from services.claims.state import UNANSWERED, Claimant, Outcome, Verification

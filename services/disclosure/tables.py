@@ -191,6 +191,7 @@ disclosure_tallies = Table(
     Column("site_id", Text, primary_key=True),
     Column("delivery_id", Text, primary_key=True),
     Column("recipient_id", Text, primary_key=True),
+    # With the clause and the rule, for each of which a minute has a line of its own.
     Column("reason", Text, primary_key=True),
     Column("minute", DateTime(timezone=True), primary_key=True),
     Column("disclosure_id", Text, nullable=False),

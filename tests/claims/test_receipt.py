@@ -224,6 +224,20 @@ def test_a_user_loses_time_to_answer_only_where_two_officers_say_so(suite: Suite
     assert later.due_date > proven.due_date
 
 
+def test_no_officer_has_to_confirm_a_receipt_that_the_user_has_answered(suite: Suite) -> None:
+    claim_id = _site_claim(suite)
+    _at(suite, NOW + timedelta(days=3))
+    _proven(suite, claim_id)
+    _correct(suite, claim_id, NOW + timedelta(days=1))
+    assert _tasks(suite) == ["CONFIRM_RECEIPT_TIME"]
+    request = site_claims_pb2.RecordUserAnswerRequest(
+        claim_id=claim_id, decision=Claim.REJECTED, text="Келіспеймін"
+    )
+    suite.ask("RecordUserAnswer", request, suite.storefront())
+    assert not _stands(suite, claim_id).receipt_awaits_approval
+    assert _tasks(suite) == []
+
+
 def test_a_claim_that_never_reached_its_user_is_taken_back_and_holds_nothing(suite: Suite) -> None:
     claim_id = _site_claim(suite)
     [subject] = _stands(suite, claim_id).subject_ids
